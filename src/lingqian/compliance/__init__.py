@@ -1,0 +1,1 @@
+"""Compliance: limits as rows with their source."""

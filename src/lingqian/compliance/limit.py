@@ -1,0 +1,151 @@
+"""Limits on outgoing money, as rows with their source, counted in the payment's own transaction (限额).
+
+Law: used + amount ≤ cap, for every row that applies; where rows overlap the stricter binds.
+Units: fen; payments; Shanghai days and years. What returns unclaimed is not given back to a
+counter: the rows bound payments made, and a packet that came back was one.
+"""
+
+from collections.abc import Iterable
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from lingqian.kernel.account_class import AccountClass
+from lingqian.kernel.clock import business_day, business_year
+from lingqian.kernel.code import Code
+
+
+class Span(IntEnum):
+    """What a limit row bounds."""
+
+    SHARE = 1
+    PAYMENT = 2
+    COUNT = 3
+    DAY_COUNT = 4
+    DAY = 5
+    YEAR = 6
+    LIFE = 7
+
+
+class Limit(NamedTuple):
+    """One row: for a class and a span, at most `cap` (fen, or a number of shares or payments)."""
+
+    account_class: AccountClass
+    span: Span
+    cap: int
+    source: str
+
+
+_LAW: Final = "公告〔2015〕43 号, balance payments of the class"
+_TEXTS: Final = "mission R8: 1000 yuan a day unverified, 200,000 a year verified"
+_WECHAT: Final = "red-packet reference 2.1: 200 yuan a share"
+_HOUSE: Final = "house rule"
+
+DEFAULT: Final[tuple[Limit, ...]] = (
+    *(Limit(each, Span.SHARE, 20_000, _WECHAT) for each in AccountClass if each),
+    *(Limit(each, Span.PAYMENT, 5_000_000, _HOUSE) for each in AccountClass if each),
+    *(Limit(each, Span.COUNT, 500, _WECHAT) for each in AccountClass if each),
+    *(Limit(each, Span.DAY_COUNT, 10_000, _HOUSE) for each in AccountClass if each),
+    Limit(AccountClass.CLASS_I, Span.DAY, 100_000, _TEXTS),
+    Limit(AccountClass.CLASS_I, Span.LIFE, 100_000, _LAW),
+    Limit(AccountClass.CLASS_II, Span.YEAR, 10_000_000, _LAW),
+    Limit(AccountClass.CLASS_III, Span.YEAR, 20_000_000, _LAW + "; " + _TEXTS),
+)
+
+
+class Caps(NamedTuple):
+    """The strictest cap of each span for one class; None where no row binds."""
+
+    share_fen: int | None = None
+    payment_fen: int | None = None
+    count: int | None = None
+    day_count: int | None = None
+    day_fen: int | None = None
+    year_fen: int | None = None
+    life_fen: int | None = None
+
+
+def caps(rows: Iterable[Limit]) -> dict[int, Caps]:
+    """Fold limit rows into one Caps per class, the stricter row binding."""
+    strictest: dict[int, list[int | None]] = {each: [None] * len(Span) for each in AccountClass}
+    for row in rows:
+        line = strictest[row.account_class]
+        place = row.span - 1
+        known = line[place]
+        line[place] = row.cap if known is None else min(known, row.cap)
+    return {each: Caps(*line) for each, line in strictest.items()}
+
+
+class Usage:
+    """What one identity has paid: today, this year, ever. One narrow row for all spans."""
+
+    __slots__ = ("day", "day_count", "day_fen", "life_fen", "year", "year_fen")
+
+    def __init__(
+        self,
+        day: int = 0,
+        day_count: int = 0,
+        day_fen: int = 0,
+        year: int = 0,
+        year_fen: int = 0,
+        life_fen: int = 0,
+    ) -> None:
+        self.day = day
+        self.day_count = day_count
+        self.day_fen = day_fen
+        self.year = year
+        self.year_fen = year_fen
+        self.life_fen = life_fen
+
+
+def check_payment(cap: Caps, usage: Usage | None, amount_fen: int, day: int) -> Code:
+    """Say whether one more payment of this amount fits the caps on this business day.
+
+    Refuses: exceeds_packet_max, exceeds_day_count, exceeds_day, exceeds_year, exceeds_life.
+    """
+    if cap.payment_fen is not None and amount_fen > cap.payment_fen:
+        return Code.EXCEEDS_PACKET_MAX
+    today = usage is not None and usage.day == day
+    count = usage.day_count if usage and today else 0
+    if cap.day_count is not None and count + 1 > cap.day_count:
+        return Code.EXCEEDS_DAY_COUNT
+    paid = usage.day_fen if usage and today else 0
+    if cap.day_fen is not None and paid + amount_fen > cap.day_fen:
+        return Code.EXCEEDS_DAY
+    if cap.year_fen is not None:
+        same_year = usage is not None and (today or usage.year == business_year(day))
+        paid = usage.year_fen if usage and same_year else 0
+        if paid + amount_fen > cap.year_fen:
+            return Code.EXCEEDS_YEAR
+    paid = usage.life_fen if usage else 0
+    if cap.life_fen is not None and paid + amount_fen > cap.life_fen:
+        return Code.EXCEEDS_LIFE
+    return Code.OK
+
+
+def check_packet(cap: Caps, *, count: int, share_fen: int) -> Code:
+    """Say whether a packet's largest possible average share and its count fit the caps.
+
+    Units: share_fen is the average share, rounded up.   Refuses: exceeds_count_max, exceeds_share_max.
+    """
+    if cap.count is not None and count > cap.count:
+        return Code.EXCEEDS_COUNT_MAX
+    if cap.share_fen is not None and share_fen > cap.share_fen:
+        return Code.EXCEEDS_SHARE_MAX
+    return Code.OK
+
+
+def count_payment(usage: Usage, amount_fen: int, at_us: int) -> None:
+    """Add one payment to the counters, starting a new day or year where one has begun."""
+    day = business_day(at_us)
+    if usage.day != day:
+        year = business_year(day)
+        if usage.year != year:
+            usage.year = year
+            usage.year_fen = 0
+        usage.day = day
+        usage.day_fen = 0
+        usage.day_count = 0
+    usage.day_fen += amount_fen
+    usage.day_count += 1
+    usage.year_fen += amount_fen
+    usage.life_fen += amount_fen

@@ -1,0 +1,95 @@
+"""Cases: what the gate stopped, who must look at it, and until when (审核单).
+
+A case names the command it stopped by its key, so a retry of that command finds it again.
+"""
+
+from enum import IntEnum
+from hashlib import sha256
+from typing import Final
+
+from lingqian.kernel.machine import machine
+
+
+class CaseState(IntEnum):
+    """Where a case stands."""
+
+    CREATED = 0
+    CHALLENGED = 1
+    DELAYED = 2
+    HELD = 3
+    PASSED = 4
+    RELEASED = 5
+    REFUSED = 6
+    LAPSED = 7
+
+
+MACHINE: Final = machine(
+    CaseState.CREATED,
+    [
+        (CaseState.CREATED, "challenge", CaseState.CHALLENGED),
+        (CaseState.CREATED, "delay", CaseState.DELAYED),
+        (CaseState.CREATED, "review", CaseState.HELD),
+        (CaseState.CHALLENGED, "release", CaseState.PASSED),
+        (CaseState.CHALLENGED, "refuse", CaseState.REFUSED),
+        (CaseState.CHALLENGED, "due", CaseState.LAPSED),
+        (CaseState.DELAYED, "release", CaseState.RELEASED),
+        (CaseState.DELAYED, "refuse", CaseState.REFUSED),
+        (CaseState.DELAYED, "due", CaseState.RELEASED),
+        (CaseState.HELD, "release", CaseState.RELEASED),
+        (CaseState.HELD, "refuse", CaseState.REFUSED),
+        (CaseState.HELD, "due", CaseState.LAPSED),
+        # A challenge that lapsed may be asked for again by a new try of the same command.
+        (CaseState.LAPSED, "challenge", CaseState.CHALLENGED),
+    ],
+)
+OPEN_STATES: Final = (CaseState.CHALLENGED, CaseState.DELAYED, CaseState.HELD)
+CLEARED_STATES: Final = (CaseState.PASSED, CaseState.RELEASED)
+
+
+class Case:
+    """One stopped command: what, whose, how much, by which rule, with whom, until when."""
+
+    __slots__ = (
+        "action",
+        "amount_fen",
+        "decided_by",
+        "due_at_us",
+        "object_id",
+        "opened_at_us",
+        "owner",
+        "rule",
+        "state",
+        "user_id",
+        "verdict",
+    )
+
+    def __init__(
+        self,
+        action: int,
+        amount_fen: int,
+        decided_by: str,
+        due_at_us: int,
+        object_id: bytes,
+        opened_at_us: int,
+        owner: str,
+        rule: str,
+        state: int,
+        user_id: bytes,
+        verdict: int,
+    ) -> None:
+        self.action = action
+        self.amount_fen = amount_fen
+        self.decided_by = decided_by
+        self.due_at_us = due_at_us
+        self.object_id = object_id
+        self.opened_at_us = opened_at_us
+        self.owner = owner
+        self.rule = rule
+        self.state = state
+        self.user_id = user_id
+        self.verdict = verdict
+
+
+def case_id(key: bytes) -> bytes:
+    """Return the id of the case a command would open; its first two bytes keep the lane."""
+    return key[:2] + sha256(b"lingqian case\x01" + key).digest()[:14]

@@ -1,0 +1,150 @@
+"""Commands: small immutable values that name everything a decision may use (命令).
+
+`key` is the idempotency key: lane(2) and fourteen bytes of a digest over caller and client key;
+empty where the command's own subject makes it idempotent. Field order is part of the journal's
+format (version 1): fields are only ever appended, with a new journal version.
+"""
+
+from typing import NamedTuple
+
+
+class RegisterUser(NamedTuple):
+    """Make a user of an external person; asking again returns the same user."""
+
+    key: bytes
+    user_id: bytes
+    external_mac: bytes
+    nickname_mac: bytes
+    account_class: int
+
+
+class ChangeUser(NamedTuple):
+    """Set a user's account class, state or nickname; raises the version of its status."""
+
+    key: bytes
+    user_id: bytes
+    account_class: int
+    state: int
+    nickname_mac: bytes
+
+
+class SetMembers(NamedTuple):
+    """Replace the members of a conversation; `members` is ids one after another."""
+
+    key: bytes
+    lane: int
+    conversation_id: str
+    members: bytes
+
+
+class Fund(NamedTuple):
+    """Put play money into a balance (sandbox only)."""
+
+    key: bytes
+    funding_id: bytes
+    user_id: bytes
+    amount_fen: int
+
+
+class Transfer(NamedTuple):
+    """Move money from one person to another."""
+
+    key: bytes
+    transfer_id: bytes
+    source_id: bytes
+    target_id: bytes
+    amount_fen: int
+    note_mac: bytes
+    target_class: int
+    target_state: int
+
+
+class SendPacket(NamedTuple):
+    """Fund a packet from the sender's balance; its shares are fixed here, before any claim."""
+
+    key: bytes
+    packet_id: bytes
+    sender_id: bytes
+    kind: int
+    is_lucky: bool
+    total_fen: int
+    count: int
+    share_fen_min: int
+    share_fen_max: int
+    spread: int
+    lifetime_us: int
+    draw_at_us: int
+    awaits_entropy: bool
+    conversation_id: str
+    recipients: bytes
+    passphrase_mac: bytes
+    greeting_mac: bytes
+    cover: str
+    commitment: bytes
+    seed_sealed: bytes
+
+
+class AddEntropy(NamedTuple):
+    """Mix the sender's own 32 bytes into a packet that waits for them."""
+
+    packet_id: bytes
+    entropy: bytes
+
+
+class ClaimPacket(NamedTuple):
+    """Open a packet, or enter a draw. The claimer's status travels with the command."""
+
+    packet_id: bytes
+    user_id: bytes
+    passphrase_mac: bytes
+    status_version: int
+    account_class: int
+    state: int
+    is_member: bool
+
+
+class DrawPacket(NamedTuple):
+    """Give the shares of a timed draw to its tickets, and the rest back."""
+
+    packet_id: bytes
+
+
+class ClosePacket(NamedTuple):
+    """Return what nobody took: by the clock when expired, by a person when invalidated."""
+
+    packet_id: bytes
+    is_invalidation: bool
+    by: str
+
+
+class SettleCase(NamedTuple):
+    """End a case: released, refused, or due by the clock (`event` is a step of case.MACHINE)."""
+
+    case_id: bytes
+    event: str
+    by: str
+
+
+class DeliverRelay(NamedTuple):
+    """Credit what another lane has let go; `items` are (account, fen) numbered from `first`."""
+
+    lane: int
+    source: int
+    first: int
+    items: tuple[tuple[bytes, int], ...]
+
+
+Command = (
+    RegisterUser
+    | ChangeUser
+    | SetMembers
+    | Fund
+    | Transfer
+    | SendPacket
+    | AddEntropy
+    | ClaimPacket
+    | DrawPacket
+    | ClosePacket
+    | SettleCase
+    | DeliverRelay
+)

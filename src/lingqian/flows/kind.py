@@ -1,0 +1,200 @@
+"""The table of commands: number, need, decide, fold. This is the list of what the system does.
+
+Law: the lane is the only caller of `decide`; `fold` is the only thing that changes a view.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+from lingqian.flows import claim, close, packet, relay, settle, transfer, user
+from lingqian.flows.command import (
+    AddEntropy,
+    ChangeUser,
+    ClaimPacket,
+    ClosePacket,
+    Command,
+    DeliverRelay,
+    DrawPacket,
+    Fund,
+    RegisterUser,
+    SendPacket,
+    SetMembers,
+    SettleCase,
+    Transfer,
+)
+from lingqian.flows.decision import Decision, Record
+from lingqian.flows.view import Counter, Relay, View, Wanted
+from lingqian.kernel.code import TABLE, Code
+from lingqian.kernel.id import lane_of
+from lingqian.ledger.posting import Entry, Phase, Posted, post
+from lingqian.ledger.chart import DEBIT_NORMAL
+
+Deepen = Callable[[View, Any, Wanted], None]
+
+
+class Kind(NamedTuple):
+    """One kind of command; `asked` are the fields a caller chose, compared when a key comes again.
+
+    `deepen` steps name rows that only loaded rows can name. `outcomes` are what the journal may
+    hold for it. `subject` is the field whose id names the home lane.
+    """
+
+    number: int
+    command: type
+    outcomes: tuple[type, ...]
+    subject: str
+    need: Callable[[Any, Wanted], None]
+    decide: Callable[[View, Any, int], Decision]
+    fold: Callable[[View, Record], None]
+    deepen: tuple[Deepen, ...] = ()
+    asked: tuple[str, ...] = ()
+
+
+_TABLE: Final = (
+    Kind(
+        1, RegisterUser, (user.UserDone,), "user_id",
+        user.need_register, user.decide_register, user.fold_register,
+        asked=("external_mac",),
+    ),
+    Kind(
+        2, ChangeUser, (user.UserDone,), "user_id",
+        user.need_change, user.decide_change, user.fold_change,
+        asked=("user_id", "account_class", "state", "nickname_mac"),
+    ),
+    Kind(
+        3, SetMembers, (user.MembersDone,), "lane",
+        user.need_members, user.decide_members, user.fold_members,
+        asked=("conversation_id", "members"),
+    ),
+    Kind(
+        4, Fund, (transfer.FundDone,), "user_id",
+        transfer.need_fund, transfer.decide_fund, transfer.fold_fund,
+        asked=("user_id", "amount_fen"),
+    ),
+    Kind(
+        5, Transfer, (transfer.TransferDone,), "source_id",
+        transfer.need_transfer, transfer.decide_transfer, transfer.fold_transfer,
+        asked=("source_id", "target_id", "amount_fen", "note_mac"),
+    ),
+    Kind(
+        6, SendPacket, (packet.SendDone,), "sender_id",
+        packet.need_send, packet.decide_send, packet.fold_send,
+        asked=(
+            "sender_id", "kind", "is_lucky", "total_fen", "count", "share_fen_min",
+            "share_fen_max", "spread", "lifetime_us", "draw_at_us", "awaits_entropy",
+            "conversation_id", "recipients", "passphrase_mac", "greeting_mac", "cover",
+        ),
+    ),
+    Kind(
+        7, AddEntropy, (packet.EntropyDone,), "packet_id",
+        packet.need_entropy, packet.decide_entropy, packet.fold_entropy,
+    ),
+    Kind(
+        8, ClaimPacket, (claim.ClaimDone, claim.WrongPassphrase, claim.ClaimStopped), "packet_id",
+        claim.need_claim, claim.decide_claim, claim.fold_claim,
+    ),
+    Kind(
+        9, DrawPacket, (close.DrawDone,), "packet_id",
+        close.want_tickets, close.decide_draw, close.fold_draw, (close.deepen_draw,),
+    ),
+    Kind(
+        10, ClosePacket, (close.CloseDone,), "packet_id",
+        close.need_packet, close.decide_close, close.fold_close, (close.deepen_close,),
+    ),
+    Kind(
+        11, SettleCase, (settle.SettleDone,), "case_id",
+        settle.need_settle, settle.decide_settle, settle.fold_settle,
+        (settle.deepen_settle, settle.deepen_target),
+    ),
+    Kind(
+        12, DeliverRelay, (relay.RelayDone,), "lane",
+        relay.need_relay, relay.decide_relay, relay.fold_relay,
+    ),
+)  # fmt: skip
+
+KINDS: Final[dict[type, Kind]] = {kind.command: kind for kind in _TABLE}
+BY_NUMBER: Final[dict[int, Kind]] = {kind.number: kind for kind in _TABLE}
+KEYED: Final = frozenset(kind.command for kind in _TABLE if kind.asked)
+assert set(KINDS) == set(Command.__args__), "every command is in the table once"
+
+
+def home_lane(command: Command) -> int:
+    """Return the lane that decides a command."""
+    subject = getattr(command, KINDS[type(command)].subject)
+    return subject if isinstance(subject, int) else lane_of(subject)
+
+
+def need(command: Command, wanted: Wanted) -> None:
+    """Name the rows a command touches, its key's first answer included."""
+    KINDS[type(command)].need(command, wanted)
+    if type(command) in KEYED:
+        wanted.keys.add(command.key)  # type: ignore[union-attr]  # KEYED commands have a key
+
+
+def decide(view: View, command: Command, at_us: int) -> Decision:
+    """Decide one command; the first rung is always the key.
+
+    Refuses: key_reused, and what the kind's own ladder refuses.
+    """
+    kind = KINDS[type(command)]
+    if kind.asked:
+        seen = view.seen[command.key]  # type: ignore[union-attr]  # kinds with `asked` have a key
+        if seen is not None:
+            return _again(kind, command, seen)
+    return kind.decide(view, command, at_us)
+
+
+def _again(kind: Kind, command: Command, seen: Record) -> Decision:
+    if seen.kind != kind.number:
+        return Decision(Code.KEY_REUSED, field="operation")
+    for name in kind.asked:
+        if getattr(command, name) != getattr(seen.command, name):
+            return Decision(Code.KEY_REUSED, field=name)
+    return Decision(seen.code, first=seen)
+
+
+def burns(command: Command, code: int) -> bool:
+    """Say whether this outcome uses up the command's key for ever."""
+    return type(command) in KEYED and (not code or TABLE[Code(code)].burns)
+
+
+_MOVES: Final = (Phase.POST, Phase.CAPTURE)
+
+
+def fold(view: View, record: Record) -> list[Posted]:
+    """Apply one journal record to the view; the same code serves the lane and `rebuild`."""
+    kind = BY_NUMBER[record.kind]
+    if record.outcome is not None:
+        kind.fold(view, record)
+    posted = [_fold_posting(view, record.seq, leg, each) for leg, each in enumerate(record.postings)]
+    for account, amount_fen in record.credits:
+        _fold_credit(view, record.seq, account, amount_fen)
+    if kind.asked and burns(record.command, record.code):  # type: ignore[arg-type]  # a Command by BY_NUMBER
+        key = record.command.key  # type: ignore[attr-defined]  # kinds with `asked` have a key
+        view.seen[key] = record
+        view.new_keys.append((key, record.seq))
+    return posted
+
+
+def _fold_posting(view: View, seq: int, leg: int, posting: tuple[int, bytes, bytes, int]) -> Posted:
+    phase, debit_account, credit_account, amount_fen = posting
+    debit, credit = view.account(debit_account), view.account(credit_account)
+    posted = post(debit_account, debit, credit_account, credit, posting)
+    debit.seq = credit.seq = seq
+    if phase in _MOVES:
+        new = view.new_entries.append
+        debit_fen = amount_fen if debit_account[16] in DEBIT_NORMAL else -amount_fen
+        credit_fen = -amount_fen if credit_account[16] in DEBIT_NORMAL else amount_fen
+        new(Entry(debit_account, seq, leg, debit_fen, posted.debit_after_fen))
+        new(Entry(credit_account, seq, leg, credit_fen, posted.credit_after_fen))
+    return posted
+
+
+def _fold_credit(view: View, seq: int, account: bytes, amount_fen: int) -> None:
+    key = view.lane.to_bytes(2, "big") + account[:2]
+    head = view.relay_heads.get(key)
+    if head is None:
+        head = Counter()
+    head.value += 1
+    view.relay_heads.put(key, head)
+    view.new_relays.append(Relay(view.lane, lane_of(account), head.value, account, amount_fen, seq))

@@ -1,0 +1,197 @@
+"""Sending a packet: checked, weighed, funded into its own escrow, fixed before any claim (发红包)."""
+
+from typing import Final, NamedTuple
+
+from lingqian.compliance.limit import check_packet
+from lingqian.flows.command import AddEntropy, SendPacket
+from lingqian.flows.decision import Decision, Record, refused
+from lingqian.flows.gate import Opened, Subject, fold_opened, want_case, weigh
+from lingqian.flows.transfer import check_payer, count_usage, has_available
+from lingqian.flows.view import View, Wanted
+from lingqian.kernel.bound import ENTROPY_WAIT_S, SHARES_MAX
+from lingqian.kernel.clock import SECOND_US
+from lingqian.kernel.code import Code
+from lingqian.ledger.chart import balance_account, escrow_account
+from lingqian.ledger.hold import Hold, HoldState
+from lingqian.ledger.posting import Phase, Posting
+from lingqian.redpacket.packet import MACHINE, Packet, PacketKind, PacketState, Progress
+from lingqian.redpacket.commitment import chain_start
+from lingqian.redpacket.split import feasible
+from lingqian.risk.rule import Action
+
+
+class SendDone(NamedTuple):
+    """A packet was funded, or set aside with the case that says why; when it opens and expires."""
+
+    state: int
+    await_until_us: int
+    expires_at_us: int
+    opened: Opened | None
+
+
+class EntropyDone(NamedTuple):
+    """The sender's entropy is part of the packet now; the level its proof will reach."""
+
+    level: int
+
+
+def need_send(command: SendPacket, wanted: Wanted) -> None:
+    """Name the rows a send touches."""
+    sender = command.sender_id
+    wanted.users.add(sender)
+    wanted.usages.add(sender)
+    wanted.accounts.add(balance_account(sender))
+    wanted.accounts.add(escrow_account(command.packet_id))
+    wanted.packets.add(command.packet_id)
+    wanted.progress.add(command.packet_id)
+    wanted.holds.add(command.packet_id)
+    want_case(command.key, wanted)
+
+
+def decide_send(view: View, command: SendPacket, at_us: int) -> Decision:
+    """Fund a packet: shape, who, limits, risk, funds.
+
+    Refuses: packet_infeasible, draw_time_invalid, user_unknown, real_name_required,
+    account_frozen, the limits, blocked, challenge_required, exceeds_available.
+    """
+    code = _check_shape(command, at_us) or _check_limits(view, command, at_us)
+    if code:
+        return refused(code)
+    subject = Subject(
+        command.key, Action.SEND, command.packet_id, command.sender_id, command.total_fen
+    )
+    stop = weigh(view, subject, at_us)
+    if stop is not None and stop.code:
+        outcome = None if stop.opened is None else SendDone(0, 0, 0, stop.opened)
+        return Decision(stop.code, outcome)
+    if not has_available(view, command.sender_id, command.total_fen):
+        return refused(Code.EXCEEDS_AVAILABLE)
+    # From here it must succeed.
+    source = balance_account(command.sender_id)
+    target = escrow_account(command.packet_id)
+    if stop is not None:
+        posting = Posting(Phase.HOLD, source, target, command.total_fen)
+        return Decision(Code.OK, SendDone(PacketState.HELD, 0, 0, stop.opened), (posting,))
+    posting = Posting(Phase.POST, source, target, command.total_fen)
+    return Decision(Code.OK, opening(command, at_us), (posting,))
+
+
+def _check_shape(command: SendPacket, at_us: int) -> Code:
+    if command.count > SHARES_MAX:
+        return Code.EXCEEDS_COUNT_MAX
+    bounds = (command.share_fen_min, command.share_fen_max)
+    if not feasible(command.total_fen, command.count, *bounds):
+        return Code.PACKET_INFEASIBLE
+    if command.kind == PacketKind.TARGETED and command.count * 16 != len(command.recipients):
+        return Code.PACKET_INFEASIBLE
+    if command.kind == PacketKind.DRAW:
+        due = at_us < command.draw_at_us < at_us + command.lifetime_us
+        return Code.OK if due else Code.DRAW_TIME_INVALID
+    return Code.OK
+
+
+def _check_limits(view: View, command: SendPacket, at_us: int) -> Code:
+    code = check_payer(view, command.sender_id, command.total_fen, at_us)
+    if code:
+        return code
+    user = view.users.have(command.sender_id)
+    share_fen = -(-command.total_fen // command.count)
+    return check_packet(
+        view.policy.caps[user.account_class], count=command.count, share_fen=share_fen
+    )
+
+
+def opening(packet: SendPacket | Packet, at_us: int) -> SendDone:
+    """Return the state and times of a packet that comes alive now."""
+    if packet.awaits_entropy:
+        state, await_until_us = PacketState.AWAITING, at_us + ENTROPY_WAIT_S * SECOND_US
+    else:
+        state, await_until_us = PacketState.OPEN, 0
+    return SendDone(state, await_until_us, at_us + packet.lifetime_us, None)
+
+
+def due_at_us(packet: SendPacket | Packet, outcome: SendDone) -> int:
+    """Return when a job must look at a packet: its draw, else its expiry; 0 while it is held."""
+    if not outcome.expires_at_us:
+        return 0
+    if packet.kind == PacketKind.DRAW:
+        return max(packet.draw_at_us, outcome.await_until_us)
+    return outcome.expires_at_us
+
+
+_STEP: Final = {
+    PacketState.OPEN: "open",
+    PacketState.AWAITING: "await",
+    PacketState.HELD: "hold",
+}
+
+
+def fold_send(view: View, record: Record) -> None:
+    """Write the packet, its progress, its hold and case where there are, and count it."""
+    command, outcome = record.command, record.outcome
+    assert isinstance(command, SendPacket), "the journal names its kind"
+    assert isinstance(outcome, SendDone), "the journal names its kind"
+    if outcome.opened is not None:
+        fold_opened(view, outcome.opened, record)
+    if record.code:
+        return
+    # Everything but the key and the id is the packet; field names agree, a test holds them to it.
+    view.packets.put(
+        command.packet_id, Packet(command.sender_id, *command[3:], created_at_us=record.at_us)
+    )
+    progress = Progress(
+        outcome.await_until_us,
+        chain_start(command.commitment),
+        0,
+        0,
+        0,
+        due_at_us(command, outcome),
+        b"",
+        0,
+        outcome.expires_at_us,
+        0,
+        MACHINE.step(PacketState.CREATED, _STEP[PacketState(outcome.state)]),
+        0,
+    )
+    view.progress.put(command.packet_id, progress)
+    count_usage(view, command.sender_id, command.total_fen, record.at_us)
+    if outcome.state == PacketState.HELD:
+        posting = record.postings[0]
+        hold = Hold(command.total_fen, record.at_us, posting.credit, posting.debit, HoldState.HELD)
+        view.holds.put(command.packet_id, hold)
+
+
+def need_entropy(command: AddEntropy, wanted: Wanted) -> None:
+    """Name the packet's rows."""
+    wanted.packets.add(command.packet_id)
+    wanted.progress.add(command.packet_id)
+
+
+def decide_entropy(view: View, command: AddEntropy, at_us: int) -> Decision:
+    """Take the sender's 32 bytes while the packet waits for them.
+
+    Refuses: packet_unknown, entropy_not_awaited, entropy_too_late.
+    """
+    packet = view.packets.get(command.packet_id)
+    if packet is None:
+        return refused(Code.PACKET_UNKNOWN)
+    progress = view.progress.have(command.packet_id)
+    if progress.entropy == command.entropy:
+        return Decision(Code.OK)
+    if not packet.awaits_entropy:
+        return refused(Code.ENTROPY_NOT_AWAITED)
+    if progress.state != PacketState.AWAITING or at_us >= progress.await_until_us:
+        return refused(Code.ENTROPY_TOO_LATE)
+    # From here it must succeed.
+    return Decision(Code.OK, EntropyDone(2))
+
+
+def fold_entropy(view: View, record: Record) -> None:
+    """Write the entropy and open the packet; shares drawn without it are forgotten."""
+    command = record.command
+    assert isinstance(command, AddEntropy), "the journal names its kind"
+    progress = view.progress.edit(command.packet_id)
+    progress.entropy = command.entropy
+    progress.entropy_at_us = record.at_us
+    progress.state = MACHINE.step(progress.state, "open")
+    view.secrets.pop(command.packet_id, None)

@@ -1,0 +1,137 @@
+"""Settling cases: released or refused by a person, or due by the clock (审核处理)."""
+
+from typing import NamedTuple
+
+from lingqian.flows.case import MACHINE as CASE_MACHINE
+from lingqian.flows.case import CLEARED_STATES, OPEN_STATES, Case, CaseState
+from lingqian.flows.command import SettleCase
+from lingqian.flows.decision import Decision, Record, refused
+from lingqian.flows.packet import SendDone, due_at_us, opening
+from lingqian.flows.transfer import MACHINE as TRANSFER_MACHINE
+from lingqian.flows.transfer import landing, want_landing
+from lingqian.flows.view import View, Wanted
+from lingqian.kernel.code import Code
+from lingqian.ledger.chart import balance_account, escrow_account
+from lingqian.ledger.hold import MACHINE as HOLD_MACHINE
+from lingqian.ledger.posting import Phase, Posting
+from lingqian.redpacket.packet import MACHINE as PACKET_MACHINE
+from lingqian.redpacket.packet import PacketState
+from lingqian.risk.rule import Action
+
+
+class SettleDone(NamedTuple):
+    """A case ended in this state; a packet that came alive opens and expires at these times."""
+
+    state: int
+    await_until_us: int
+    expires_at_us: int
+
+
+def need_settle(command: SettleCase, wanted: Wanted) -> None:
+    """Name the case; what it stopped follows from it."""
+    wanted.cases.add(command.case_id)
+
+
+def deepen_settle(view: View, command: SettleCase, wanted: Wanted) -> None:
+    """Name the rows of what the case stopped."""
+    case = view.cases.get(command.case_id)
+    if case is None:
+        return
+    wanted.holds.add(case.object_id)
+    wanted.accounts.add(balance_account(case.user_id))
+    if case.action == Action.SEND:
+        wanted.packets.add(case.object_id)
+        wanted.progress.add(case.object_id)
+        wanted.accounts.add(escrow_account(case.object_id))
+    elif case.action == Action.TRANSFER:
+        wanted.transfers.add(case.object_id)
+
+
+def deepen_target(view: View, command: SettleCase, wanted: Wanted) -> None:
+    """Name the receiver's rows of a stopped transfer."""
+    case = view.cases.get(command.case_id)
+    if case is None or case.action != Action.TRANSFER:
+        return
+    transfer = view.transfers.get(case.object_id)
+    if transfer is not None:
+        want_landing(view.lane, transfer.target_id, wanted)
+
+
+def decide_settle(view: View, command: SettleCase, at_us: int) -> Decision:
+    """End an open case; released money goes on, refused money comes back.
+
+    Refuses: case_unknown, case_closed, not_due.
+    """
+    case = view.cases.get(command.case_id)
+    if case is None:
+        return refused(Code.CASE_UNKNOWN)
+    if case.state not in OPEN_STATES:
+        return refused(Code.CASE_CLOSED)
+    if command.event == "due" and at_us < case.due_at_us:
+        return refused(Code.NOT_DUE)
+    # From here it must succeed.
+    state = CASE_MACHINE.step(case.state, command.event)
+    if not _holds_money(case):
+        return Decision(Code.OK, SettleDone(state, 0, 0))
+    if state in CLEARED_STATES:
+        return _released(view, case, state, at_us)
+    hold = view.holds.have(case.object_id)
+    posting = Posting(Phase.RELEASE, hold.debit, hold.credit, hold.amount_fen)
+    return Decision(Code.OK, SettleDone(state, 0, 0), (posting,))
+
+
+def _holds_money(case: Case) -> bool:
+    """Say whether a case has money set aside: a challenge has none, and a claim takes no share."""
+    return case.action != Action.CLAIM and case.state in (CaseState.DELAYED, CaseState.HELD)
+
+
+def _released(view: View, case: Case, state: int, at_us: int) -> Decision:
+    hold = view.holds.have(case.object_id)
+    posting = Posting(Phase.CAPTURE, hold.debit, hold.credit, hold.amount_fen)
+    if case.action == Action.SEND:
+        opened = opening(view.packets.have(case.object_id), at_us)
+        outcome = SettleDone(state, opened.await_until_us, opened.expires_at_us)
+        return Decision(Code.OK, outcome, (posting,))
+    transfer = view.transfers.have(case.object_id)
+    _, credits = landing(view.lane, transfer.target_id, transfer.amount_fen)
+    return Decision(Code.OK, SettleDone(state, 0, 0), (posting,), credits)
+
+
+def fold_settle(view: View, record: Record) -> None:
+    """Write the case's end, and through its hold the packet's or the transfer's."""
+    command, outcome = record.command, record.outcome
+    assert isinstance(command, SettleCase), "the journal names its kind"
+    assert isinstance(outcome, SettleDone), "the journal names its kind"
+    case = view.cases.edit(command.case_id)
+    case.state = outcome.state
+    case.decided_by = command.by
+    if not record.postings:
+        return
+    is_released = record.postings[0].phase == Phase.CAPTURE
+    hold = view.holds.edit(case.object_id)
+    step = "capture" if is_released else "expire" if command.event == "due" else "release"
+    hold.state = HOLD_MACHINE.step(hold.state, step)
+    hold.at_us = record.at_us
+    if case.action == Action.SEND:
+        _fold_packet(view, case, outcome, record.at_us, is_released=is_released)
+    else:
+        transfer = view.transfers.edit(case.object_id)
+        transfer.state = TRANSFER_MACHINE.step(transfer.state, "pay" if is_released else "refuse")
+
+
+def _fold_packet(
+    view: View, case: Case, outcome: SettleDone, at_us: int, *, is_released: bool
+) -> None:
+    progress = view.progress.edit(case.object_id)
+    if not is_released:
+        progress.state = PACKET_MACHINE.step(progress.state, "refuse")
+        progress.closed_at_us = at_us
+        return
+    step = "await" if outcome.await_until_us else "open"
+    progress.state = PACKET_MACHINE.step(progress.state, step)
+    progress.await_until_us = outcome.await_until_us
+    progress.expires_at_us = outcome.expires_at_us
+    packet = view.packets.have(case.object_id)
+    times = SendDone(progress.state, outcome.await_until_us, outcome.expires_at_us, None)
+    progress.due_at_us = due_at_us(packet, times)
+    assert progress.state in (PacketState.OPEN, PacketState.AWAITING), "a released packet lives"

@@ -1,0 +1,205 @@
+"""Funding and transfers: money into a balance, and from one balance to another (入金、转账)."""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from lingqian.compliance.limit import Usage, check_payment, count_payment
+from lingqian.flows.command import Fund, Transfer
+from lingqian.flows.decision import Decision, Record, refused
+from lingqian.flows.gate import Opened, Subject, fold_opened, may_pay, want_case, weigh
+from lingqian.flows.view import Transferred, View, Wanted
+from lingqian.kernel.bound import BALANCE_FEN_MAX
+from lingqian.kernel.clock import business_day
+from lingqian.kernel.code import Code
+from lingqian.kernel.machine import machine
+from lingqian.ledger.account import Account, available_fen
+from lingqian.ledger.chart import balance_account, bank_account, transit_account
+from lingqian.ledger.hold import Hold, HoldState
+from lingqian.ledger.posting import Phase, Posting
+from lingqian.risk.rule import Action
+
+
+class TransferState(IntEnum):
+    """Where a transfer stands."""
+
+    CREATED = 0
+    DONE = 1
+    HELD = 2
+    REFUSED = 3
+
+
+MACHINE: Final = machine(
+    TransferState.CREATED,
+    [
+        (TransferState.CREATED, "pay", TransferState.DONE),
+        (TransferState.CREATED, "hold", TransferState.HELD),
+        (TransferState.HELD, "pay", TransferState.DONE),
+        (TransferState.HELD, "refuse", TransferState.REFUSED),
+    ],
+)
+
+
+class FundDone(NamedTuple):
+    """Money has arrived; the funding's own id names it."""
+
+    funding_id: bytes
+
+
+class TransferDone(NamedTuple):
+    """A transfer was paid, or set aside with the case that says why."""
+
+    state: int
+    opened: Opened | None
+
+
+def need_fund(command: Fund, wanted: Wanted) -> None:
+    """Name the rows a funding touches."""
+    wanted.users.add(command.user_id)
+    wanted.accounts.add(balance_account(command.user_id))
+    wanted.accounts.add(bank_account(command.user_id[0] << 8 | command.user_id[1]))
+
+
+def decide_fund(view: View, command: Fund, at_us: int) -> Decision:
+    """Credit a balance out of the bank.
+
+    Refuses: user_unknown, exceeds_balance_max.
+    """
+    del at_us
+    if view.users.get(command.user_id) is None:
+        return refused(Code.USER_UNKNOWN)
+    target = balance_account(command.user_id)
+    known = view.accounts.get(target)
+    if known is not None and known.credits_posted + command.amount_fen > BALANCE_FEN_MAX:
+        return refused(Code.EXCEEDS_BALANCE_MAX)
+    # From here it must succeed.
+    posting = Posting(Phase.POST, bank_account(view.lane), target, command.amount_fen)
+    return Decision(Code.OK, FundDone(command.funding_id), (posting,))
+
+
+def fold_fund(view: View, record: Record) -> None:
+    """Write nothing of its own: the posting is all there is."""
+    del view, record
+
+
+def landing(lane: int, user_id: bytes, amount_fen: int) -> tuple[bytes, tuple[tuple[bytes, int], ...]]:
+    """Return the account to credit here, and what the relay must carry when the user lives elsewhere."""
+    account = balance_account(user_id)
+    if user_id[0] << 8 | user_id[1] == lane:
+        return account, ()
+    return transit_account(lane), ((account, amount_fen),)
+
+
+def want_landing(lane: int, user_id: bytes, wanted: Wanted) -> None:
+    """Name the rows that a credit to this user touches in this lane."""
+    target_lane = user_id[0] << 8 | user_id[1]
+    if target_lane == lane:
+        wanted.accounts.add(balance_account(user_id))
+        return
+    wanted.accounts.add(transit_account(lane))
+    wanted.relay_heads.add(lane.to_bytes(2, "big") + user_id[:2])
+
+
+def need_transfer(command: Transfer, wanted: Wanted) -> None:
+    """Name the rows a transfer touches."""
+    source = command.source_id
+    wanted.users.add(source)
+    wanted.usages.add(source)
+    wanted.accounts.add(balance_account(source))
+    wanted.transfers.add(command.transfer_id)
+    wanted.holds.add(command.transfer_id)
+    want_case(command.key, wanted)
+    want_landing(source[0] << 8 | source[1], command.target_id, wanted)
+
+
+def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
+    """Move money between people: who, limits, risk, funds.
+
+    Refuses: same_user, user_unknown, real_name_required, account_frozen, the limits, blocked,
+    challenge_required, exceeds_available.
+    """
+    source = command.source_id
+    if source == command.target_id:
+        return refused(Code.SAME_USER)
+    code = check_payer(view, source, command.amount_fen, at_us)
+    if code:
+        return refused(code)
+    code = may_pay(command.target_class, command.target_state)
+    if code:
+        return refused(code)
+    subject = Subject(
+        command.key, Action.TRANSFER, command.transfer_id, source, command.amount_fen
+    )
+    stop = weigh(view, subject, at_us)
+    if stop is not None and stop.code:
+        outcome = None if stop.opened is None else TransferDone(TransferState.CREATED, stop.opened)
+        return Decision(stop.code, outcome)
+    if not has_available(view, source, command.amount_fen):
+        return refused(Code.EXCEEDS_AVAILABLE)
+    # From here it must succeed.
+    account, credits = landing(view.lane, command.target_id, command.amount_fen)
+    if stop is not None:
+        posting = Posting(Phase.HOLD, balance_account(source), account, command.amount_fen)
+        return Decision(Code.OK, TransferDone(TransferState.HELD, stop.opened), (posting,))
+    posting = Posting(Phase.POST, balance_account(source), account, command.amount_fen)
+    return Decision(Code.OK, _DONE, (posting,), credits)
+
+
+_DONE: Final = TransferDone(TransferState.DONE, None)
+
+
+def check_payer(view: View, user_id: bytes, amount_fen: int, at_us: int) -> Code:
+    """Say whether a person exists, may pay, and fits the limits of the class.
+
+    Refuses: user_unknown, real_name_required, account_frozen, the limits of compliance.limit.
+    """
+    user = view.users.get(user_id)
+    if user is None:
+        return Code.USER_UNKNOWN
+    code = may_pay(user.account_class, user.state)
+    if code:
+        return code
+    cap = view.policy.caps[user.account_class]
+    return check_payment(cap, view.usages.get(user_id), amount_fen, business_day(at_us))
+
+
+def has_available(view: View, user_id: bytes, amount_fen: int) -> bool:
+    """Say whether a balance covers an amount after its open holds."""
+    counters: Account | None = view.accounts.get(balance_account(user_id))
+    return counters is not None and available_fen(counters) >= amount_fen
+
+
+def count_usage(view: View, user_id: bytes, amount_fen: int, at_us: int) -> None:
+    """Count one payment against the person's limits."""
+    usage = view.usages.get(user_id)
+    if usage is None:
+        usage = Usage()
+    count_payment(usage, amount_fen, at_us)
+    view.usages.put(user_id, usage)
+
+
+def fold_transfer(view: View, record: Record) -> None:
+    """Write the transfer, its hold and its case where there is one, and count it."""
+    command, outcome = record.command, record.outcome
+    assert isinstance(command, Transfer), "the journal names its kind"
+    assert isinstance(outcome, TransferDone), "the journal names its kind"
+    if outcome.opened is not None:
+        fold_opened(view, outcome.opened, record)
+    if record.code:
+        return
+    row = Transferred(
+        command.amount_fen,
+        record.at_us,
+        command.note_mac,
+        command.source_id,
+        outcome.state,
+        command.target_id,
+    )
+    view.transfers.put(command.transfer_id, row)
+    count_usage(view, command.source_id, command.amount_fen, record.at_us)
+    if outcome.state == TransferState.HELD:
+        posting = record.postings[0]
+        hold = Hold(
+            command.amount_fen, record.at_us, posting.credit, posting.debit, HoldState.HELD
+        )
+        view.holds.put(command.transfer_id, hold)
+

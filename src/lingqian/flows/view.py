@@ -1,0 +1,199 @@
+"""The view: rows a lane has loaded, changed only by folds and written back once per batch (视图).
+
+Law: a row that was not loaded is a bug, not an absence; an absent row is loaded as None.
+"""
+
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
+
+from lingqian.compliance.limit import Caps, Usage
+from lingqian.flows.case import Case
+from lingqian.flows.decision import Record
+from lingqian.identity.user import User
+from lingqian.ledger.account import Account
+from lingqian.ledger.hold import Hold
+from lingqian.ledger.posting import Entry
+from lingqian.redpacket.packet import Claim, Packet, Progress, Secret
+from lingqian.risk.rule import Rule
+
+Value = TypeVar("Value")
+
+
+class Table(Generic[Value]):
+    """Loaded rows of one table by key, and those a fold has changed since the last write."""
+
+    __slots__ = ("dirty", "rows")
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, Value | None] = {}
+        self.dirty: dict[bytes, Value] = {}
+
+    def get(self, key: bytes) -> Value | None:
+        """Return a loaded row, or None when the table has none."""
+        return self.rows[key]
+
+    def have(self, key: bytes) -> Value:
+        """Return a row that the decision has already seen to exist."""
+        row = self.rows[key]
+        assert row is not None, "a fold changes rows that exist"
+        return row
+
+    def edit(self, key: bytes) -> Value:
+        """Return an existing row for a fold to change."""
+        row = self.have(key)
+        self.dirty[key] = row
+        return row
+
+    def put(self, key: bytes, row: Value) -> None:
+        """Add or replace a row."""
+        self.rows[key] = row
+        self.dirty[key] = row
+
+
+class Transferred:
+    """A transfer's row: who, to whom, how much, and whether it is done, waiting or refused."""
+
+    __slots__ = ("amount_fen", "at_us", "note_mac", "source_id", "state", "target_id")
+
+    def __init__(
+        self,
+        amount_fen: int,
+        at_us: int,
+        note_mac: bytes,
+        source_id: bytes,
+        state: int,
+        target_id: bytes,
+    ) -> None:
+        self.amount_fen = amount_fen
+        self.at_us = at_us
+        self.note_mac = note_mac
+        self.source_id = source_id
+        self.state = state
+        self.target_id = target_id
+
+
+class Conversation:
+    """Who belongs to a conversation: ids one after another."""
+
+    __slots__ = ("members",)
+
+    def __init__(self, members: bytes) -> None:
+        self.members = members
+
+
+class Counter:
+    """A number that only grows: relay positions, wrong passphrases."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: int = 0) -> None:
+        self.value = value
+
+
+class Relay(NamedTuple):
+    """Money let go by this lane for an account of another: item `number` of its stream."""
+
+    source: int
+    target: int
+    number: int
+    account: bytes
+    amount_fen: int
+    seq: int
+
+
+class Policy(NamedTuple):
+    """What an operator configures of the gate: limits by class, and rules."""
+
+    caps: dict[int, Caps]
+    rules: tuple[Rule, ...] = ()
+
+
+# Opens a packet's sealed seed and returns its shares and salt; the key is the shell's.
+Reveal = Callable[[bytes, Packet, Progress], Secret]
+
+
+class View:
+    """Everything one lane has in memory. One per lane; a lane never sees another's rows."""
+
+    def __init__(self, lane: int, policy: Policy, reveal: Reveal) -> None:
+        self.lane = lane
+        self.policy = policy
+        self.reveal = reveal
+        self.users: Table[User] = Table()
+        self.usages: Table[Usage] = Table()
+        self.accounts: Table[Account] = Table()
+        self.holds: Table[Hold] = Table()
+        self.transfers: Table[Transferred] = Table()
+        self.conversations: Table[Conversation] = Table()
+        self.packets: Table[Packet] = Table()
+        self.progress: Table[Progress] = Table()
+        self.claims: Table[Claim] = Table()
+        self.tries: Table[Counter] = Table()
+        self.cases: Table[Case] = Table()
+        self.relay_heads: Table[Counter] = Table()
+        self.relay_marks: Table[Counter] = Table()
+        self.seen: dict[bytes, Record | None] = {}
+        self.secrets: dict[bytes, Secret] = {}
+        self.tickets: dict[bytes, list[tuple[bytes, Claim]]] = {}
+        self.new_keys: list[tuple[bytes, int]] = []
+        self.new_entries: list[Entry] = []
+        self.new_relays: list[Relay] = []
+
+    def secret(self, packet_id: bytes) -> Secret:
+        """Return a live packet's shares and salt, derived once and kept in memory only."""
+        known = self.secrets.get(packet_id)
+        if known is None:
+            packet, progress = self.packets.have(packet_id), self.progress.have(packet_id)
+            known = self.secrets[packet_id] = self.reveal(packet_id, packet, progress)
+        return known
+
+    def account(self, account: bytes) -> Account:
+        """Return an account's counters for a fold; the first posting opens the account."""
+        table = self.accounts
+        row = table.rows[account]
+        if row is None:
+            row = table.rows[account] = Account()
+        table.dirty[account] = row
+        return row
+
+
+class Wanted:
+    """The rows a batch names before it is decided."""
+
+    __slots__ = (
+        "accounts",
+        "cases",
+        "claims",
+        "conversations",
+        "holds",
+        "is_gated",
+        "keys",
+        "packets",
+        "progress",
+        "relay_heads",
+        "relay_marks",
+        "tickets",
+        "transfers",
+        "tries",
+        "usages",
+        "users",
+    )
+
+    def __init__(self, *, is_gated: bool) -> None:
+        # Without rules no case can exist that matters, so none is looked for.
+        self.is_gated = is_gated
+        self.accounts: set[bytes] = set()
+        self.cases: set[bytes] = set()
+        self.claims: set[bytes] = set()
+        self.conversations: set[bytes] = set()
+        self.holds: set[bytes] = set()
+        self.keys: set[bytes] = set()
+        self.packets: set[bytes] = set()
+        self.progress: set[bytes] = set()
+        self.relay_heads: set[bytes] = set()
+        self.relay_marks: set[bytes] = set()
+        self.tickets: set[bytes] = set()
+        self.transfers: set[bytes] = set()
+        self.tries: set[bytes] = set()
+        self.usages: set[bytes] = set()
+        self.users: set[bytes] = set()

@@ -1,0 +1,1 @@
+"""Who: users, their account class and status; API keys and their scopes."""

@@ -1,0 +1,1 @@
+"""Words shared by all rooms: ids, clock, chance, codes, machines, bounds, faults."""

@@ -1,0 +1,49 @@
+"""Every bound of the system, with its unit, and what must hold between bounds (界限)."""
+
+from typing import Final
+
+# Money. 2^53 - 1 is the largest integer that every JSON reader carries exactly.
+AMOUNT_FEN_MAX: Final = 2**53 - 1
+BALANCE_FEN_MAX: Final = 2**62
+
+# Packets.
+SHARES_MAX: Final = 5_000
+TICKETS_MAX: Final = 5_000
+RECIPIENTS_MAX: Final = 500
+LIFETIME_S_DEFAULT: Final = 24 * 3_600
+LIFETIME_S_MIN: Final = 1
+LIFETIME_S_MAX: Final = 7 * 24 * 3_600
+ENTROPY_WAIT_S: Final = 60
+PASSPHRASE_TRIES_MAX: Final = 5
+GREETING_LENGTH_MAX: Final = 64
+NICKNAME_LENGTH_MAX: Final = 32
+EXTERNAL_ID_LENGTH_MAX: Final = 128
+CONVERSATION_LENGTH_MAX: Final = 64
+PASSPHRASE_LENGTH_MAX: Final = 64
+NOTE_LENGTH_MAX: Final = 64
+COVER_LENGTH_MAX: Final = 32
+MEMBERS_MAX: Final = 5_000
+
+# The lane.
+BATCH_COMMANDS_MAX: Final = 4_096
+QUEUE_COMMANDS_MAX: Final = 32_768
+QUEUE_AGE_S_MAX: Final = 10
+COMMIT_TRIES_MAX: Final = 5
+RELAY_ITEMS_MAX: Final = 500
+CACHE_ROWS_MAX: Final = 200_000
+WAL_PAGES_MAX: Final = 50_000
+
+# The gate.
+REVIEW_DEADLINE_S: Final = 72 * 3_600
+CHALLENGE_DEADLINE_S: Final = 600
+
+# The door.
+BODY_BYTES_MAX: Final = 64 * 1_024
+PAGE_ROWS_DEFAULT: Final = 50
+PAGE_ROWS_MAX: Final = 200
+KEY_LENGTH_MAX: Final = 128
+
+assert AMOUNT_FEN_MAX * 2 < BALANCE_FEN_MAX, "two amounts must always fit a balance"
+assert BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX, "a full batch must fit the queue"
+assert RECIPIENTS_MAX <= SHARES_MAX, "each recipient may have a share"
+assert LIFETIME_S_MIN <= LIFETIME_S_DEFAULT <= LIFETIME_S_MAX, "the default is allowed"

@@ -1,0 +1,226 @@
+"""Every answer the system can give, in order of precedence, as one table (结果码).
+
+Law: a number is never reused; a code is named after the condition that is true when it is given.
+"""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+
+class Retry(IntEnum):
+    """What a caller may do after a refusal."""
+
+    NEVER = 0
+    SAME_KEY = 1
+    NEW_KEY = 2
+
+
+class Code(IntEnum):
+    """The outcome of a command; 0 is success, all others are refusals."""
+
+    OK = 0
+    # The door: refused before a command exists.
+    MALFORMED_JSON = 1
+    INVALID_FIELD = 2
+    BODY_TOO_LARGE = 3
+    UNAUTHENTICATED = 4
+    SCOPE_MISSING = 5
+    NOT_FOUND = 6
+    METHOD_NOT_ALLOWED = 7
+    UNSUPPORTED_MEDIA_TYPE = 8
+    KEY_REQUIRED = 9
+    SANDBOX_ONLY = 10
+    BUSY = 11
+    UNAVAILABLE = 12
+    # Who.
+    KEY_REUSED = 20
+    USER_UNKNOWN = 21
+    SAME_USER = 22
+    REAL_NAME_REQUIRED = 23
+    ACCOUNT_FROZEN = 24
+    STATUS_STALE = 25
+    # What.
+    PACKET_UNKNOWN = 30
+    PACKET_INFEASIBLE = 31
+    DRAW_TIME_INVALID = 32
+    PACKET_INVALIDATED = 33
+    PACKET_FINISHED = 34
+    PACKET_EXPIRED = 35
+    PACKET_NOT_OPEN = 36
+    OWN_PACKET = 37
+    NOT_A_RECIPIENT = 38
+    PASSPHRASE_LOCKED = 39
+    WRONG_PASSPHRASE = 40
+    DRAW_FULL = 41
+    ENTROPY_NOT_AWAITED = 42
+    ENTROPY_TOO_LATE = 43
+    NOT_DUE = 44
+    ALREADY_SETTLED = 45
+    # Limits.
+    EXCEEDS_SHARE_MAX = 50
+    EXCEEDS_PACKET_MAX = 51
+    EXCEEDS_COUNT_MAX = 52
+    EXCEEDS_DAY_COUNT = 53
+    EXCEEDS_DAY = 54
+    EXCEEDS_YEAR = 55
+    EXCEEDS_LIFE = 56
+    # Risk.
+    BLOCKED = 60
+    CHALLENGE_REQUIRED = 61
+    CLAIM_HELD = 62
+    CASE_UNKNOWN = 63
+    CASE_CLOSED = 64
+    # Funds.
+    EXCEEDS_AVAILABLE = 70
+    EXCEEDS_BALANCE_MAX = 71
+    # The relay between lanes.
+    RELAY_GAP = 80
+
+
+class Row(NamedTuple):
+    """How a code is told to a caller and whether it burns an idempotency key."""
+
+    status: int
+    burns: bool
+    retry: Retry
+    zh: str
+    en: str
+
+
+def _row(status: int, retry: Retry, zh: str, en: str, *, burns: bool = False) -> Row:
+    return Row(status, burns, retry, zh, en)
+
+
+_NEVER, _SAME, _NEW = Retry.NEVER, Retry.SAME_KEY, Retry.NEW_KEY
+
+TABLE: Final[dict[Code, Row]] = {
+    Code.OK: _row(200, _NEVER, "成功。", "Done."),
+    Code.MALFORMED_JSON: _row(400, _NEVER, "请求不是合法的 JSON。", "The body is not valid JSON."),
+    Code.INVALID_FIELD: _row(
+        422, _NEVER, "字段无效或不认识。", "A field is invalid or not known here."
+    ),
+    Code.BODY_TOO_LARGE: _row(413, _NEVER, "请求体过大。", "The body is larger than allowed."),
+    Code.UNAUTHENTICATED: _row(
+        401, _NEVER, "缺少有效的 API 密钥。", "A valid API key is missing."
+    ),
+    Code.SCOPE_MISSING: _row(
+        403, _NEVER, "此密钥没有这项权限。", "This key does not carry the needed scope."
+    ),
+    Code.NOT_FOUND: _row(
+        404, _NEVER, "没有找到，或无权查看。", "Nothing here, or not yours to see."
+    ),
+    Code.METHOD_NOT_ALLOWED: _row(
+        405, _NEVER, "此地址不支持该方法。", "This address does not take that method."
+    ),
+    Code.UNSUPPORTED_MEDIA_TYPE: _row(
+        415, _NEVER, "请求体必须是 application/json。", "The body must be application/json."
+    ),
+    Code.KEY_REQUIRED: _row(
+        400, _NEVER, "缺少 Idempotency-Key。", "The Idempotency-Key header is required."
+    ),
+    Code.SANDBOX_ONLY: _row(
+        403, _NEVER, "仅沙箱可用。", "Only an installation in sandbox profile does this."
+    ),
+    Code.BUSY: _row(429, _SAME, "系统繁忙，请稍后重试。", "Too busy now; try again shortly."),
+    Code.UNAVAILABLE: _row(
+        503, _SAME, "暂时无法处理，请用同一幂等键重试。", "Unavailable; retry with the same key."
+    ),
+    Code.KEY_REUSED: _row(
+        409, _NEW, "幂等键已用于另一个请求。", "The idempotency key belongs to another request."
+    ),
+    Code.USER_UNKNOWN: _row(404, _NEW, "用户不存在。", "No such user."),
+    Code.SAME_USER: _row(
+        422, _NEW, "不能转给自己。", "Sender and receiver are the same.", burns=True
+    ),
+    Code.REAL_NAME_REQUIRED: _row(
+        403, _SAME, "请先完成实名认证。", "Verify your real name first."
+    ),
+    Code.ACCOUNT_FROZEN: _row(403, _SAME, "账户已被冻结。", "The account is frozen."),
+    Code.STATUS_STALE: _row(
+        409, _SAME, "账户状态已变化，请重试。", "The account has just changed; try again."
+    ),
+    Code.PACKET_UNKNOWN: _row(404, _NEVER, "红包不存在。", "No such packet."),
+    Code.PACKET_INFEASIBLE: _row(
+        422, _NEW, "总额无法按份数和每份上下限拆分。",
+        "The total cannot be split into that many shares within the bounds.", burns=True,
+    ),
+    Code.DRAW_TIME_INVALID: _row(
+        422, _NEW, "开奖时间必须在现在之后、到期之前。",
+        "The draw must lie after now and before expiry.", burns=True,
+    ),
+    Code.PACKET_INVALIDATED: _row(409, _NEVER, "红包已失效。", "The packet is no longer valid."),
+    Code.PACKET_FINISHED: _row(
+        409, _NEVER, "手慢了，红包派完了。", "Too late: every share has been taken."
+    ),
+    Code.PACKET_EXPIRED: _row(
+        409, _NEVER, "该红包已过期。", "The packet has expired; the rest goes back to its sender."
+    ),
+    Code.PACKET_NOT_OPEN: _row(
+        409, _SAME, "红包尚未开启，请稍候。", "The packet is not open yet; try again shortly."
+    ),
+    Code.OWN_PACKET: _row(
+        403, _NEVER, "不能领取自己发的专属红包。", "You cannot open a packet you sent to others."
+    ),
+    Code.NOT_A_RECIPIENT: _row(
+        403, _NEVER, "这个红包不是发给你的。", "This packet is meant for others."
+    ),
+    Code.PASSPHRASE_LOCKED: _row(
+        403, _NEVER, "口令错误次数过多。", "Too many wrong passphrases for this packet."
+    ),
+    Code.WRONG_PASSPHRASE: _row(403, _SAME, "口令不对。", "That is not the passphrase."),
+    Code.DRAW_FULL: _row(
+        409, _NEVER, "参与人数已满。", "The draw has as many entries as it can take."
+    ),
+    Code.ENTROPY_NOT_AWAITED: _row(
+        409, _NEVER, "此红包不等待随机数。", "This packet does not wait for entropy."
+    ),
+    Code.ENTROPY_TOO_LATE: _row(
+        409, _NEVER, "等待随机数的时间已过。", "The time for entropy has passed."
+    ),
+    Code.NOT_DUE: _row(409, _SAME, "时间未到。", "It is not time yet."),
+    Code.ALREADY_SETTLED: _row(409, _NEVER, "已经结清。", "Already settled."),
+    Code.EXCEEDS_SHARE_MAX: _row(
+        409, _NEW, "超过每份上限。", "More than one share may hold.", burns=True
+    ),
+    Code.EXCEEDS_PACKET_MAX: _row(
+        409, _NEW, "超过单笔上限。", "More than one payment may move.", burns=True
+    ),
+    Code.EXCEEDS_COUNT_MAX: _row(
+        409, _NEW, "超过份数上限。", "More shares than one packet may have.", burns=True
+    ),
+    Code.EXCEEDS_DAY_COUNT: _row(
+        409, _NEW, "超过今日笔数上限。", "More payments than allowed today.", burns=True
+    ),
+    Code.EXCEEDS_DAY: _row(
+        409, _NEW, "超过今日限额。", "More than this account may pay today.", burns=True
+    ),
+    Code.EXCEEDS_YEAR: _row(
+        409, _NEW, "超过年度限额。", "More than this account may pay this year.", burns=True
+    ),
+    Code.EXCEEDS_LIFE: _row(
+        409, _NEW, "超过账户终身限额。", "More than this account may ever pay.", burns=True
+    ),
+    Code.BLOCKED: _row(
+        403, _NEW, "交易被风控拦截。", "The payment was stopped by risk control.", burns=True
+    ),
+    Code.CHALLENGE_REQUIRED: _row(
+        403, _SAME, "需要加强验证。", "One more verification is needed first."
+    ),
+    Code.CLAIM_HELD: _row(
+        403, _SAME, "领取暂缓，等待审核；份额未占用。",
+        "The claim waits for review; no share has been taken.",
+    ),
+    Code.CASE_UNKNOWN: _row(404, _NEVER, "审核单不存在。", "No such case."),
+    Code.CASE_CLOSED: _row(409, _NEVER, "审核单已结。", "The case is already closed."),
+    Code.EXCEEDS_AVAILABLE: _row(
+        409, _NEW, "可用余额不足。", "The available balance is too small.", burns=True
+    ),
+    Code.EXCEEDS_BALANCE_MAX: _row(
+        409, _NEW, "超过账户余额上限。", "The account cannot hold that much.", burns=True
+    ),
+    Code.RELAY_GAP: _row(
+        503, _SAME, "跨通道转账次序有缺口。", "A relay item is missing before this one."
+    ),
+}
+
+assert set(TABLE) == set(Code), "every code has its row"

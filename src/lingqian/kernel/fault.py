@@ -1,0 +1,42 @@
+"""Operating faults: the surroundings failed; nobody was refused (故障).
+
+Fault
+├── Unsent        nothing was written; safe to try again
+├── Unknown       the commit may or may not have happened; only a read-back may end it
+├── Fenced        another owner has taken this lane
+├── Busy          the queue is full or a command waited too long
+├── Stopping      the process is draining and takes nothing new
+└── Damaged       stored bytes contradict each other; nothing goes on without a person
+"""
+
+
+class Fault(Exception):  # noqa: N818 - the word of the house; see the tree above
+    """An operating fault."""
+
+
+class Unsent(Fault):
+    """Nothing was written; the same command may be sent again."""
+
+
+class Unknown(Fault):
+    """The outcome is not known yet; ask again with the same key."""
+
+
+class Fenced(Fault):
+    """The lane has another owner."""
+
+
+class Busy(Fault):
+    """The queue is full; come back after `retry_after_s`."""
+
+    def __init__(self, message: str, retry_after_s: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Stopping(Fault):
+    """The process is draining."""
+
+
+class Damaged(Fault):
+    """Stored bytes contradict each other."""

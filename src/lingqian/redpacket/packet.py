@@ -1,0 +1,180 @@
+"""Packets and their shares: nouns, states and the steps between them (红包).
+
+Law: funded = claimed + remaining + returned; claims ≤ count; one claim per person.   Units: fen; µs.
+"""
+
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+from lingqian.kernel.machine import machine
+
+
+class PacketKind(IntEnum):
+    """Who may open a packet, and how."""
+
+    LUCKY = 1
+    EQUAL = 2
+    TARGETED = 3
+    PASSPHRASE = 4
+    DRAW = 5
+
+
+class PacketState(IntEnum):
+    """Where a packet stands; finished, expired, refused and invalidated are for ever."""
+
+    CREATED = 0
+    AWAITING = 1
+    HELD = 2
+    OPEN = 3
+    FINISHED = 4
+    EXPIRED = 5
+    REFUSED = 6
+    INVALIDATED = 7
+
+
+MACHINE: Final = machine(
+    PacketState.CREATED,
+    [
+        (PacketState.CREATED, "open", PacketState.OPEN),
+        (PacketState.CREATED, "await", PacketState.AWAITING),
+        (PacketState.CREATED, "hold", PacketState.HELD),
+        (PacketState.HELD, "open", PacketState.OPEN),
+        (PacketState.HELD, "await", PacketState.AWAITING),
+        (PacketState.HELD, "refuse", PacketState.REFUSED),
+        (PacketState.AWAITING, "open", PacketState.OPEN),
+        (PacketState.AWAITING, "expire", PacketState.EXPIRED),
+        (PacketState.AWAITING, "invalidate", PacketState.INVALIDATED),
+        (PacketState.OPEN, "claim", PacketState.OPEN),
+        (PacketState.OPEN, "finish", PacketState.FINISHED),
+        (PacketState.OPEN, "expire", PacketState.EXPIRED),
+        (PacketState.OPEN, "invalidate", PacketState.INVALIDATED),
+    ],
+)
+
+
+class Packet(NamedTuple):
+    """What was fixed when the packet was sent; nothing here ever changes.
+
+    `recipients` is the ids of a targeted packet one after another; `seed_sealed` opens only with
+    a key kept outside the database; `passphrase_mac` and `greeting_mac` are keyed digests.
+    """
+
+    sender_id: bytes
+    kind: int
+    is_lucky: bool
+    total_fen: int
+    count: int
+    share_fen_min: int
+    share_fen_max: int
+    spread: int
+    lifetime_us: int
+    draw_at_us: int
+    awaits_entropy: bool
+    conversation_id: str
+    recipients: bytes
+    passphrase_mac: bytes
+    greeting_mac: bytes
+    cover: str
+    commitment: bytes
+    seed_sealed: bytes
+    created_at_us: int
+
+
+class Progress:
+    """What changes while a packet lives: one narrow row, written once per batch.
+
+    `due_at_us` is when a job must look at it (draw or expiry); 0 when there is nothing left to do.
+    """
+
+    __slots__ = (
+        "await_until_us",
+        "chain",
+        "claimed_count",
+        "claimed_fen",
+        "closed_at_us",
+        "due_at_us",
+        "entropy",
+        "entropy_at_us",
+        "expires_at_us",
+        "returned_fen",
+        "state",
+        "ticket_count",
+    )
+
+    def __init__(
+        self,
+        await_until_us: int,
+        chain: bytes,
+        claimed_count: int,
+        claimed_fen: int,
+        closed_at_us: int,
+        due_at_us: int,
+        entropy: bytes,
+        entropy_at_us: int,
+        expires_at_us: int,
+        returned_fen: int,
+        state: int,
+        ticket_count: int,
+    ) -> None:
+        self.await_until_us = await_until_us
+        self.chain = chain
+        self.claimed_count = claimed_count
+        self.claimed_fen = claimed_fen
+        self.closed_at_us = closed_at_us
+        self.due_at_us = due_at_us
+        self.entropy = entropy
+        self.entropy_at_us = entropy_at_us
+        self.expires_at_us = expires_at_us
+        self.returned_fen = returned_fen
+        self.state = state
+        self.ticket_count = ticket_count
+
+
+class Claim:
+    """One person's claim: the share it took, or for a draw its ticket until the draw gives a share.
+
+    `ticket` counts claims of the packet from 1; `share` is the share's place from 1, 0 without one.
+    """
+
+    __slots__ = ("amount_fen", "at_us", "chain", "pseudonym", "seq", "share", "ticket")
+
+    def __init__(
+        self,
+        amount_fen: int,
+        at_us: int,
+        chain: bytes,
+        pseudonym: bytes,
+        seq: int,
+        share: int,
+        ticket: int,
+    ) -> None:
+        self.amount_fen = amount_fen
+        self.at_us = at_us
+        self.chain = chain
+        self.pseudonym = pseudonym
+        self.seq = seq
+        self.share = share
+        self.ticket = ticket
+
+
+class Secret(NamedTuple):
+    """What only memory holds of a live packet: shares, the key they came from, pseudonyms' salt."""
+
+    shares: tuple[int, ...]
+    key: bytes
+    salt: bytes
+
+
+def remaining_fen(packet: Packet, progress: Progress) -> int:
+    """Return what is still in the packet: funded less claimed less returned."""
+    return packet.total_fen - progress.claimed_fen - progress.returned_fen
+
+
+def state_at(progress: Progress, at_us: int) -> PacketState:
+    """Return the state that is true at an instant, whether or not a job has run (lazy truth)."""
+    state = PacketState(progress.state)
+    if state in (PacketState.OPEN, PacketState.AWAITING) and at_us >= progress.expires_at_us:
+        return PacketState.EXPIRED
+    if state == PacketState.AWAITING and at_us >= progress.await_until_us:
+        return PacketState.OPEN
+    return state

@@ -1,0 +1,1 @@
+"""Risk: rules and the verdict they add up to."""

@@ -1,0 +1,252 @@
+"""The lane: take a batch, load, decide, fold, commit, answer. One way for every write (写入通道).
+
+Law: one durable transaction per batch; nobody is answered before it; a refused command never
+spoils its neighbours; what is in memory equals what is stored, or is thrown away.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
+
+from lingqian.flows.command import Command
+from lingqian.flows.decision import Decision, Record
+from lingqian.flows.kind import KINDS, burns, decide, fold, home_lane, need
+from lingqian.flows.view import Policy, Reveal, View, Wanted
+from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX
+from lingqian.kernel.clock import Clock
+from lingqian.kernel.fault import Fault, Unknown, Unsent
+from lingqian.storage.codec import Row, encode, seal
+from lingqian.storage.port import Batch, LaneRow, Personal, Store
+from lingqian.storage.schema import TABLES
+
+_CACHED: Final = tuple(table.attribute for table in TABLES)
+
+
+class Submission(NamedTuple):
+    """A command and the personal data that came with it."""
+
+    command: Command
+    personal: tuple[Personal, ...] = ()
+
+
+class Answer(NamedTuple):
+    """What the lane says of one command once it is durable.
+
+    `first` is what was answered before when the command came again; `seq` is 0 when nothing was
+    written for it.
+    """
+
+    code: int
+    command: Command
+    outcome: object
+    at_us: int
+    seq: int
+    field: str
+    first: object
+
+
+class Shell(NamedTuple):
+    """What the core is handed from outside: time, chance, and the opener of sealed seeds."""
+
+    clock: Clock
+    chance: Callable[[int], bytes]
+    reveal: Reveal
+
+
+class Lane:
+    """One serial writer over one partition; holds the partition's rows in memory."""
+
+    def __init__(self, store: Store, row: LaneRow, policy: Policy, shell: Shell) -> None:
+        self._store = store
+        self._row = row
+        self._policy = policy
+        self._shell = shell
+        self._view = View(row.lane, policy, shell.reveal)
+
+    @property
+    def row(self) -> LaneRow:
+        """The lane's fence and position after its last durable batch."""
+        return self._row
+
+    @property
+    def view(self) -> View:
+        """The rows in memory, for the laws that tests check after every batch."""
+        return self._view
+
+    def decide(self, submissions: Sequence[Submission]) -> tuple[list[Answer], Batch | None]:
+        """Load, decide and fold a batch in memory; nothing is durable yet."""
+        view = self._view
+        self._load(submissions)
+        at_us = max(self._shell.clock.now_us(), self._row.at_us + 1)
+        seq = self._row.next_seq
+        answers: list[Answer] = []
+        rows: list[Row] = []
+        personal: list[Personal] = []
+        for command, private in submissions:
+            decision = decide(view, command, at_us)
+            code, outcome, _, credits, field, first = decision
+            is_written = first is None and (outcome is not None or burns(command, code))
+            if is_written and not field:
+                rows.append(self._fold(command, decision, seq, at_us))
+                if private and not code:
+                    personal.extend(private)
+                answers.append(Answer(code, command, outcome, at_us, seq, field, first))
+                seq += 1
+            else:
+                answers.append(Answer(code, command, outcome, at_us, 0, field, first))
+            at_us += 1
+        if not rows:
+            return answers, None
+        return answers, self._batch(rows, personal, at_us)
+
+    def _load(self, submissions: Sequence[Submission]) -> None:
+        wanted = Wanted(is_gated=bool(self._policy.rules))
+        deepest = 0
+        for command, _ in submissions:
+            need(command, wanted)
+            deepest = max(deepest, len(KINDS[type(command)].deepen))
+        self._store.load(self._view, wanted)
+        for depth in range(deepest):
+            wanted = Wanted(is_gated=False)
+            for command, _ in submissions:
+                steps = KINDS[type(command)].deepen
+                if depth < len(steps):
+                    steps[depth](self._view, command, wanted)
+            self._store.load(self._view, wanted)
+
+    def _fold(self, command: Command, decision: Decision, seq: int, at_us: int) -> Row:
+        code, outcome, postings, credits, _, _ = decision
+        number = KINDS[type(command)].number
+        record = Record(seq, at_us, number, code, command, outcome, postings, credits)
+        posted = fold(self._view, record)
+        return Row(self._row.lane, seq, at_us, number, code, encode(command, outcome, posted, credits))
+
+    def _batch(self, rows: list[Row], personal: list[Personal], at_us: int) -> Batch:
+        view, before = self._view, self._row
+        batch_id = self._shell.chance(16)
+        head = seal(before.head, batch_id, rows)
+        after = LaneRow(before.lane, before.epoch, rows[-1].seq + 1, batch_id, head, at_us)
+        dirty = [
+            (place, table.dirty)
+            for place, name in enumerate(_CACHED)
+            if (table := getattr(view, name)).dirty
+        ]
+        return Batch(
+            before, after, rows, view.new_keys, view.new_entries, view.new_relays, personal, dirty
+        )
+
+    def committed(self, after: LaneRow) -> None:
+        """Take a durable batch as the new truth of memory."""
+        self._row = after
+        view = self._view
+        view.new_keys, view.new_entries, view.new_relays = [], [], []
+        view.tickets.clear()
+        for name in _CACHED:
+            table = getattr(view, name)
+            if table.dirty:
+                table.dirty = {}
+            if len(table.rows) > CACHE_ROWS_MAX:
+                table.rows.clear()
+        if len(view.seen) > CACHE_ROWS_MAX:
+            view.seen.clear()
+
+    def forget(self, row: LaneRow) -> None:
+        """Throw memory away and go on from a stored position: the batch was not committed."""
+        self._row = row
+        self._view = View(row.lane, self._policy, self._shell.reveal)
+
+
+class Writer:
+    """Owns lanes and commits their batches together; belongs to one thread."""
+
+    def __init__(self, store: Store, lanes: Sequence[int], policy: Policy, shell: Shell) -> None:
+        self._store = store
+        self._lanes = {each: Lane(store, store.lane(each), policy, shell) for each in lanes}
+        # Lanes whose last commit is unknown and could not be resolved yet.
+        self._unresolved: list[Batch] = []
+
+    @property
+    def store(self) -> Store:
+        """The store below."""
+        return self._store
+
+    @property
+    def lanes(self) -> dict[int, Lane]:
+        """The lanes by number."""
+        return self._lanes
+
+    def apply(self, submissions: Sequence[Submission]) -> list[Answer]:
+        """Decide a batch and make it durable; one answer per command, in order.
+
+        Raises: Unsent, Unknown, Fenced: then no command of the batch has an answer, and asking
+        again with the same keys is safe.
+        """
+        if self._unresolved:
+            self._resolve(self._unresolved)
+        answers: list[Any] = [None] * len(submissions)
+        batches: list[Batch] = []
+        try:
+            for lane, places in self._routes(submissions):
+                decided, batch = lane.decide([submissions[place] for place in places])
+                for place, answer in zip(places, decided, strict=True):
+                    answers[place] = answer
+                if batch is not None:
+                    batches.append(batch)
+            if batches:
+                self._commit(batches)
+        except Fault:
+            self._abandon()
+            raise
+        self._store.checkpoint()
+        return answers
+
+    def _routes(self, submissions: Sequence[Submission]) -> list[tuple[Lane, Sequence[int]]]:
+        if len(self._lanes) == 1:
+            return [(next(iter(self._lanes.values())), range(len(submissions)))]
+        routes: dict[int, list[int]] = {}
+        for place, submission in enumerate(submissions):
+            routes.setdefault(home_lane(submission.command), []).append(place)
+        return [(self._lanes[number], places) for number, places in sorted(routes.items())]
+
+    def _commit(self, batches: list[Batch]) -> None:
+        for attempt in range(COMMIT_TRIES_MAX):
+            try:
+                self._store.commit(batches)
+            except Unsent:
+                if attempt == COMMIT_TRIES_MAX - 1:
+                    raise
+            except Unknown:
+                self._unresolved = batches
+                if not self._resolve(batches):
+                    raise
+                return
+            else:
+                for batch in batches:
+                    self._lanes[batch.before.lane].committed(batch.after)
+                return
+
+    def _resolve(self, batches: list[Batch]) -> bool:
+        """Find out what became of an unknown commit; True when it was committed.
+
+        Raises: Unknown while the database cannot be asked.
+        """
+        rows = self._store.resolve(batches)
+        self._unresolved = []
+        is_committed = rows[0].batch_id == batches[0].after.batch_id
+        for row in rows:
+            lane = self._lanes[row.lane]
+            if is_committed:
+                lane.committed(row)
+            else:
+                lane.forget(row)
+        return is_committed
+
+    def _abandon(self) -> None:
+        """Forget what a failed batch left in memory; unresolved lanes wait for `_resolve`."""
+        waiting = {batch.before.lane for batch in self._unresolved}
+        for number, lane in self._lanes.items():
+            if number not in waiting:
+                lane.forget(lane.row)
+
+    def close(self) -> None:
+        """Release the store."""
+        self._store.close()

@@ -1,0 +1,354 @@
+"""SQLite through apsw: WAL, synchronous=FULL, one writer connection (嵌入式存储).
+
+Law: an answer is given only after COMMIT has returned. Reads have connections of their own.
+"""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+import apsw
+
+from lingqian.flows.view import View, Wanted
+from lingqian.kernel.bound import WAL_PAGES_MAX
+from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
+from lingqian.storage.codec import Row, decode
+from lingqian.storage.port import Batch, LaneRow
+from lingqian.storage.schema import APPENDED, TABLES, TableRow
+
+_IN_CHUNKS: Final = (1, 8, 64, 512)
+_BATCH_ID_NONE: Final = bytes(16)
+_BUSY_MS: Final = 5_000
+_RETRIABLE: Final = (apsw.BusyError, apsw.LockedError)
+
+
+def _select(table: TableRow, size: int) -> str:
+    columns = ", ".join((*table.key, *table.columns))
+    marks = ", ".join("?" * size)
+    return f"SELECT {columns} FROM {table.name} WHERE {table.key[0]} IN ({marks})"  # noqa: S608 - names from the schema table
+
+
+def _select_one(table: TableRow) -> str:
+    columns = ", ".join((*table.key, *table.columns))
+    where = " AND ".join(f"{name} = ?" for name in table.key)
+    return f"SELECT {columns} FROM {table.name} WHERE {where}"  # noqa: S608 - names from the schema table
+
+
+def _upsert(table: TableRow) -> str:
+    names = (*table.key, *table.columns)
+    sets = ", ".join(f"{name} = excluded.{name}" for name in table.columns)
+    return (
+        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "  # noqa: S608 - names from the schema table
+        f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {sets}"
+    )
+
+
+def _insert(name: str) -> str:
+    columns = APPENDED[name]
+    return f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names from the schema table
+
+
+SELECTS: Final = {
+    table.name: {size: _select(table, size) for size in _IN_CHUNKS} for table in TABLES
+}
+SELECT_ONE: Final = {table.name: _select_one(table) for table in TABLES}
+UPSERTS: Final = [_upsert(table) for table in TABLES]
+VALUES: Final = [table.values() for table in TABLES]
+INSERTS: Final = {name: _insert(name) for name in APPENDED}
+PUT_PERSONAL: Final = INSERTS["personal"] + (
+    " ON CONFLICT (owner_id, field) DO UPDATE SET cipher = excluded.cipher, mac = excluded.mac"
+)
+SELECT_KEYS: Final = {
+    size: (
+        "SELECT k.key, j.lane, j.seq, j.at_us, j.kind, j.code, j.body FROM keys k "  # noqa: S608 - only question marks vary
+        f"JOIN journal j ON j.lane = ? AND j.seq = k.seq WHERE k.key IN ({', '.join('?' * size)})"
+    )
+    for size in _IN_CHUNKS
+}
+SELECT_TICKETS: Final = (
+    "SELECT user_id, amount_fen, at_us, chain, pseudonym, seq, share, ticket FROM claims "
+    "WHERE packet_id = ? ORDER BY ticket"
+)
+ADVANCE_LANE: Final = (
+    "UPDATE lanes SET next_seq = ?, batch_id = ?, head = ?, at_us = ? "
+    "WHERE lane = ? AND epoch = ? AND next_seq = ?"
+)
+SELECT_LANE: Final = (
+    "SELECT lane, epoch, next_seq, batch_id, head, at_us FROM lanes WHERE lane = ?"
+)
+NEW_LANE: Final = (
+    "INSERT INTO lanes (lane, epoch, next_seq, batch_id, head, at_us) VALUES (?, 0, 1, ?, ?, 0) "
+    "ON CONFLICT (lane) DO NOTHING"
+)
+FENCE_LANE: Final = "UPDATE lanes SET epoch = epoch + 1 WHERE lane = ?"
+
+
+def connect(path: str, *, vfs: str | None = None, readonly: bool = False) -> apsw.Connection:
+    """Open one connection with the settings every reader shares."""
+    flags = apsw.SQLITE_OPEN_READONLY if readonly else (
+        apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    )
+    flags |= apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(path, flags=flags, vfs=vfs, statementcachesize=256)
+    connection.set_busy_timeout(_BUSY_MS)
+    connection.execute("PRAGMA cache_size = -65536")
+    connection.execute("PRAGMA foreign_keys = OFF")
+    return connection
+
+
+def migrations() -> list[tuple[int, str, str]]:
+    """Return the numbered schema steps: number, name, text."""
+    folder = resources.files("lingqian.storage.migration")
+    steps = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
+    return sorted((int(entry.name[:4]), entry.name, entry.read_text("utf-8")) for entry in steps)
+
+
+def migrate(connection: apsw.Connection) -> list[str]:
+    """Bring a database to the newest schema, each step in its own transaction; return what ran.
+
+    Raises: Damaged when the database is newer than this program.
+    """
+    steps = migrations()
+    version = connection.pragma("user_version")
+    if version > steps[-1][0]:
+        raise Damaged(f"the database has schema {version}; this program knows {steps[-1][0]}")
+    done = []
+    for number, name, text in steps:
+        if number > version:
+            connection.execute(f"BEGIN IMMEDIATE; {text}; PRAGMA user_version = {number}; COMMIT")
+            done.append(name)
+    return done
+
+
+class SqliteStore:
+    """The embedded store. All methods belong to the one thread that writes."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        vfs: str | None = None,
+        is_alone: bool = False,
+        synchronous: str = "FULL",
+    ) -> None:
+        self._path = str(path)
+        self._vfs = vfs
+        # Alone: WAL without shared memory, for file systems (and the simulated disk) without it.
+        self._is_alone = is_alone
+        self._synchronous = synchronous
+        self._connection = self._open()
+        migrate(self._connection)
+
+    def _open(self) -> apsw.Connection:
+        connection = connect(self._path, vfs=self._vfs)
+        if self._is_alone:
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+        connection.execute("PRAGMA cache_size = -262144")
+        # Checkpoints happen between batches, never inside an unlucky commit.
+        connection.wal_autocheckpoint(0)
+        self._wal_pages = 0
+        connection.set_wal_hook(self._note_wal)
+        return connection
+
+    def _note_wal(self, connection: apsw.Connection, database: str, pages: int) -> int:
+        del connection, database
+        self._wal_pages = pages
+        return apsw.SQLITE_OK
+
+    @property
+    def connection(self) -> apsw.Connection:
+        """The writer connection, for reads and chores on the writer's own thread."""
+        return self._connection
+
+    @property
+    def path(self) -> str:
+        """Where the database lies."""
+        return self._path
+
+    def reader(self) -> apsw.Connection:
+        """Open a connection for reads on a snapshot; belongs to the thread that asks.
+
+        A store that is alone on its disk has one connection for everything.
+        """
+        if self._is_alone:
+            return self._connection
+        return connect(self._path, vfs=self._vfs, readonly=True)
+
+    def _immediate(self, what: str) -> "_Transaction":
+        return _Transaction(self._connection, what)
+
+    def lane(self, lane: int) -> LaneRow:
+        """Take a lane: raise its epoch, which fences every earlier owner, and return its row."""
+        with self._immediate("taking a lane"):
+            self._connection.execute(NEW_LANE, (lane, _BATCH_ID_NONE, bytes(32)))
+            self._connection.execute(FENCE_LANE, (lane,))
+        row = self._connection.execute(SELECT_LANE, (lane,)).fetchone()
+        return LaneRow(*row)
+
+    def chore(self, work: Callable[[apsw.Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Run other writes (keys, endpoints, settings) in a transaction of their own.
+
+        Raises: Unsent.
+        """
+        with self._immediate("a chore"):
+            return work(self._connection)
+
+    def load(self, view: View, wanted: Wanted) -> None:
+        """Read every wanted row the view does not have yet, a few set-based reads."""
+        for table in TABLES:
+            keys = getattr(wanted, table.attribute)
+            if keys:
+                rows = getattr(view, table.attribute).rows
+                missing = [key for key in keys if key not in rows]
+                if missing:
+                    self._load_table(table, rows, missing)
+        if wanted.keys:
+            self._load_keys(view, [key for key in wanted.keys if key not in view.seen])
+        for packet_id in wanted.tickets:
+            self._load_tickets(view, packet_id)
+
+    def _load_table(self, table: TableRow, rows: dict[bytes, Any], missing: list[bytes]) -> None:
+        rows.update(dict.fromkeys(missing))
+        make, execute = table.make, self._connection.execute
+        if table.cut:
+            pairs = [(key[: table.cut], key[table.cut :]) for key in missing]
+            for one, two, *values in self._connection.executemany(SELECT_ONE[table.name], pairs):
+                rows[one + two] = make(*values)
+            return
+        statements = SELECTS[table.name]
+        for size, chunk in _chunks(missing):
+            for key, *values in execute(statements[size], chunk):
+                rows[key] = make(*values)
+
+    def _load_keys(self, view: View, missing: list[bytes]) -> None:
+        view.seen.update(dict.fromkeys(missing))
+        for size, chunk in _chunks(missing):
+            for key, *row in self._connection.execute(SELECT_KEYS[size], (view.lane, *chunk)):
+                view.seen[key] = decode(Row(*row)).record
+
+    def _load_tickets(self, view: View, packet_id: bytes) -> None:
+        make = next(table.make for table in TABLES if table.name == "claims")
+        rows = self._connection.execute(SELECT_TICKETS, (packet_id,))
+        view.tickets[packet_id] = [(user_id, make(*values)) for user_id, *values in rows]
+
+    def commit(self, batches: list[Batch]) -> None:
+        """Write the batches of one or more lanes in one durable transaction.
+
+        Raises: Unsent, Unknown, Fenced.
+        """
+        connection = self._connection
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            for batch in batches:
+                self._write(batch)
+        except Fenced:
+            self._rollback()
+            raise
+        except apsw.Error as error:
+            self._rollback()
+            raise Unsent(f"nothing was written: {error}") from error
+        try:
+            connection.execute("COMMIT")
+        except _RETRIABLE as error:
+            self._rollback()
+            raise Unsent(f"nothing was written: {error}") from error
+        except apsw.Error as error:
+            raise Unknown(f"the commit was cut: {error}") from error
+
+    def _write(self, batch: Batch) -> None:
+        connection = self._connection
+        before, after = batch.before, batch.after
+        values = (*after[2:], before.lane, before.epoch, before.next_seq)
+        connection.execute(ADVANCE_LANE, values)
+        if connection.changes() != 1:
+            raise Fenced(f"lane {before.lane} has another owner")
+        connection.executemany(INSERTS["journal"], batch.rows)
+        first, last = batch.rows[0].seq, batch.rows[-1].seq
+        line = (after.lane, last, first, after.batch_id, after.epoch, after.at_us, after.head)
+        connection.execute(INSERTS["seals"], line)
+        if batch.keys:
+            connection.executemany(INSERTS["keys"], sorted(batch.keys))
+        if batch.entries:
+            connection.executemany(INSERTS["entries"], sorted(batch.entries))
+        if batch.relays:
+            connection.executemany(INSERTS["relays"], batch.relays)
+        if batch.personal:
+            connection.executemany(PUT_PERSONAL, batch.personal)
+        for place, dirty in batch.dirty:
+            connection.executemany(UPSERTS[place], _lines(place, dirty))
+
+    def _rollback(self) -> None:
+        with suppress(apsw.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+
+    def resolve(self, batches: list[Batch]) -> list[LaneRow]:
+        """Fence an unknown commit on a new connection, then read what became of it.
+
+        Raises: Unknown when the database still cannot be asked.
+        """
+        with suppress(apsw.Error):
+            self._connection.close(True)
+        lanes = [(batch.before.lane,) for batch in batches]
+        try:
+            self._connection = self._open()
+            with self._immediate("fencing"):
+                self._connection.executemany(FENCE_LANE, lanes)
+            return [LaneRow(*row) for row in self._connection.executemany(SELECT_LANE, lanes)]
+        except (apsw.Error, Unsent) as error:
+            raise Unknown(f"the database cannot be asked: {error}") from error
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the database when it is large; never inside a commit."""
+        if self._wal_pages >= WAL_PAGES_MAX:
+            with suppress(*_RETRIABLE):
+                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._wal_pages = 0
+
+    def close(self) -> None:
+        """Fold the log into the file and release it."""
+        with suppress(apsw.Error):
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._connection.close(True)
+
+
+class _Transaction:
+    """BEGIN IMMEDIATE … COMMIT around a chore; any engine error means it was not done."""
+
+    def __init__(self, connection: apsw.Connection, what: str) -> None:
+        self._connection = connection
+        self._what = what
+
+    def __enter__(self) -> None:
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+        except apsw.Error as error:
+            raise Unsent(f"{self._what}: {error}") from error
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+        try:
+            self._connection.execute("ROLLBACK" if kind else "COMMIT")
+        except apsw.Error as failure:
+            with suppress(apsw.Error):
+                self._connection.execute("ROLLBACK")
+            raise Unsent(f"{self._what}: {failure}") from failure
+
+
+def _lines(place: int, dirty: dict[bytes, Any]) -> Iterable[tuple[Any, ...]]:
+    """Return upsert rows in key order, so that each page is written once."""
+    values, cut = VALUES[place], TABLES[place].cut
+    if cut:
+        return [(key[:cut], key[cut:], *values(dirty[key])) for key in sorted(dirty)]
+    return [(key, *values(dirty[key])) for key in sorted(dirty)]
+
+
+def _chunks(keys: list[bytes]) -> Iterable[tuple[int, tuple[bytes, ...]]]:
+    """Cut keys into statements of few sizes, the last padded with a repeat: all stay prepared."""
+    for start in range(0, len(keys), _IN_CHUNKS[-1]):
+        chunk = keys[start : start + _IN_CHUNKS[-1]]
+        size = next(each for each in _IN_CHUNKS if each >= len(chunk))
+        yield size, (*chunk, *[chunk[-1]] * (size - len(chunk)))
