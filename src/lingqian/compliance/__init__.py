@@ -1,0 +1,1 @@
+"""Compliance: limits (限额) as rows, each with its source."""

@@ -1,0 +1,1 @@
+"""Identity: users, their account class and who is asking."""

@@ -1,0 +1,1 @@
+"""Kernel: words shared by all rooms: money, ids, clock, chance, codes, state machines, bounds."""

@@ -1,0 +1,1 @@
+"""Red packets (红包): kinds, split, claim, expiry, covers and proof."""

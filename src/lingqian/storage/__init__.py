@@ -1,0 +1,1 @@
+"""Storage: the lane, the schema and the adapters that hold them."""
