@@ -1,0 +1,1 @@
+"""Compose: the only place that picks real adapters."""

@@ -1,0 +1,1 @@
+"""Web: the HTTP API, server-sent events and static pages."""
