@@ -197,4 +197,4 @@ def _fold_credit(view: View, seq: int, account: bytes, amount_fen: int) -> None:
         head = Counter()
     head.value += 1
     view.relay_heads.put(key, head)
-    view.new_relays.append(Relay(view.lane, lane_of(account), head.value, account, amount_fen, seq))
+    view.new_relays.append(Relay(key[:2], key[2:], head.value, account, amount_fen, seq))

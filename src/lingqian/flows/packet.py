@@ -51,7 +51,7 @@ def need_send(command: SendPacket, wanted: Wanted) -> None:
 def decide_send(view: View, command: SendPacket, at_us: int) -> Decision:
     """Fund a packet: shape, who, limits, risk, funds.
 
-    Refuses: packet_infeasible, draw_time_invalid, user_unknown, real_name_required,
+    Refuses: exceeds_count_max, exceeds_share_max, packet_infeasible, draw_time_invalid, user_unknown, real_name_required,
     account_frozen, the limits, blocked, challenge_required, exceeds_available.
     """
     code = _check_shape(command, at_us) or _check_limits(view, command, at_us)
@@ -79,6 +79,8 @@ def decide_send(view: View, command: SendPacket, at_us: int) -> Decision:
 def _check_shape(command: SendPacket, at_us: int) -> Code:
     if command.count > SHARES_MAX:
         return Code.EXCEEDS_COUNT_MAX
+    if command.total_fen > command.count * command.share_fen_max:
+        return Code.EXCEEDS_SHARE_MAX
     bounds = (command.share_fen_min, command.share_fen_max)
     if not feasible(command.total_fen, command.count, *bounds):
         return Code.PACKET_INFEASIBLE

@@ -91,10 +91,13 @@ class Counter:
 
 
 class Relay(NamedTuple):
-    """Money let go by this lane for an account of another: item `number` of its stream."""
+    """Money let go by this lane for an account of another: item `number` of its stream.
 
-    source: int
-    target: int
+    Lanes are two bytes here, as in the keys of heads and marks.
+    """
+
+    source: bytes
+    target: bytes
     number: int
     account: bytes
     amount_fen: int

@@ -7,6 +7,9 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from lingqian.kernel.machine import machine
+from lingqian.redpacket.split import Terms
+
+TERMS_VERSION: Final = 1
 
 
 class PacketKind(IntEnum):
@@ -163,6 +166,21 @@ class Secret(NamedTuple):
     shares: tuple[int, ...]
     key: bytes
     salt: bytes
+
+
+def terms(packet_id: bytes, packet: Packet) -> Terms:
+    """Return what stands under the packet's commitment."""
+    return Terms(
+        version=TERMS_VERSION,
+        packet_id=packet_id,
+        lucky=bool(packet.is_lucky),
+        count=packet.count,
+        total_fen=packet.total_fen,
+        share_fen_min=packet.share_fen_min,
+        share_fen_max=packet.share_fen_max,
+        spread=packet.spread,
+        draw=packet.kind == PacketKind.DRAW,
+    )
 
 
 def remaining_fen(packet: Packet, progress: Progress) -> int:

@@ -170,6 +170,18 @@ class Writer:
         return self._store
 
     @property
+    def connection(self) -> Any:  # noqa: ANN401 - the engine's own type, for reads on this thread
+        """The store's connection, for reads on the writer's thread."""
+        return self._store.connection
+
+    def chore(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Run other writes in a transaction of their own.
+
+        Raises: Unsent.
+        """
+        return self._store.chore(work)
+
+    @property
     def lanes(self) -> dict[int, Lane]:
         """The lanes by number."""
         return self._lanes

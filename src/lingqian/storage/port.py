@@ -1,5 +1,6 @@
 """What a lane needs of a database; every adapter passes one contract suite."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 from lingqian.flows.view import Relay, View, Wanted
@@ -63,6 +64,18 @@ class Store(Protocol):
 
         A row whose `batch_id` is the batch's own says that it was committed.
         Raises: Unknown when the database still cannot be asked.
+        """
+        ...
+
+    @property
+    def connection(self) -> Any:  # noqa: ANN401 - the engine's own type
+        """The writer's connection, for reads on its thread."""
+        ...
+
+    def chore(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Run other writes in a transaction of their own.
+
+        Raises: Unsent.
         """
         ...
 

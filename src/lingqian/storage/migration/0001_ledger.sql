@@ -202,8 +202,8 @@ CREATE TABLE relay_marks (
 ) WITHOUT ROWID;
 
 CREATE TABLE relays (
-    source INTEGER NOT NULL,
-    target INTEGER NOT NULL,
+    source BLOB NOT NULL,
+    target BLOB NOT NULL,
     number INTEGER NOT NULL,
     account BLOB NOT NULL,
     amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),

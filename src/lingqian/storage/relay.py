@@ -1,0 +1,31 @@
+"""The relay's reader: what lanes have let go for others and not yet delivered (通道间转账)."""
+
+from collections.abc import Iterator
+from typing import Final
+
+import apsw
+
+from lingqian.flows.command import DeliverRelay
+from lingqian.kernel.bound import RELAY_ITEMS_MAX
+
+SELECT_WAITING: Final = (
+    "SELECT h.source, h.target, COALESCE(m.value, 0) FROM relay_heads h "
+    "LEFT JOIN relay_marks m ON m.target = h.target AND m.source = h.source "
+    "WHERE h.value > COALESCE(m.value, 0)"
+)
+SELECT_ITEMS: Final = (
+    "SELECT account, amount_fen FROM relays WHERE source = ? AND target = ? AND number > ? "
+    "ORDER BY number LIMIT ?"
+)
+
+
+def waiting(connection: apsw.Connection) -> Iterator[DeliverRelay]:
+    """Yield one delivery for every pair of lanes that has money waiting between them."""
+    for source, target, mark in connection.execute(SELECT_WAITING).fetchall():
+        rows = connection.execute(SELECT_ITEMS, (source, target, mark, RELAY_ITEMS_MAX)).fetchall()
+        yield DeliverRelay(
+            int.from_bytes(target, "big"),
+            int.from_bytes(source, "big"),
+            mark + 1,
+            tuple([(account, amount_fen) for account, amount_fen in rows]),
+        )

@@ -1,0 +1,34 @@
+"""The sweep: finds what is due by the clock and names the command that settles it (到期扫描).
+
+Law: refusing after expiry never waits for the sweep; it only moves money.
+"""
+
+from typing import Final
+
+import apsw
+
+from lingqian.flows.command import ClosePacket, Command, DrawPacket, SettleCase
+from lingqian.redpacket.packet import PacketKind
+
+SELECT_PACKETS: Final = (
+    "SELECT g.packet_id, p.kind FROM progress g JOIN packets p ON p.packet_id = g.packet_id "
+    "WHERE g.due_at_us > 0 AND g.due_at_us <= ? ORDER BY g.due_at_us LIMIT ?"
+)
+SELECT_CASES: Final = (
+    "SELECT case_id FROM cases WHERE state IN (1, 2, 3) AND due_at_us <= ? "
+    "ORDER BY due_at_us LIMIT ?"
+)
+BY_CLOCK: Final = "clock"
+
+
+def due(connection: apsw.Connection, at_us: int, rows_max: int) -> list[Command]:
+    """Return commands for packets to close or draw and cases to end, the longest due first."""
+    commands: list[Command] = []
+    for packet_id, kind in connection.execute(SELECT_PACKETS, (at_us, rows_max)):
+        if kind == PacketKind.DRAW:
+            commands.append(DrawPacket(packet_id))
+        else:
+            commands.append(ClosePacket(packet_id, False, BY_CLOCK))  # noqa: FBT003 - a field of the command
+    for (case_id,) in connection.execute(SELECT_CASES, (at_us, rows_max)):
+        commands.append(SettleCase(case_id, "due", BY_CLOCK))
+    return commands
