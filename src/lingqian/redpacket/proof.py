@@ -22,7 +22,7 @@ from lingqian.redpacket.document import Beacon, Claim, Journal, Proof, Signature
 from lingqian.redpacket.level import DRAW_LIMITS, LIMITS, Limit, label, limits, reached
 from lingqian.redpacket.reading import MalformedError, read
 from lingqian.redpacket.split import Terms
-from lingqian.redpacket.verify import Finding, best_of, results_of, spread_used, verify
+from lingqian.redpacket.verify import Finding, best_of, next_head, results_of, spread_used, verify
 
 __all__ = [
     "DRAW_LIMITS",
@@ -133,6 +133,6 @@ def _heads(committed: bytes, claims: Sequence[Claim]) -> tuple[bytes, ...]:
     head = chain_start(committed)
     heads = []
     for claim in claims:
-        head = chain(head, **claim._asdict())
+        head = next_head(head, claim)
         heads.append(head)
     return tuple(heads)

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 from lingqian.redpacket import commitment as committing
 from lingqian.redpacket import level, reading, split
-from lingqian.redpacket.commitment import HASH_BYTES
 from lingqian.redpacket.document import Best, Claim, Proof, Result, canonical
 
 #: Ed25519: public key, message, signature → valid.
@@ -89,13 +88,35 @@ def results_of(proof: Proof) -> tuple[Result, ...]:
 
 def best_of(proof: Proof) -> Best | None:
     """Return the best luck: the largest share claimed; among equals the earliest claim."""
-    rows: tuple[Claim, ...] | tuple[Result, ...] = proof.claims
-    if proof.terms.draw:
-        rows = proof.results
+    rows = [(-row.amount_fen, row.sequence) for row in _won(proof)]
     if not proof.terms.lucky or not rows:
         return None
-    row = min(rows, key=lambda row: (-row.amount_fen, row.sequence))
-    return Best(row.sequence, row.amount_fen)
+    amount_fen, sequence = min(rows)
+    return Best(sequence, -amount_fen)
+
+
+def next_head(head: bytes, claim: Claim) -> bytes:
+    """Return the head of the chain after one more claim."""
+    return committing.chain(
+        head,
+        sequence=claim.sequence,
+        pseudonym=claim.pseudonym,
+        index=claim.index,
+        amount_fen=claim.amount_fen,
+        at_us=claim.at_us,
+    )
+
+
+def spread_used(terms: split.Terms) -> int:
+    """Return the spread that stands in the record: the ladder's rung; equal shares keep theirs."""
+    if not terms.lucky:
+        return terms.spread
+    low, high = terms.share_fen_min, terms.share_fen_max
+    return split.spread_for(terms.total_fen, terms.count, low, high, terms.spread)
+
+
+def _won(proof: Proof) -> tuple[Claim, ...] | tuple[Result, ...]:
+    return proof.results if proof.terms.draw else proof.claims
 
 
 def _commitment(proof: Proof) -> str:
@@ -117,14 +138,6 @@ def _spread(proof: Proof) -> str:
     if proof.spread_used != spread_used(proof.terms):
         return f"the ladder gives spread {spread_used(proof.terms)}, not {proof.spread_used}"
     return ""
-
-
-def spread_used(terms: split.Terms) -> int:
-    """Return the spread that stands in the record: the ladder's rung; equal shares keep theirs."""
-    if not terms.lucky:
-        return terms.spread
-    low, high = terms.share_fen_min, terms.share_fen_max
-    return split.spread_for(terms.total_fen, terms.count, low, high, terms.spread)
 
 
 def _shares(proof: Proof) -> str:
@@ -155,7 +168,7 @@ def _bounds(proof: Proof) -> str:
 def _chain(proof: Proof) -> str:
     head = committing.chain_start(proof.commitment)
     for claim, said in zip(proof.claims, proof.heads, strict=True):
-        head = committing.chain(head, **claim._asdict())
+        head = next_head(head, claim)
         if head != said:
             return f"the chain breaks at claim {claim.sequence}"
     return ""
@@ -214,7 +227,7 @@ def _once(proof: Proof) -> str:
 
 
 def _money(proof: Proof) -> str:
-    paid = sum(row.amount_fen for row in proof.claims) + sum(r.amount_fen for r in proof.results)
+    paid = sum(row.amount_fen for row in _won(proof))
     total = proof.terms.total_fen
     if paid + proof.refund_fen != total:
         return f"{paid} fen claimed and {proof.refund_fen} fen returned are not {total}"
@@ -307,4 +320,3 @@ _CHECKS: tuple[tuple[str, Callable[[Proof], str], str], ...] = (
     ("best", _best, "best luck is the largest share; among equals the earliest claim"),
     ("level", _level, "the record shows this level, and says what it does not stop"),
 )
-assert HASH_BYTES == hashlib.sha256().digest_size
