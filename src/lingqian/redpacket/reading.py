@@ -208,11 +208,15 @@ def _hex(fields: _Fields, name: str, size: int) -> bytes:
 
 def _text(fields: _Fields, name: str) -> str:
     value = fields[name]
-    if not isinstance(value, str) or not value.isprintable():
+    if not isinstance(value, str) or any(_is_control(letter) for letter in value):
         raise MalformedError(f"{name}: not plain text")
     if not 1 <= len(value.encode()) <= WORD_BYTES_MAX:
         raise MalformedError(f"{name}: not 1 to {WORD_BYTES_MAX} bytes")
     return value
+
+
+def _is_control(letter: str) -> bool:
+    return letter < " " or letter == "\x7f" or "\ud800" <= letter <= "\udfff"
 
 
 _HEX = frozenset("0123456789abcdef")
