@@ -5,6 +5,8 @@ from typing import Annotated
 import typer
 
 from lingqian import __version__
+from lingqian.cli.split import split
+from lingqian.cli.verify import verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Lingqian (零钱), a wallet.")
 
@@ -24,6 +26,10 @@ def root(
 ) -> None:
     """Choose a command."""
     assert not version, "the eager callback has ended the process"
+
+
+app.command()(split)
+app.command()(verify)
 
 
 def main() -> None:
