@@ -1,1 +1,212 @@
-"""Compose: the only place that picks real adapters."""
+"""The only place that picks real adapters: builds a running wallet from a folder and a Config."""
+
+import secrets
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import apsw
+import msgspec
+
+from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
+from lingqian.flows.view import Policy
+from lingqian.kernel.account_class import AccountClass
+from lingqian.kernel.bound import (
+    BATCH_COMMANDS_MAX,
+    BODY_BYTES_MAX,
+    LIFETIME_S_DEFAULT,
+    LIFETIME_S_MAX,
+    QUEUE_COMMANDS_MAX,
+)
+from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.storage.board import Board
+from lingqian.storage.clock import BusinessClock
+from lingqian.storage.desk import Desk, reveal_with
+from lingqian.storage.directory import Directory
+from lingqian.storage.intake import Intake
+from lingqian.storage.lane import Shell, Writer
+from lingqian.storage.lock import DirectoryLock
+from lingqian.storage.sqlite import SqliteStore, connect, migrate
+from lingqian.storage.vault import Vault, open_vault
+
+DATABASE: Final = "ledger.db"
+HEADS: Final = "heads.log"
+KEYS: Final = "keys"
+SETTINGS: Final = "lingqian.toml"
+CLOCK_SETTING: Final = "clock_offset_us"
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class LimitRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A limit an operator adds; the stricter of all rows binds. Units: fen, or a count."""
+
+    account_class: Annotated[int, msgspec.Meta(ge=1, le=3)]
+    span: str
+    cap: Annotated[int, msgspec.Meta(ge=0)]
+    source: str
+
+
+class RuleRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A rule an operator adds: for an action from this amount on, this verdict."""
+
+    name: str
+    action: str
+    verdict: str
+    amount_fen_min: Annotated[int, msgspec.Meta(ge=0)] = 0
+    delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Everything that can be set. No setting changes anybody's luck.
+
+    `lanes` may grow and never shrinks: lanes that hold rows are always opened.
+    """
+
+    profile: str = "sandbox"
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
+    lanes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    batch_commands_max: Annotated[int, msgspec.Meta(ge=1, le=BATCH_COMMANDS_MAX)] = (
+        BATCH_COMMANDS_MAX
+    )
+    queue_commands_max: Annotated[int, msgspec.Meta(ge=1)] = QUEUE_COMMANDS_MAX
+    body_bytes_max: Annotated[int, msgspec.Meta(ge=1_024)] = BODY_BYTES_MAX
+    packet_lifetime_s: Annotated[int, msgspec.Meta(ge=1, le=LIFETIME_S_MAX)] = LIFETIME_S_DEFAULT
+    default_account_class: Annotated[int, msgspec.Meta(ge=0, le=3)] = 3
+    webhook_private_hosts: bool = False
+    limits: tuple[LimitRow, ...] = ()
+    rules: tuple[RuleRow, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse words that are not in the tables.
+
+        Raises: ValueError, which msgspec turns into a message with the field's path.
+        """
+        if self.profile not in ("sandbox", "closed_loop", "licensed"):
+            raise ValueError("profile is one of sandbox, closed_loop, licensed")
+        policy(self)
+
+
+def policy(config: Config) -> Policy:
+    """Turn an operator's rows into the gate's policy; the built-in rows always stay.
+
+    Raises: ValueError for a word that is not in the tables.
+    """
+    limits = [
+        Limit(AccountClass(row.account_class), _word(Span, row.span), row.cap, row.source)
+        for row in config.limits
+    ]
+    rules = [
+        Rule(
+            row.name,
+            _word(Action, row.action),
+            row.amount_fen_min,
+            _word(Verdict, row.verdict),
+            row.delay_s,
+        )
+        for row in config.rules
+    ]
+    return Policy(caps((*DEFAULT, *limits)), tuple(rules))
+
+
+def _word(table: Any, word: str) -> Any:  # noqa: ANN401 - one of three enums
+    try:
+        return table[word.upper()]
+    except KeyError:
+        known = ", ".join(each.name.lower() for each in table)
+        raise ValueError(f"{word!r} is not one of {known}") from None
+
+
+class Wallet:
+    """A running wallet: the intake in front, readers beside, keys apart.
+
+    `reader` and what is built on it belong to the thread (or event loop) that made the wallet.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Config,
+        on_batch: Callable[[Writer, int], None] | None = None,
+    ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder = folder
+        self.config = config
+        self.lock = DirectoryLock(folder)
+        try:
+            self.vault = open_vault(folder / KEYS)
+            self.clock = BusinessClock()
+            self.policy = policy(config)
+            self.intake = Intake(
+                self._open_writer,
+                batch_max=config.batch_commands_max,
+                queue_max=config.queue_commands_max,
+                on_batch=on_batch,
+            )
+            self.intake.start()
+        except BaseException:
+            self.lock.release()
+            raise
+        self.reader = connect(str(folder / DATABASE), readonly=True)
+        self.directory = Directory(self.reader)
+        self.board = Board(self.reader)
+        self.desk = Desk(self.vault, len(self.lanes))
+        self.reveal = reveal_with(self.vault)
+
+    def _open_writer(self) -> Writer:
+        """Open the store and every lane; runs in the writer's thread."""
+        store = SqliteStore(self.folder / DATABASE)
+        rows = store.connection.execute("SELECT lane FROM lanes").fetchall()
+        known = {lane for (lane,) in rows}
+        self.lanes = sorted(known | set(range(self.config.lanes)))
+        value = store.connection.execute(
+            "SELECT value FROM settings WHERE name = ?", (CLOCK_SETTING,)
+        ).fetchone()
+        self.clock.offset_us = int(value[0]) if value and self.config.profile == "sandbox" else 0
+        shell = Shell(self.clock, secrets.token_bytes, reveal_with(self.vault))
+        return Writer(store, self.lanes, self.policy, shell)
+
+    def advance_clock(self, advance_us: int) -> None:
+        """Move the sandbox's business clock forward, durably.
+
+        Raises: Unsent, Stopping.
+        """
+        offset_us = self.clock.offset_us + advance_us
+
+        def write(connection: apsw.Connection) -> None:
+            connection.execute(
+                "INSERT INTO settings (name, value) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (CLOCK_SETTING, str(offset_us)),
+            )
+
+        self.intake.chore(write).result()
+        self.clock.offset_us = offset_us
+
+    def close(self) -> None:
+        """Finish what waits, publish, release the folder."""
+        self.intake.stop()
+        self.reader.close()
+        self.lock.release()
+
+
+def open_keys(folder: Path) -> Vault:
+    """Open the keys of a data directory without starting anything."""
+    return open_vault(folder / KEYS)
+
+
+def migrate_folder(folder: Path) -> Iterable[str]:
+    """Bring a data directory's database to the newest schema; return the steps that ran.
+
+    Raises: Damaged when it is newer than this program, Fenced when it is in use.
+    """
+    lock = DirectoryLock(folder)
+    try:
+        connection = connect(str(folder / DATABASE))
+        connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
+        done = migrate(connection)
+        connection.close()
+    finally:
+        lock.release()
+    return done
