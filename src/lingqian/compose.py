@@ -158,7 +158,7 @@ class Wallet:
         """Open the store and every lane; runs in the writer's thread."""
         store = SqliteStore(self.folder / DATABASE)
         rows = store.connection.execute("SELECT lane FROM lanes").fetchall()
-        known = {lane for (lane,) in rows}
+        known: set[int] = {lane for (lane,) in rows}  # type: ignore[misc]  # an INTEGER column
         self.lanes = sorted(known | set(range(self.config.lanes)))
         value = store.connection.execute(
             "SELECT value FROM settings WHERE name = ?", (CLOCK_SETTING,)

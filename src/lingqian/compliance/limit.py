@@ -1,4 +1,4 @@
-"""Limits on outgoing money, as rows with their source, counted in the payment's own transaction (限额).
+"""Limits on outgoing money: rows with their source, counted in the payment's transaction (限额).
 
 Law: used + amount ≤ cap, for every row that applies; where rows overlap the stricter binds.
 Units: fen; payments; Shanghai days and years. What returns unclaimed is not given back to a
@@ -6,6 +6,7 @@ counter: the rows bound payments made, and a packet that came back was one.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -57,7 +58,7 @@ class Caps(NamedTuple):
 
     share_fen: int | None = None
     payment_fen: int | None = None
-    count: int | None = None
+    count: int | None = None  # type: ignore[assignment]  # hides tuple.count
     day_count: int | None = None
     day_fen: int | None = None
     year_fen: int | None = None
@@ -75,26 +76,16 @@ def caps(rows: Iterable[Limit]) -> dict[int, Caps]:
     return {each: Caps(*line) for each, line in strictest.items()}
 
 
+@dataclass(slots=True)
 class Usage:
     """What one identity has paid: today, this year, ever. One narrow row for all spans."""
 
-    __slots__ = ("day", "day_count", "day_fen", "life_fen", "year", "year_fen")
-
-    def __init__(
-        self,
-        day: int = 0,
-        day_count: int = 0,
-        day_fen: int = 0,
-        year: int = 0,
-        year_fen: int = 0,
-        life_fen: int = 0,
-    ) -> None:
-        self.day = day
-        self.day_count = day_count
-        self.day_fen = day_fen
-        self.year = year
-        self.year_fen = year_fen
-        self.life_fen = life_fen
+    day: int = 0
+    day_count: int = 0
+    day_fen: int = 0
+    year: int = 0
+    year_fen: int = 0
+    life_fen: int = 0
 
 
 def check_payment(cap: Caps, usage: Usage | None, amount_fen: int, day: int) -> Code:
@@ -125,7 +116,8 @@ def check_payment(cap: Caps, usage: Usage | None, amount_fen: int, day: int) -> 
 def check_packet(cap: Caps, *, count: int, share_fen: int) -> Code:
     """Say whether a packet's largest possible average share and its count fit the caps.
 
-    Units: share_fen is the average share, rounded up.   Refuses: exceeds_count_max, exceeds_share_max.
+    Units: share_fen is the average share, rounded up.
+    Refuses: exceeds_count_max, exceeds_share_max.
     """
     if cap.count is not None and count > cap.count:
         return Code.EXCEEDS_COUNT_MAX

@@ -3,6 +3,7 @@
 A case names the command it stopped by its key, so a retry of that command finds it again.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import sha256
 from typing import Final
@@ -46,48 +47,21 @@ OPEN_STATES: Final = (CaseState.CHALLENGED, CaseState.DELAYED, CaseState.HELD)
 CLEARED_STATES: Final = (CaseState.PASSED, CaseState.RELEASED)
 
 
+@dataclass(slots=True)
 class Case:
     """One stopped command: what, whose, how much, by which rule, with whom, until when."""
 
-    __slots__ = (
-        "action",
-        "amount_fen",
-        "decided_by",
-        "due_at_us",
-        "object_id",
-        "opened_at_us",
-        "owner",
-        "rule",
-        "state",
-        "user_id",
-        "verdict",
-    )
-
-    def __init__(
-        self,
-        action: int,
-        amount_fen: int,
-        decided_by: str,
-        due_at_us: int,
-        object_id: bytes,
-        opened_at_us: int,
-        owner: str,
-        rule: str,
-        state: int,
-        user_id: bytes,
-        verdict: int,
-    ) -> None:
-        self.action = action
-        self.amount_fen = amount_fen
-        self.decided_by = decided_by
-        self.due_at_us = due_at_us
-        self.object_id = object_id
-        self.opened_at_us = opened_at_us
-        self.owner = owner
-        self.rule = rule
-        self.state = state
-        self.user_id = user_id
-        self.verdict = verdict
+    action: int
+    amount_fen: int
+    decided_by: str
+    due_at_us: int
+    object_id: bytes
+    opened_at_us: int
+    owner: str
+    rule: str
+    state: int
+    user_id: bytes
+    verdict: int
 
 
 def case_id(key: bytes) -> bytes:

@@ -15,6 +15,7 @@ from lingqian.kernel.bound import PASSPHRASE_TRIES_MAX, TICKETS_MAX
 from lingqian.kernel.code import Code
 from lingqian.ledger.chart import escrow_account
 from lingqian.ledger.posting import Phase, Posting
+from lingqian.redpacket.commitment import chain, pseudonym
 from lingqian.redpacket.condition import is_recipient
 from lingqian.redpacket.packet import (
     MACHINE,
@@ -25,7 +26,6 @@ from lingqian.redpacket.packet import (
     Progress,
     state_at,
 )
-from lingqian.redpacket.commitment import chain, pseudonym
 from lingqian.risk.rule import Action
 
 NO_SHARE = 0
@@ -173,9 +173,9 @@ def _take(
     outcome = ClaimDone(share, amount_fen, ticket, name, link)
     if is_draw:
         return Decision(Code.OK, outcome)
-    account, credits = landing(view.lane, user_id, amount_fen)
+    account, relayed = landing(view.lane, user_id, amount_fen)
     posting = Posting(Phase.POST, escrow_account(packet_id), account, amount_fen)
-    return Decision(Code.OK, outcome, (posting,), credits)
+    return Decision(Code.OK, outcome, (posting,), relayed)
 
 
 def fold_claim(view: View, record: Record) -> None:

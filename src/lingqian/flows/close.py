@@ -10,6 +10,7 @@ from lingqian.flows.view import View, Wanted
 from lingqian.kernel.code import Code
 from lingqian.ledger.chart import balance_account, escrow_account
 from lingqian.ledger.posting import Phase, Posting
+from lingqian.redpacket.commitment import draw_key, draw_order
 from lingqian.redpacket.packet import (
     MACHINE,
     Packet,
@@ -17,7 +18,6 @@ from lingqian.redpacket.packet import (
     PacketState,
     remaining_fen,
 )
-from lingqian.redpacket.commitment import draw_key, draw_order
 
 
 class DrawDone(NamedTuple):
@@ -84,16 +84,16 @@ def decide_draw(view: View, command: DrawPacket, at_us: int) -> Decision:
     order = draw_order(draw_key(secret.key, progress.chain), len(tickets), packet.count)
     amounts = secret.shares[: len(order)]
     postings: list[Posting] = []
-    credits: list[tuple[bytes, int]] = []
+    carried: list[tuple[bytes, int]] = []
     escrow = escrow_account(command.packet_id)
     for ticket, amount_fen in zip(order, amounts, strict=True):
         account, relayed = landing(view.lane, tickets[ticket][0], amount_fen)
         postings.append(Posting(Phase.POST, escrow, account, amount_fen))
-        credits.extend(relayed)
+        carried.extend(relayed)
     rest_fen = packet.total_fen - sum(amounts)
     postings.extend(_returned(command.packet_id, packet, rest_fen))
     outcome = DrawDone(tuple(order), amounts, rest_fen)
-    return Decision(Code.OK, outcome, tuple(postings), tuple(credits))
+    return Decision(Code.OK, outcome, tuple(postings), tuple(carried))
 
 
 def _returned(packet_id: bytes, packet: Packet, rest_fen: int) -> list[Posting]:

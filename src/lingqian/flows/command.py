@@ -68,7 +68,7 @@ class SendPacket(NamedTuple):
     kind: int
     is_lucky: bool
     total_fen: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     share_fen_min: int
     share_fen_max: int
     spread: int

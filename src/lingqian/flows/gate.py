@@ -1,7 +1,7 @@
 """The gate: who → limits → risk, one ladder for every command that moves money (闸门).
 
 Verdicts and the states they lead to: allow goes on; challenge asks for one more verification and
-moves nothing; delay and review set the money aside until a clock or a person decides; block refuses.
+moves nothing; delay and review set money aside until a clock or a person decides; block refuses.
 """
 
 from typing import NamedTuple

@@ -26,8 +26,8 @@ from lingqian.flows.decision import Decision, Record
 from lingqian.flows.view import Counter, Relay, View, Wanted
 from lingqian.kernel.code import TABLE, Code
 from lingqian.kernel.id import lane_of
-from lingqian.ledger.posting import Entry, Phase, Posted, post
 from lingqian.ledger.chart import DEBIT_NORMAL
+from lingqian.ledger.posting import Entry, Phase, Posted, Posting, post
 
 Deepen = Callable[[View, Any, Wanted], None]
 
@@ -166,7 +166,9 @@ def fold(view: View, record: Record) -> list[Posted]:
     kind = BY_NUMBER[record.kind]
     if record.outcome is not None:
         kind.fold(view, record)
-    posted = [_fold_posting(view, record.seq, leg, each) for leg, each in enumerate(record.postings)]
+    posted = [
+        _fold_posting(view, record.seq, leg, each) for leg, each in enumerate(record.postings)
+    ]
     for account, amount_fen in record.credits:
         _fold_credit(view, record.seq, account, amount_fen)
     if kind.asked and burns(record.command, record.code):  # type: ignore[arg-type]  # a Command by BY_NUMBER
@@ -176,7 +178,7 @@ def fold(view: View, record: Record) -> list[Posted]:
     return posted
 
 
-def _fold_posting(view: View, seq: int, leg: int, posting: tuple[int, bytes, bytes, int]) -> Posted:
+def _fold_posting(view: View, seq: int, leg: int, posting: Posting) -> Posted:
     phase, debit_account, credit_account, amount_fen = posting
     debit, credit = view.account(debit_account), view.account(credit_account)
     posted = post(debit_account, debit, credit_account, credit, posting)

@@ -1,4 +1,4 @@
-"""Sending a packet: checked, weighed, funded into its own escrow, fixed before any claim (发红包)."""
+"""Sending a packet: checked, weighed, funded into its escrow, fixed before any claim (发红包)."""
 
 from typing import Final, NamedTuple
 
@@ -14,8 +14,8 @@ from lingqian.kernel.code import Code
 from lingqian.ledger.chart import balance_account, escrow_account
 from lingqian.ledger.hold import Hold, HoldState
 from lingqian.ledger.posting import Phase, Posting
-from lingqian.redpacket.packet import MACHINE, Packet, PacketKind, PacketState, Progress
 from lingqian.redpacket.commitment import chain_start
+from lingqian.redpacket.packet import MACHINE, Packet, PacketKind, PacketState, Progress
 from lingqian.redpacket.split import feasible
 from lingqian.risk.rule import Action
 
@@ -51,8 +51,9 @@ def need_send(command: SendPacket, wanted: Wanted) -> None:
 def decide_send(view: View, command: SendPacket, at_us: int) -> Decision:
     """Fund a packet: shape, who, limits, risk, funds.
 
-    Refuses: exceeds_count_max, exceeds_share_max, packet_infeasible, draw_time_invalid, user_unknown, real_name_required,
-    account_frozen, the limits, blocked, challenge_required, exceeds_available.
+    Refuses: exceeds_count_max, exceeds_share_max, packet_infeasible, draw_time_invalid,
+    user_unknown, real_name_required, account_frozen, the limits, blocked, challenge_required,
+    exceeds_available.
     """
     code = _check_shape(command, at_us) or _check_limits(view, command, at_us)
     if code:

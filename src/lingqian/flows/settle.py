@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
-from lingqian.flows.case import MACHINE as CASE_MACHINE
 from lingqian.flows.case import CLEARED_STATES, OPEN_STATES, Case, CaseState
+from lingqian.flows.case import MACHINE as CASE_MACHINE
 from lingqian.flows.command import SettleCase
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.packet import SendDone, due_at_us, opening
@@ -93,8 +93,8 @@ def _released(view: View, case: Case, state: int, at_us: int) -> Decision:
         outcome = SettleDone(state, opened.await_until_us, opened.expires_at_us)
         return Decision(Code.OK, outcome, (posting,))
     transfer = view.transfers.have(case.object_id)
-    _, credits = landing(view.lane, transfer.target_id, transfer.amount_fen)
-    return Decision(Code.OK, SettleDone(state, 0, 0), (posting,), credits)
+    _, relayed = landing(view.lane, transfer.target_id, transfer.amount_fen)
+    return Decision(Code.OK, SettleDone(state, 0, 0), (posting,), relayed)
 
 
 def fold_settle(view: View, record: Record) -> None:

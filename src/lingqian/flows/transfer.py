@@ -81,8 +81,10 @@ def fold_fund(view: View, record: Record) -> None:
     del view, record
 
 
-def landing(lane: int, user_id: bytes, amount_fen: int) -> tuple[bytes, tuple[tuple[bytes, int], ...]]:
-    """Return the account to credit here, and what the relay must carry when the user lives elsewhere."""
+def landing(
+    lane: int, user_id: bytes, amount_fen: int
+) -> tuple[bytes, tuple[tuple[bytes, int], ...]]:
+    """Return the account to credit here, and what the relay carries if the user lives elsewhere."""
     account = balance_account(user_id)
     if user_id[0] << 8 | user_id[1] == lane:
         return account, ()
@@ -118,17 +120,10 @@ def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
     challenge_required, exceeds_available.
     """
     source = command.source_id
-    if source == command.target_id:
-        return refused(Code.SAME_USER)
-    code = check_payer(view, source, command.amount_fen, at_us)
+    code = _check_people(view, command, at_us)
     if code:
         return refused(code)
-    code = may_pay(command.target_class, command.target_state)
-    if code:
-        return refused(code)
-    subject = Subject(
-        command.key, Action.TRANSFER, command.transfer_id, source, command.amount_fen
-    )
+    subject = Subject(command.key, Action.TRANSFER, command.transfer_id, source, command.amount_fen)
     stop = weigh(view, subject, at_us)
     if stop is not None and stop.code:
         outcome = None if stop.opened is None else TransferDone(TransferState.CREATED, stop.opened)
@@ -136,12 +131,19 @@ def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
     if not has_available(view, source, command.amount_fen):
         return refused(Code.EXCEEDS_AVAILABLE)
     # From here it must succeed.
-    account, credits = landing(view.lane, command.target_id, command.amount_fen)
+    account, relayed = landing(view.lane, command.target_id, command.amount_fen)
     if stop is not None:
         posting = Posting(Phase.HOLD, balance_account(source), account, command.amount_fen)
         return Decision(Code.OK, TransferDone(TransferState.HELD, stop.opened), (posting,))
     posting = Posting(Phase.POST, balance_account(source), account, command.amount_fen)
-    return Decision(Code.OK, _DONE, (posting,), credits)
+    return Decision(Code.OK, _DONE, (posting,), relayed)
+
+
+def _check_people(view: View, command: Transfer, at_us: int) -> Code:
+    if command.source_id == command.target_id:
+        return Code.SAME_USER
+    code = check_payer(view, command.source_id, command.amount_fen, at_us)
+    return code or may_pay(command.target_class, command.target_state)
 
 
 _DONE: Final = TransferDone(TransferState.DONE, None)
@@ -198,8 +200,5 @@ def fold_transfer(view: View, record: Record) -> None:
     count_usage(view, command.source_id, command.amount_fen, record.at_us)
     if outcome.state == TransferState.HELD:
         posting = record.postings[0]
-        hold = Hold(
-            command.amount_fen, record.at_us, posting.credit, posting.debit, HoldState.HELD
-        )
+        hold = Hold(command.amount_fen, record.at_us, posting.credit, posting.debit, HoldState.HELD)
         view.holds.put(command.transfer_id, hold)
-

@@ -18,7 +18,7 @@ class UserDone(NamedTuple):
 class MembersDone(NamedTuple):
     """A conversation's members were set; how many there are now."""
 
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
 
 
 def conversation_key(conversation_id: str) -> bytes:

@@ -4,6 +4,7 @@ Law: a row that was not loaded is a bug, not an absence; an absent row is loaded
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 from lingqian.compliance.limit import Caps, Usage
@@ -50,44 +51,30 @@ class Table(Generic[Value]):
         self.dirty[key] = row
 
 
+@dataclass(slots=True)
 class Transferred:
     """A transfer's row: who, to whom, how much, and whether it is done, waiting or refused."""
 
-    __slots__ = ("amount_fen", "at_us", "note_mac", "source_id", "state", "target_id")
-
-    def __init__(
-        self,
-        amount_fen: int,
-        at_us: int,
-        note_mac: bytes,
-        source_id: bytes,
-        state: int,
-        target_id: bytes,
-    ) -> None:
-        self.amount_fen = amount_fen
-        self.at_us = at_us
-        self.note_mac = note_mac
-        self.source_id = source_id
-        self.state = state
-        self.target_id = target_id
+    amount_fen: int
+    at_us: int
+    note_mac: bytes
+    source_id: bytes
+    state: int
+    target_id: bytes
 
 
+@dataclass(slots=True)
 class Conversation:
     """Who belongs to a conversation: ids one after another."""
 
-    __slots__ = ("members",)
-
-    def __init__(self, members: bytes) -> None:
-        self.members = members
+    members: bytes
 
 
+@dataclass(slots=True)
 class Counter:
     """A number that only grows: relay positions, wrong passphrases."""
 
-    __slots__ = ("value",)
-
-    def __init__(self, value: int = 0) -> None:
-        self.value = value
+    value: int = 0
 
 
 class Relay(NamedTuple):

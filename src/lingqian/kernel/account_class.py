@@ -1,4 +1,7 @@
-"""Payment account classes (支付账户类别).   Source: 公告〔2015〕43 号; 0 is ours: nobody verified yet."""
+"""Payment account classes (支付账户类别).
+
+Source: 公告〔2015〕43 号; class 0 is ours: nobody verified yet.
+"""
 
 from enum import IntEnum
 

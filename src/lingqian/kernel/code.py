@@ -100,9 +100,7 @@ TABLE: Final[dict[Code, Row]] = {
         422, _NEVER, "字段无效或不认识。", "A field is invalid or not known here."
     ),
     Code.BODY_TOO_LARGE: _row(413, _NEVER, "请求体过大。", "The body is larger than allowed."),
-    Code.UNAUTHENTICATED: _row(
-        401, _NEVER, "缺少有效的 API 密钥。", "A valid API key is missing."
-    ),
+    Code.UNAUTHENTICATED: _row(401, _NEVER, "缺少有效的 API 密钥。", "A valid API key is missing."),
     Code.SCOPE_MISSING: _row(
         403, _NEVER, "此密钥没有这项权限。", "This key does not carry the needed scope."
     ),
@@ -132,21 +130,25 @@ TABLE: Final[dict[Code, Row]] = {
     Code.SAME_USER: _row(
         422, _NEW, "不能转给自己。", "Sender and receiver are the same.", burns=True
     ),
-    Code.REAL_NAME_REQUIRED: _row(
-        403, _SAME, "请先完成实名认证。", "Verify your real name first."
-    ),
+    Code.REAL_NAME_REQUIRED: _row(403, _SAME, "请先完成实名认证。", "Verify your real name first."),
     Code.ACCOUNT_FROZEN: _row(403, _SAME, "账户已被冻结。", "The account is frozen."),
     Code.STATUS_STALE: _row(
         409, _SAME, "账户状态已变化，请重试。", "The account has just changed; try again."
     ),
     Code.PACKET_UNKNOWN: _row(404, _NEVER, "红包不存在。", "No such packet."),
     Code.PACKET_INFEASIBLE: _row(
-        422, _NEW, "总额无法按份数和每份上下限拆分。",
-        "The total cannot be split into that many shares within the bounds.", burns=True,
+        422,
+        _NEW,
+        "总额无法按份数和每份上下限拆分。",
+        "The total cannot be split into that many shares within the bounds.",
+        burns=True,
     ),
     Code.DRAW_TIME_INVALID: _row(
-        422, _NEW, "开奖时间必须在现在之后、到期之前。",
-        "The draw must lie after now and before expiry.", burns=True,
+        422,
+        _NEW,
+        "开奖时间必须在现在之后、到期之前。",
+        "The draw must lie after now and before expiry.",
+        burns=True,
     ),
     Code.PACKET_INVALIDATED: _row(409, _NEVER, "红包已失效。", "The packet is no longer valid."),
     Code.PACKET_FINISHED: _row(
@@ -207,7 +209,9 @@ TABLE: Final[dict[Code, Row]] = {
         403, _SAME, "需要加强验证。", "One more verification is needed first."
     ),
     Code.CLAIM_HELD: _row(
-        403, _SAME, "领取暂缓，等待审核；份额未占用。",
+        403,
+        _SAME,
+        "领取暂缓，等待审核；份额未占用。",
         "The claim waits for review; no share has been taken.",
     ),
     Code.CASE_UNKNOWN: _row(404, _NEVER, "审核单不存在。", "No such case."),

@@ -1,6 +1,6 @@
 """Ids: sixteen bytes of `lane(16) | unix ms(48) | random(64)`, shown as 29 characters (编号).
 
-Law: an id names its home lane for ever, sorts by time inside a lane, and survives as an `out_trade_no`.
+Law: an id names its home lane for ever, sorts by time inside a lane, and fits an `out_trade_no`.
 """
 
 from typing import Final

@@ -3,30 +3,23 @@
 Law: balance = credits − debits on the normal side; available = balance − open holds.
 """
 
+from dataclasses import dataclass
+
 from lingqian.ledger.chart import DEBIT_NORMAL
 
 
+@dataclass(slots=True)
 class Account:
     """Counters of one account in fen, and the journal sequence that last changed it.
 
     Mutable and slotted: the lane keeps thousands of these in memory and touches two per command.
     """
 
-    __slots__ = ("credits_pending", "credits_posted", "debits_pending", "debits_posted", "seq")
-
-    def __init__(
-        self,
-        debits_posted: int = 0,
-        credits_posted: int = 0,
-        debits_pending: int = 0,
-        credits_pending: int = 0,
-        seq: int = 0,
-    ) -> None:
-        self.debits_posted = debits_posted
-        self.credits_posted = credits_posted
-        self.debits_pending = debits_pending
-        self.credits_pending = credits_pending
-        self.seq = seq
+    debits_posted: int = 0
+    credits_posted: int = 0
+    debits_pending: int = 0
+    credits_pending: int = 0
+    seq: int = 0
 
 
 def balance_fen(account: bytes, counters: Account) -> int:

@@ -44,11 +44,34 @@ class BookRow(NamedTuple):
 
 
 CHART: Final[dict[Book, BookRow]] = {
-    Book.BALANCE: BookRow("balance", "零钱", Tier.USER, False, 0, BALANCE_FEN_MAX),
-    Book.ESCROW: BookRow("escrow", "红包在途", Tier.USER, False, 0, BALANCE_FEN_MAX),
+    Book.BALANCE: BookRow(
+        "balance",
+        "零钱",
+        Tier.USER,
+        is_debit_normal=False,
+        floor_fen=0,
+        ceiling_fen=BALANCE_FEN_MAX,
+    ),
+    Book.ESCROW: BookRow(
+        "escrow",
+        "红包在途",
+        Tier.USER,
+        is_debit_normal=False,
+        floor_fen=0,
+        ceiling_fen=BALANCE_FEN_MAX,
+    ),
     # One lane's transit may be negative: it is owed money another lane has already let go.
-    Book.TRANSIT: BookRow("relay_transit", "通道间在途", Tier.USER, False, None, None),
-    Book.BANK: BookRow("bank", "银行备付金", Tier.RESERVE, True, None, None),
+    Book.TRANSIT: BookRow(
+        "relay_transit",
+        "通道间在途",
+        Tier.USER,
+        is_debit_normal=False,
+        floor_fen=None,
+        ceiling_fen=None,
+    ),
+    Book.BANK: BookRow(
+        "bank", "银行备付金", Tier.RESERVE, is_debit_normal=True, floor_fen=None, ceiling_fen=None
+    ),
 }
 assert set(CHART) == set(Book), "every book has its row"
 

@@ -3,6 +3,7 @@
 Law: held → captured | released, each step a record of its own; available counts open holds.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
@@ -28,14 +29,12 @@ MACHINE: Final = machine(
 )
 
 
+@dataclass(slots=True)
 class Hold:
     """A hold: the two accounts, the amount in fen, its state and when that last changed."""
 
-    __slots__ = ("amount_fen", "at_us", "credit", "debit", "state")
-
-    def __init__(self, amount_fen: int, at_us: int, credit: bytes, debit: bytes, state: int) -> None:
-        self.amount_fen = amount_fen
-        self.at_us = at_us
-        self.credit = credit
-        self.debit = debit
-        self.state = state
+    amount_fen: int
+    at_us: int
+    credit: bytes
+    debit: bytes
+    state: int

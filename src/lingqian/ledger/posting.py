@@ -69,7 +69,9 @@ def apply(phase: int, debit: Account, credit: Account, amount_fen: int) -> None:
             credit.credits_posted += amount_fen
 
 
-def post(debit_account: bytes, debit: Account, credit_account: bytes, credit: Account, posting: Posting) -> Posted:
+def post(
+    debit_account: bytes, debit: Account, credit_account: bytes, credit: Account, posting: Posting
+) -> Posted:
     """Apply a posting and return its journal form with the balances after it."""
     phase, _, _, amount_fen = posting
     apply(phase, debit, credit, amount_fen)

@@ -1,8 +1,10 @@
 """Packets and their shares: nouns, states and the steps between them (红包).
 
-Law: funded = claimed + remaining + returned; claims ≤ count; one claim per person.   Units: fen; µs.
+Law: funded = claimed + remaining + returned; claims ≤ count; one claim per person.
+Units: fen; µs.
 """
 
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -66,7 +68,7 @@ class Packet(NamedTuple):
     kind: int
     is_lucky: bool
     total_fen: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     share_fen_min: int
     share_fen_max: int
     spread: int
@@ -83,81 +85,41 @@ class Packet(NamedTuple):
     created_at_us: int
 
 
+@dataclass(slots=True)
 class Progress:
     """What changes while a packet lives: one narrow row, written once per batch.
 
     `due_at_us` is when a job must look at it (draw or expiry); 0 when there is nothing left to do.
     """
 
-    __slots__ = (
-        "await_until_us",
-        "chain",
-        "claimed_count",
-        "claimed_fen",
-        "closed_at_us",
-        "due_at_us",
-        "entropy",
-        "entropy_at_us",
-        "expires_at_us",
-        "returned_fen",
-        "state",
-        "ticket_count",
-    )
-
-    def __init__(
-        self,
-        await_until_us: int,
-        chain: bytes,
-        claimed_count: int,
-        claimed_fen: int,
-        closed_at_us: int,
-        due_at_us: int,
-        entropy: bytes,
-        entropy_at_us: int,
-        expires_at_us: int,
-        returned_fen: int,
-        state: int,
-        ticket_count: int,
-    ) -> None:
-        self.await_until_us = await_until_us
-        self.chain = chain
-        self.claimed_count = claimed_count
-        self.claimed_fen = claimed_fen
-        self.closed_at_us = closed_at_us
-        self.due_at_us = due_at_us
-        self.entropy = entropy
-        self.entropy_at_us = entropy_at_us
-        self.expires_at_us = expires_at_us
-        self.returned_fen = returned_fen
-        self.state = state
-        self.ticket_count = ticket_count
+    await_until_us: int
+    chain: bytes
+    claimed_count: int
+    claimed_fen: int
+    closed_at_us: int
+    due_at_us: int
+    entropy: bytes
+    entropy_at_us: int
+    expires_at_us: int
+    returned_fen: int
+    state: int
+    ticket_count: int
 
 
+@dataclass(slots=True)
 class Claim:
     """One person's claim: the share it took, or for a draw its ticket until the draw gives a share.
 
     `ticket` counts claims of the packet from 1; `share` is the share's place from 1, 0 without one.
     """
 
-    __slots__ = ("amount_fen", "at_us", "chain", "pseudonym", "seq", "share", "ticket")
-
-    def __init__(
-        self,
-        amount_fen: int,
-        at_us: int,
-        chain: bytes,
-        pseudonym: bytes,
-        seq: int,
-        share: int,
-        ticket: int,
-    ) -> None:
-        self.amount_fen = amount_fen
-        self.at_us = at_us
-        self.chain = chain
-        self.pseudonym = pseudonym
-        self.seq = seq
-        self.share = share
-        self.ticket = ticket
+    amount_fen: int
+    at_us: int
+    chain: bytes
+    pseudonym: bytes
+    seq: int
+    share: int
+    ticket: int
 
 
 class Secret(NamedTuple):

@@ -39,7 +39,7 @@ def judge(rules: tuple[Rule, ...], action: Action, amount_fen: int) -> Rule | No
     """Return the strictest rule that matches; None allows. Equal verdicts: the earlier rule."""
     strictest: Rule | None = None
     for rule in rules:
-        if rule.action == action and amount_fen >= rule.amount_fen_min and rule.verdict:
-            if strictest is None or rule.verdict > strictest.verdict:
-                strictest = rule
+        applies = rule.action == action and amount_fen >= rule.amount_fen_min and rule.verdict
+        if applies and (strictest is None or rule.verdict > strictest.verdict):
+            strictest = rule
     return strictest

@@ -43,10 +43,10 @@ class Row(NamedTuple):
 
 
 def encode(
-    command: object, outcome: object, posted: list[Posted], credits: tuple[tuple[bytes, int], ...]
+    command: object, outcome: object, posted: list[Posted], relayed: tuple[tuple[bytes, int], ...]
 ) -> bytes:
     """Return the body of a journal row."""
-    return _outcome_number[type(outcome)] + _encode((command, outcome, posted, credits))
+    return _outcome_number[type(outcome)] + _encode((command, outcome, posted, relayed))
 
 
 def _decoder(command: type, outcome: Any) -> Any:  # noqa: ANN401 - a type made at run time
@@ -77,16 +77,16 @@ def decode(row: Row) -> Decoded:
     if len(body) < 2 or body[0] != VERSION or (row.kind, body[1]) not in _decoders:
         raise Damaged(f"journal row {row.lane}:{row.seq} has an unknown form")
     try:
-        command, outcome, posted, credits = _decoders[row.kind, body[1]](body[2:])
+        command, outcome, posted, relayed = _decoders[row.kind, body[1]](body[2:])
     except msgspec.MsgspecError as error:
         raise Damaged(f"journal row {row.lane}:{row.seq} cannot be read: {error}") from error
     postings = tuple([Posting(*each[:4]) for each in posted])
-    record = Record(row.seq, row.at_us, row.kind, row.code, command, outcome, postings, credits)
+    record = Record(row.seq, row.at_us, row.kind, row.code, command, outcome, postings, relayed)
     return Decoded(record, posted)
 
 
 def seal(head: bytes, batch_id: bytes, rows: list[Row]) -> bytes:
-    """Return the new head of a lane's chain: the old one and every byte of the batch under SHA-256."""
+    """Return a lane's new head: the old one and every byte of the batch under SHA-256."""
     pack = _ROW.pack
     parts = [
         _SEAL_TAG,

@@ -48,12 +48,12 @@ _KEY_BYTES: Final = 14
 
 
 class Wish(NamedTuple):
-    """A packet as a sender asks for it. Units: fen; s; µs. `sender_class` chooses nothing of luck."""
+    """A packet as a sender asks for it.   Units: fen; s; µs."""
 
     sender_id: bytes
     kind: PacketKind
     total_fen: int
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     share_fen_max: int
     is_lucky: bool = True
     share_fen_min: int = 1
@@ -96,7 +96,9 @@ class Desk:
     def _id(self, lane: int) -> bytes:
         return mint(lane, unix_ms(), secrets.randbits(64))
 
-    def _private(self, owner_id: bytes, field: int, text: str) -> tuple[bytes, tuple[Personal, ...]]:
+    def _private(
+        self, owner_id: bytes, field: int, text: str
+    ) -> tuple[bytes, tuple[Personal, ...]]:
         """Return a text's keyed digest and its sealed row; nothing for no text."""
         if not text:
             return b"", ()
@@ -126,7 +128,13 @@ class Desk:
         return Submission(RegisterUser(key, user_id, mac, nickname_mac, account_class), rows)
 
     def change(
-        self, user_id: bytes, user: User, *, caller_key: str, changes: dict[str, int], nickname: str | None
+        self,
+        user_id: bytes,
+        user: User,
+        *,
+        caller_key: str,
+        changes: dict[str, int],
+        nickname: str | None,
     ) -> Submission:
         """Make the command that changes a user's class, state or nickname."""
         rows: tuple[Personal, ...] = ()
@@ -142,7 +150,9 @@ class Desk:
         )
         return Submission(command, rows)
 
-    def members(self, conversation_id: str, members: Sequence[bytes], caller_key: str) -> Submission:
+    def members(
+        self, conversation_id: str, members: Sequence[bytes], caller_key: str
+    ) -> Submission:
         """Make the command that sets a conversation's members."""
         lane = self.lane_for(conversation_id)
         ids = b"".join(sorted(set(members)))
@@ -153,8 +163,15 @@ class Desk:
         lane = user_id[0] << 8 | user_id[1]
         return Submission(Fund(client_key(lane, caller_key), self._id(lane), user_id, amount_fen))
 
-    def transfer(
-        self, source_id: bytes, target_id: bytes, *, amount_fen: int, target: Status, note: str, caller_key: str
+    def transfer(  # noqa: PLR0913 - what a payment slip has, by name
+        self,
+        source_id: bytes,
+        target_id: bytes,
+        *,
+        amount_fen: int,
+        target: Status,
+        note: str,
+        caller_key: str,
     ) -> Submission:
         """Make the command that moves money between two people."""
         lane = source_id[0] << 8 | source_id[1]

@@ -83,7 +83,7 @@ class Lane:
         personal: list[Personal] = []
         for command, private in submissions:
             decision = decide(view, command, at_us)
-            code, outcome, _, credits, field, first = decision
+            code, outcome, _, _, field, first = decision
             is_written = first is None and (outcome is not None or burns(command, code))
             if is_written and not field:
                 rows.append(self._fold(command, decision, seq, at_us))
@@ -114,11 +114,13 @@ class Lane:
             self._store.load(self._view, wanted)
 
     def _fold(self, command: Command, decision: Decision, seq: int, at_us: int) -> Row:
-        code, outcome, postings, credits, _, _ = decision
+        code, outcome, postings, relayed, _, _ = decision
         number = KINDS[type(command)].number
-        record = Record(seq, at_us, number, code, command, outcome, postings, credits)
+        record = Record(seq, at_us, number, code, command, outcome, postings, relayed)
         posted = fold(self._view, record)
-        return Row(self._row.lane, seq, at_us, number, code, encode(command, outcome, posted, credits))
+        return Row(
+            self._row.lane, seq, at_us, number, code, encode(command, outcome, posted, relayed)
+        )
 
     def _batch(self, rows: list[Row], personal: list[Personal], at_us: int) -> Batch:
         view, before = self._view, self._row

@@ -21,11 +21,13 @@ SELECT_ITEMS: Final = (
 
 def waiting(connection: apsw.Connection) -> Iterator[DeliverRelay]:
     """Yield one delivery for every pair of lanes that has money waiting between them."""
-    for source, target, mark in connection.execute(SELECT_WAITING).fetchall():
-        rows = connection.execute(SELECT_ITEMS, (source, target, mark, RELAY_ITEMS_MAX)).fetchall()
+    pairs: list[tuple[bytes, bytes, int]] = connection.execute(SELECT_WAITING).fetchall()  # type: ignore[assignment]  # column types
+    for source, target, mark in pairs:
+        items = (source, target, mark, RELAY_ITEMS_MAX)
+        rows: list[tuple[bytes, int]] = connection.execute(SELECT_ITEMS, items).fetchall()  # type: ignore[assignment]  # column types
         yield DeliverRelay(
             int.from_bytes(target, "big"),
             int.from_bytes(source, "big"),
             mark + 1,
-            tuple([(account, amount_fen) for account, amount_fen in rows]),
+            tuple(rows),
         )

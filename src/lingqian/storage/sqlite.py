@@ -75,9 +75,7 @@ ADVANCE_LANE: Final = (
     "UPDATE lanes SET next_seq = ?, batch_id = ?, head = ?, at_us = ? "
     "WHERE lane = ? AND epoch = ? AND next_seq = ?"
 )
-SELECT_LANE: Final = (
-    "SELECT lane, epoch, next_seq, batch_id, head, at_us FROM lanes WHERE lane = ?"
-)
+SELECT_LANE: Final = "SELECT lane, epoch, next_seq, batch_id, head, at_us FROM lanes WHERE lane = ?"
 NEW_LANE: Final = (
     "INSERT INTO lanes (lane, epoch, next_seq, batch_id, head, at_us) VALUES (?, 0, 1, ?, ?, 0) "
     "ON CONFLICT (lane) DO NOTHING"
@@ -87,8 +85,10 @@ FENCE_LANE: Final = "UPDATE lanes SET epoch = epoch + 1 WHERE lane = ?"
 
 def connect(path: str, *, vfs: str | None = None, readonly: bool = False) -> apsw.Connection:
     """Open one connection with the settings every reader shares."""
-    flags = apsw.SQLITE_OPEN_READONLY if readonly else (
-        apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+    flags = (
+        apsw.SQLITE_OPEN_READONLY
+        if readonly
+        else (apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     )
     flags |= apsw.SQLITE_OPEN_URI
     connection = apsw.Connection(path, flags=flags, vfs=vfs, statementcachesize=256)
@@ -186,8 +186,7 @@ class SqliteStore:
         with self._immediate("taking a lane"):
             self._connection.execute(NEW_LANE, (lane, _BATCH_ID_NONE, bytes(32)))
             self._connection.execute(FENCE_LANE, (lane,))
-        row = self._connection.execute(SELECT_LANE, (lane,)).fetchone()
-        return LaneRow(*row)
+        return _lane_row(self._connection, lane)
 
     def chore(self, work: Callable[[apsw.Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
         """Run other writes (keys, endpoints, settings) in a transaction of their own.
@@ -292,13 +291,13 @@ class SqliteStore:
         Raises: Unknown when the database still cannot be asked.
         """
         with suppress(apsw.Error):
-            self._connection.close(True)
+            self._connection.close(force=True)
         lanes = [(batch.before.lane,) for batch in batches]
         try:
             self._connection = self._open()
             with self._immediate("fencing"):
                 self._connection.executemany(FENCE_LANE, lanes)
-            return [LaneRow(*row) for row in self._connection.executemany(SELECT_LANE, lanes)]
+            return [_lane_row(self._connection, lane) for (lane,) in lanes]
         except (apsw.Error, Unsent) as error:
             raise Unknown(f"the database cannot be asked: {error}") from error
 
@@ -313,7 +312,12 @@ class SqliteStore:
         """Fold the log into the file and release it."""
         with suppress(apsw.Error):
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        self._connection.close(True)
+        self._connection.close(force=True)
+
+
+def _lane_row(connection: apsw.Connection, lane: int) -> LaneRow:
+    row: Any = connection.execute(SELECT_LANE, (lane,)).fetchone()
+    return LaneRow(*row)
 
 
 class _Transaction:

@@ -65,7 +65,9 @@ class Vault:
 
     def mac(self, purpose: str, *parts: bytes) -> bytes:
         """Return a keyed digest of sixteen bytes over length-prefixed parts."""
-        message = b"".join([len(part).to_bytes(4, "big") + part for part in (purpose.encode(), *parts)])
+        message = b"".join(
+            [len(part).to_bytes(4, "big") + part for part in (purpose.encode(), *parts)]
+        )
         return hmac.digest(self._mac_key, message, "sha256")[:_MAC_BYTES]
 
     def secret(self, purpose: str, bound: bytes) -> bytes:
