@@ -68,11 +68,13 @@ def decide_fund(view: View, command: Fund, at_us: int) -> Decision:
     if view.users.get(command.user_id) is None:
         return refused(Code.USER_UNKNOWN)
     target = balance_account(command.user_id)
-    known = view.accounts.get(target)
-    if known is not None and known.credits_posted + command.amount_fen > BALANCE_FEN_MAX:
+    # All money enters here, so bounding the bank's counter bounds every balance there can be.
+    bank = bank_account(view.lane)
+    known = view.accounts.get(bank)
+    if known is not None and known.debits_posted + command.amount_fen > BALANCE_FEN_MAX:
         return refused(Code.EXCEEDS_BALANCE_MAX)
     # From here it must succeed.
-    posting = Posting(Phase.POST, bank_account(view.lane), target, command.amount_fen)
+    posting = Posting(Phase.POST, bank, target, command.amount_fen)
     return Decision(Code.OK, FundDone(command.funding_id), (posting,))
 
 

@@ -179,8 +179,8 @@ class Intake:
         except BaseException:
             _fail(batch, Stopping("the lane has stopped on a broken invariant"))
             raise
-        self._deliver_relay(writer)
         _resolve(batch, answers)
+        self._deliver_relay(writer)
         if self._on_batch is not None:
             self._on_batch(writer, len(batch))
 

@@ -231,7 +231,7 @@ class Writer:
             except Unknown:
                 self._unresolved = batches
                 if not self._resolve(batches):
-                    raise
+                    raise Unsent("the cut commit is proven not to have happened") from None
                 return
             else:
                 for batch in batches:

@@ -197,7 +197,16 @@ class SqliteStore:
             return work(self._connection)
 
     def load(self, view: View, wanted: Wanted) -> None:
-        """Read every wanted row the view does not have yet, a few set-based reads."""
+        """Read every wanted row the view does not have yet, a few set-based reads.
+
+        Raises: Unsent when the engine cannot read now.
+        """
+        try:
+            self._load(view, wanted)
+        except apsw.Error as error:
+            raise Unsent(f"nothing was read: {error}") from error
+
+    def _load(self, view: View, wanted: Wanted) -> None:
         for table in TABLES:
             keys = getattr(wanted, table.attribute)
             if keys:
