@@ -1,18 +1,18 @@
 """The command `lingqian split`: the split law at work, one split a line.
 
-Line k, from 0, is the split of a packet whose id is k, under the seed; so a seed repeats them all.
+Line k, from 0, is the split of the packet with id 0 under the seed, mixed with k in place of the
+sender's 32 bytes; so one seed repeats every line.
 """
 
 import secrets
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Annotated, NoReturn
 
 import typer
 
 from lingqian.cli.explanation import Sample, explain
-from lingqian.redpacket.commitment import PACKET_ID_BYTES, SEED_BYTES, shares, split_key
+from lingqian.redpacket.commitment import HASH_BYTES, PACKET_ID_BYTES, SEED_BYTES, split_key
 from lingqian.redpacket.split import (
     COUNT_MAX,
     SPREAD_DEFAULT,
@@ -21,6 +21,7 @@ from lingqian.redpacket.split import (
     VERSION,
     Terms,
     feasible,
+    lucky,
 )
 
 REPEAT_MAX = 2**32
@@ -80,8 +81,7 @@ def split(  # noqa: PLR0913 - one argument for each option of the command line
 
 def _splits(terms: Terms, seed: bytes, repeat: int) -> Iterator[tuple[int, ...]]:
     for number in range(repeat):
-        numbered = replace(terms, packet_id=number.to_bytes(PACKET_ID_BYTES))
-        yield shares(numbered, split_key(numbered, seed, None, None))
+        yield lucky(terms, split_key(terms, seed, number.to_bytes(HASH_BYTES), None))
 
 
 def _print(splits: Iterator[tuple[int, ...]]) -> None:

@@ -11,6 +11,8 @@ KEY_BYTES = 32
 LABEL_BYTES_MAX = 255
 
 _BLOCK_BYTES = 64  # of SHA-256, where HMAC pads its key
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 _WORDS = struct.Struct(">4Q")
 _WORD_BITS = 64
 _WORD_RANGE = 1 << _WORD_BITS
@@ -30,10 +32,9 @@ class Stream:
         assert 0 < len(label) <= LABEL_BYTES_MAX, "the label's length is one byte"
         # HMAC unrolled: both padded keys are hashed once and copied for each block, which
         # takes a third of the time of a fresh HMAC object.
-        padded = int.from_bytes(key.ljust(_BLOCK_BYTES, b"\0"))
-        self._inner = hashlib.sha256((padded ^ _INNER_PAD).to_bytes(_BLOCK_BYTES))
-        self._inner.update(bytes((len(label),)) + label)
-        self._outer = hashlib.sha256((padded ^ _OUTER_PAD).to_bytes(_BLOCK_BYTES))
+        padded = key.ljust(_BLOCK_BYTES, b"\0")
+        self._inner = hashlib.sha256(padded.translate(_INNER_PAD) + bytes((len(label),)) + label)
+        self._outer = hashlib.sha256(padded.translate(_OUTER_PAD))
         self._counter = 0
         self._words: list[int] = []
 
@@ -57,10 +58,28 @@ class Stream:
     def distinct(self, size: int, places: int) -> set[int]:
         """Draw a uniform set of `size` distinct places among 0 … places - 1 (Floyd)."""
         assert 0 <= size <= places, "more marks than places"
-        below = self.below
+        if places > _WORD_RANGE:
+            return self._distinct_wide(size, places)
+        # `below` written out: this is the loop where a split spends its time. A word up to `sure`
+        # is under the limit of every bound up to `places`, so only the rest are looked at twice.
+        sure = _WORD_RANGE - places
+        words = self._words
         chosen: set[int] = set()
         for top in range(places - size, places):
-            place = below(top + 1)
+            while True:
+                if not words:
+                    words = self._refill()
+                word = words.pop()
+                if word <= sure or word < _WORD_RANGE - _WORD_RANGE % (top + 1):
+                    break
+            place = word % (top + 1)
+            chosen.add(top if place in chosen else place)
+        return chosen
+
+    def _distinct_wide(self, size: int, places: int) -> set[int]:
+        chosen: set[int] = set()
+        for top in range(places - size, places):
+            place = self.below(top + 1)
             chosen.add(top if place in chosen else place)
         return chosen
 
@@ -74,15 +93,13 @@ class Stream:
             if value < limit:
                 return value % bound
 
-    def _refill(self) -> None:
+    def _refill(self) -> list[int]:
         inner = self._inner.copy()
         inner.update(self._counter.to_bytes(8))
         outer = self._outer.copy()
         outer.update(inner.digest())
-        self._words = list(_WORDS.unpack(outer.digest()))
-        self._words.reverse()  # so that pop takes them in order
+        words = list(_WORDS.unpack(outer.digest()))
+        words.reverse()  # so that pop takes them in order
         self._counter += 1
-
-
-_INNER_PAD = int.from_bytes(b"\x36" * _BLOCK_BYTES)
-_OUTER_PAD = int.from_bytes(b"\x5c" * _BLOCK_BYTES)
+        self._words = words
+        return words
