@@ -19,6 +19,7 @@ from lingqian.kernel.bound import (
     QUEUE_COMMANDS_MAX,
 )
 from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.storage.beacon import Beacon
 from lingqian.storage.board import Board
 from lingqian.storage.clock import BusinessClock
 from lingqian.storage.desk import Desk, reveal_with
@@ -57,6 +58,15 @@ class RuleRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
+class BeaconRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A public drand beacon: rounds come every `period_s` since `genesis_s`, at any of `urls`."""
+
+    urls: tuple[str, ...]
+    chain_hash: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    genesis_s: Annotated[int, msgspec.Meta(ge=1)]
+    period_s: Annotated[int, msgspec.Meta(ge=1, le=3_600)]
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything that can be set. No setting changes anybody's luck.
 
@@ -77,6 +87,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     webhook_private_hosts: bool = False
     limits: tuple[LimitRow, ...] = ()
     rules: tuple[RuleRow, ...] = ()
+    beacon: BeaconRow | None = None
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -118,6 +129,12 @@ def _word(table: Any, word: str) -> Any:  # noqa: ANN401 - one of three enums
         raise ValueError(f"{word!r} is not one of {known}") from None
 
 
+def _beacon(row: BeaconRow | None) -> Beacon | None:
+    if row is None:
+        return None
+    return Beacon(row.urls, bytes.fromhex(row.chain_hash), row.genesis_s, row.period_s)
+
+
 class Wallet:
     """A running wallet: the intake in front, readers beside, keys apart.
 
@@ -151,7 +168,8 @@ class Wallet:
         self.reader = connect(str(folder / DATABASE), readonly=True)
         self.directory = Directory(self.reader)
         self.board = Board(self.reader)
-        self.desk = Desk(self.vault, len(self.lanes))
+        self.beacon = _beacon(config.beacon)
+        self.desk = Desk(self.vault, len(self.lanes), self.beacon)
         self.reveal = reveal_with(self.vault)
 
     def _open_writer(self) -> Writer:

@@ -194,7 +194,9 @@ def fold_claim(view: View, record: Record) -> None:
     progress = view.progress.edit(command.packet_id)
     packet = view.packets.have(command.packet_id)
     if progress.state == PacketState.AWAITING:
+        # Nothing came in time: the packet opens without it, and its proof says the lower level.
         progress.state = MACHINE.step(progress.state, "open")
+        progress.wants_round = progress.wants_round if packet.kind == PacketKind.DRAW else 0
     progress.chain = outcome.chain
     claim = Claim(
         outcome.amount_fen,

@@ -7,6 +7,8 @@ from lingqian.flows.command import ClosePacket, DrawPacket
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.transfer import landing, want_landing
 from lingqian.flows.view import View, Wanted
+from lingqian.kernel.bound import BEACON_WAIT_S
+from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.ledger.chart import balance_account, escrow_account
 from lingqian.ledger.posting import Phase, Posting
@@ -78,6 +80,9 @@ def decide_draw(view: View, command: DrawPacket, at_us: int) -> Decision:
         return refused(Code.ALREADY_SETTLED)
     if at_us < max(packet.draw_at_us, progress.await_until_us):
         return refused(Code.NOT_DUE)
+    # The promised round decides; only a beacon that stays silent leaves it to the ticket chain.
+    if progress.wants_round and at_us < packet.draw_at_us + BEACON_WAIT_S * SECOND_US:
+        return refused(Code.NOT_DUE)
     # From here it must succeed.
     tickets = view.tickets[command.packet_id]
     secret = view.secret(command.packet_id)
@@ -125,6 +130,7 @@ def fold_draw(view: View, record: Record) -> None:
     progress.state = MACHINE.step(progress.state, "finish")
     progress.closed_at_us = record.at_us
     progress.due_at_us = 0
+    progress.wants_round = 0
     view.secrets.pop(command.packet_id, None)
 
 
@@ -162,4 +168,5 @@ def fold_close(view: View, record: Record) -> None:
     progress.returned_fen = outcome.returned_fen
     progress.closed_at_us = record.at_us
     progress.due_at_us = 0
+    progress.wants_round = 0
     view.secrets.pop(command.packet_id, None)

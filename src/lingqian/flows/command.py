@@ -82,6 +82,8 @@ class SendPacket(NamedTuple):
     cover: str
     commitment: bytes
     seed_sealed: bytes
+    beacon_chain: bytes = b""
+    beacon_round: int = 0
 
 
 class AddEntropy(NamedTuple):
@@ -89,6 +91,14 @@ class AddEntropy(NamedTuple):
 
     packet_id: bytes
     entropy: bytes
+
+
+class AddBeacon(NamedTuple):
+    """Mix in the public beacon's round that the packet promised when it was sent."""
+
+    packet_id: bytes
+    randomness: bytes
+    signature: bytes
 
 
 class ClaimPacket(NamedTuple):
@@ -142,6 +152,7 @@ Command = (
     | Transfer
     | SendPacket
     | AddEntropy
+    | AddBeacon
     | ClaimPacket
     | DrawPacket
     | ClosePacket

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from lingqian.flows import claim, close, packet, relay, settle, transfer, user
 from lingqian.flows.command import (
+    AddBeacon,
     AddEntropy,
     ChangeUser,
     ClaimPacket,
@@ -86,8 +87,12 @@ _TABLE: Final = (
         ),
     ),
     Kind(
-        7, AddEntropy, (packet.EntropyDone,), "packet_id",
+        7, AddEntropy, (packet.MixDone,), "packet_id",
         packet.need_entropy, packet.decide_entropy, packet.fold_entropy,
+    ),
+    Kind(
+        13, AddBeacon, (packet.MixDone,), "packet_id",
+        packet.need_beacon, packet.decide_beacon, packet.fold_beacon,
     ),
     Kind(
         8, ClaimPacket, (claim.ClaimDone, claim.WrongPassphrase, claim.ClaimStopped), "packet_id",

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 
 from lingqian.compliance.limit import check_packet
-from lingqian.flows.command import AddEntropy, SendPacket
+from lingqian.flows.command import AddBeacon, AddEntropy, SendPacket
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.gate import Opened, Subject, fold_opened, want_case, weigh
 from lingqian.flows.transfer import check_payer, count_usage, has_available
@@ -29,10 +29,10 @@ class SendDone(NamedTuple):
     opened: Opened | None
 
 
-class EntropyDone(NamedTuple):
-    """The sender's entropy is part of the packet now; the level its proof will reach."""
+class MixDone(NamedTuple):
+    """Entropy or a beacon's round is part of the packet now; whether the packet is open with it."""
 
-    level: int
+    is_open: bool
 
 
 def need_send(command: SendPacket, wanted: Wanted) -> None:
@@ -106,7 +106,8 @@ def _check_limits(view: View, command: SendPacket, at_us: int) -> Code:
 
 def opening(packet: SendPacket | Packet, at_us: int) -> SendDone:
     """Return the state and times of a packet that comes alive now."""
-    if packet.awaits_entropy:
+    is_draw = packet.kind == PacketKind.DRAW
+    if packet.awaits_entropy or (packet.beacon_round and not is_draw):
         state, await_until_us = PacketState.AWAITING, at_us + ENTROPY_WAIT_S * SECOND_US
     else:
         state, await_until_us = PacketState.OPEN, 0
@@ -144,6 +145,8 @@ def fold_send(view: View, record: Record) -> None:
     )
     progress = Progress(
         outcome.await_until_us,
+        b"",
+        b"",
         chain_start(command.commitment),
         0,
         0,
@@ -155,6 +158,7 @@ def fold_send(view: View, record: Record) -> None:
         0,
         MACHINE.step(PacketState.CREATED, _STEP[PacketState(outcome.state)]),
         0,
+        command.beacon_round,
     )
     view.progress.put(command.packet_id, progress)
     count_usage(view, command.sender_id, command.total_fen, record.at_us)
@@ -186,15 +190,67 @@ def decide_entropy(view: View, command: AddEntropy, at_us: int) -> Decision:
     if progress.state != PacketState.AWAITING or at_us >= progress.await_until_us:
         return refused(Code.ENTROPY_TOO_LATE)
     # From here it must succeed.
-    return Decision(Code.OK, EntropyDone(2))
+    waits_on = progress.wants_round and packet.kind != PacketKind.DRAW
+    return Decision(Code.OK, MixDone(not waits_on))
 
 
 def fold_entropy(view: View, record: Record) -> None:
-    """Write the entropy and open the packet; shares drawn without it are forgotten."""
-    command = record.command
+    """Write the entropy; shares drawn without it are forgotten."""
+    command, outcome = record.command, record.outcome
     assert isinstance(command, AddEntropy), "the journal names its kind"
+    assert isinstance(outcome, MixDone), "the journal names its kind"
     progress = view.progress.edit(command.packet_id)
     progress.entropy = command.entropy
     progress.entropy_at_us = record.at_us
-    progress.state = MACHINE.step(progress.state, "open")
+    if outcome.is_open:
+        progress.state = MACHINE.step(progress.state, "open")
+    view.secrets.pop(command.packet_id, None)
+
+
+def need_beacon(command: AddBeacon, wanted: Wanted) -> None:
+    """Name the packet's rows."""
+    wanted.packets.add(command.packet_id)
+    wanted.progress.add(command.packet_id)
+
+
+def decide_beacon(view: View, command: AddBeacon, at_us: int) -> Decision:
+    """Take the promised round: before a packet opens, or after a draw's entries have closed.
+
+    Refuses: packet_unknown, entropy_not_awaited, entropy_too_late, not_due.
+    """
+    packet = view.packets.get(command.packet_id)
+    if packet is None:
+        return refused(Code.PACKET_UNKNOWN)
+    progress = view.progress.have(command.packet_id)
+    if progress.beacon == command.randomness:
+        return Decision(Code.OK)
+    code = _check_beacon(packet, progress, at_us)
+    if code:
+        return refused(code)
+    # From here it must succeed.
+    is_draw = packet.kind == PacketKind.DRAW
+    lacks_entropy = packet.awaits_entropy and not progress.entropy
+    return Decision(Code.OK, MixDone(not is_draw and not lacks_entropy))
+
+
+def _check_beacon(packet: Packet, progress: Progress, at_us: int) -> Code:
+    if not progress.wants_round:
+        return Code.ENTROPY_NOT_AWAITED
+    if packet.kind == PacketKind.DRAW:
+        return Code.NOT_DUE if at_us < packet.draw_at_us else Code.OK
+    is_awaiting = progress.state == PacketState.AWAITING and at_us < progress.await_until_us
+    return Code.OK if is_awaiting else Code.ENTROPY_TOO_LATE
+
+
+def fold_beacon(view: View, record: Record) -> None:
+    """Write the round; shares drawn without it are forgotten."""
+    command, outcome = record.command, record.outcome
+    assert isinstance(command, AddBeacon), "the journal names its kind"
+    assert isinstance(outcome, MixDone), "the journal names its kind"
+    progress = view.progress.edit(command.packet_id)
+    progress.beacon = command.randomness
+    progress.beacon_signature = command.signature
+    progress.wants_round = 0
+    if outcome.is_open:
+        progress.state = MACHINE.step(progress.state, "open")
     view.secrets.pop(command.packet_id, None)

@@ -82,6 +82,8 @@ class Packet(NamedTuple):
     cover: str
     commitment: bytes
     seed_sealed: bytes
+    beacon_chain: bytes
+    beacon_round: int
     created_at_us: int
 
 
@@ -90,9 +92,12 @@ class Progress:
     """What changes while a packet lives: one narrow row, written once per batch.
 
     `due_at_us` is when a job must look at it (draw or expiry); 0 when there is nothing left to do.
+    `wants_round` is the beacon round it still waits for; 0 when it waits for none.
     """
 
     await_until_us: int
+    beacon: bytes
+    beacon_signature: bytes
     chain: bytes
     claimed_count: int
     claimed_fen: int
@@ -104,6 +109,7 @@ class Progress:
     returned_fen: int
     state: int
     ticket_count: int
+    wants_round: int
 
 
 @dataclass(slots=True)
@@ -142,6 +148,8 @@ def terms(packet_id: bytes, packet: Packet) -> Terms:
         share_fen_max=packet.share_fen_max,
         spread=packet.spread,
         draw=packet.kind == PacketKind.DRAW,
+        beacon_chain=packet.beacon_chain,
+        beacon_round=packet.beacon_round,
     )
 
 

@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from lingqian.flows.command import (
+    AddBeacon,
     AddEntropy,
     ChangeUser,
     ClaimPacket,
@@ -35,6 +36,7 @@ from lingqian.redpacket.packet import (
     terms,
 )
 from lingqian.redpacket.split import Terms
+from lingqian.storage.beacon import Beacon
 from lingqian.storage.clock import unix_ms
 from lingqian.storage.lane import Submission
 from lingqian.storage.port import Personal
@@ -60,6 +62,7 @@ class Wish(NamedTuple):
     spread: int = 2
     lifetime_s: int = 86_400
     draw_at_us: int = 0
+    draw_in_s: int = 0
     awaits_entropy: bool = False
     conversation_id: str = ""
     recipients: tuple[bytes, ...] = ()
@@ -80,7 +83,7 @@ def reveal_with(vault: Vault) -> Reveal:
     def reveal(packet_id: bytes, packet: Packet, progress: Progress) -> Secret:
         seed = vault.open("seed", packet_id, packet.seed_sealed)
         promised = terms(packet_id, packet)
-        key = split_key(promised, seed, progress.entropy or None, None)
+        key = split_key(promised, seed, progress.entropy or None, progress.beacon or None)
         return Secret(shares(promised, key), key, vault.secret("salt", packet_id))
 
     return reveal
@@ -89,9 +92,10 @@ def reveal_with(vault: Vault) -> Reveal:
 class Desk:
     """Mints commands for callers. Holds keys and the number of open lanes, and no state."""
 
-    def __init__(self, vault: Vault, lanes: int) -> None:
+    def __init__(self, vault: Vault, lanes: int, beacon: Beacon | None = None) -> None:
         self._vault = vault
         self._lanes = lanes
+        self._beacon = beacon
 
     def _id(self, lane: int) -> bytes:
         return mint(lane, unix_ms(), secrets.randbits(64))
@@ -194,6 +198,7 @@ class Desk:
         lane = wish.sender_id[0] << 8 | wish.sender_id[1]
         packet_id = self._id(lane)
         seed = secrets.token_bytes(32)
+        chain, number = self._promise(wish)
         promised = Terms(
             version=TERMS_VERSION,
             packet_id=packet_id,
@@ -204,6 +209,8 @@ class Desk:
             share_fen_max=wish.share_fen_max,
             spread=wish.spread,
             draw=wish.kind == PacketKind.DRAW,
+            beacon_chain=chain,
+            beacon_round=number,
         )
         greeting_mac, rows = self._private(packet_id, FIELD_GREETING, wish.greeting)
         command = SendPacket(
@@ -227,8 +234,24 @@ class Desk:
             wish.cover,
             commitment(promised, seed),
             self._vault.seal("seed", packet_id, seed),
+            chain,
+            number,
         )
         return Submission(command, rows)
+
+    def _promise(self, wish: Wish) -> tuple[bytes, int]:
+        """Return the beacon's chain and the first round that nobody can know yet.
+
+        For a draw that is the first round after its entries close. Beacons keep real time.
+        """
+        if self._beacon is None:
+            return b"", 0
+        wait_ms = max(0, wish.draw_in_s) * 1_000
+        return self._beacon.chain, self._beacon.round_after(unix_ms() + wait_ms)
+
+    def beacon(self, packet_id: bytes, randomness: bytes, signature: bytes) -> Submission:
+        """Make the command that mixes the promised round in."""
+        return Submission(AddBeacon(packet_id, randomness, signature))
 
     def passphrase_mac(self, passphrase: str) -> bytes:
         """Return the keyed digest of a normalised passphrase; empty for none."""

@@ -123,6 +123,8 @@ CREATE TABLE packets (
     cover TEXT NOT NULL,
     commitment BLOB NOT NULL,
     seed_sealed BLOB NOT NULL,
+    beacon_chain BLOB NOT NULL,
+    beacon_round INTEGER NOT NULL,
     created_at_us INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX packets_by_sender ON packets (sender_id, packet_id);
@@ -132,6 +134,8 @@ CREATE INDEX packets_by_conversation ON packets (conversation_id, packet_id)
 CREATE TABLE progress (
     packet_id BLOB PRIMARY KEY,
     await_until_us INTEGER NOT NULL,
+    beacon BLOB NOT NULL,
+    beacon_signature BLOB NOT NULL,
     chain BLOB NOT NULL,
     claimed_count INTEGER NOT NULL,
     claimed_fen INTEGER NOT NULL,
@@ -142,8 +146,10 @@ CREATE TABLE progress (
     expires_at_us INTEGER NOT NULL,
     returned_fen INTEGER NOT NULL,
     state INTEGER NOT NULL,
-    ticket_count INTEGER NOT NULL
+    ticket_count INTEGER NOT NULL,
+    wants_round INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX progress_by_round ON progress (wants_round) WHERE wants_round > 0;
 CREATE INDEX progress_by_due ON progress (due_at_us) WHERE due_at_us > 0;
 
 -- The key is the one-claim rule; the index is the one-share rule (a ticket is a claim's place in its packet).
