@@ -1,0 +1,39 @@
+"""A test that cannot run here is skipped with its reason, or fails where it is demanded."""
+
+import pytest
+
+import need
+
+pytestmark = pytest.mark.usefixtures("nothing_installed")
+
+
+@pytest.fixture
+def nothing_installed(monkeypatch):
+    """Ask for a program that no machine has."""
+    monkeypatch.setattr(need, "PROGRAMS", {"node": ("no-such-program",), "sh": ("python3",)})
+
+
+def test_a_missing_program_skips_with_its_reason(monkeypatch):
+    """`-rs` prints it, so that nobody takes a skip for a pass."""
+    monkeypatch.delenv(need.REQUIRE, raising=False)
+    with pytest.raises(pytest.skip.Exception, match="needs node: none of no-such-program"):
+        need.needs("node")
+
+
+def test_a_missing_program_that_is_required_fails(monkeypatch):
+    """On the machine that is to prove everything, a skip would prove nothing."""
+    monkeypatch.setenv(need.REQUIRE, "sh, node")
+    with pytest.raises(pytest.fail.Exception, match=r"needs node.*demands it"):
+        need.needs("node")
+
+
+def test_a_program_that_is_there_is_handed_over():
+    """The test then starts exactly what was found."""
+    assert need.needs("sh").endswith("python3")
+
+
+def test_a_misspelt_requirement_is_refused(monkeypatch):
+    """`LINGQIAN_TEST_REQUIRE=nodejs` would demand nothing at all."""
+    monkeypatch.setenv(need.REQUIRE, "nodejs")
+    with pytest.raises(AssertionError, match="names"):
+        need.required()
