@@ -14,6 +14,7 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
     "contracts"
 ]
 PURE = next(row for row in CONTRACTS if row["name"] == "The core is pure")
+WIRED = next(row for row in CONTRACTS if row["type"] == "protected")
 ALL = {row["name"] for row in CONTRACTS}
 
 
@@ -88,9 +89,12 @@ def test_no_core_room_may_reach_the_outside(house):
 
 def test_only_compose_wires_storage(house):
     """Else the choice of the database leaks into the pages."""
-    plant(house, "storage/planted.py", "")
-    plant(house, "web/planted.py", "from lingqian.storage import planted\n")
-    assert broken(house)[0] == {"Adapters are wired only in compose"}
+    lines = [f"import {name}" for name in WIRED["protected_modules"]]
+    plant(house, "web/planted.py", "\n".join([*lines, ""]))
+    lost, report = broken(house)
+    assert lost == {"Adapters are wired only in compose"}
+    for name in WIRED["protected_modules"]:
+        assert f"{name}:" in report
 
 
 def test_modules_of_a_room_may_not_go_in_circles(house):

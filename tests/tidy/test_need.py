@@ -1,10 +1,13 @@
 """A test that cannot run here is skipped with its reason, or fails where it is demanded."""
 
+import re
+
 import pytest
 
 import need
+from tidy.text import ROOT, files
 
-pytestmark = pytest.mark.usefixtures("nothing_installed")
+NEEDS = re.compile(r"""needs\(["'](\w+)["']\)""")
 
 
 def demanded() -> set[str]:
