@@ -1,6 +1,12 @@
 """What holds for every test."""
 
+from hypothesis import settings
+
 from need import needs, required
+
+# Two busy cores are no reason to fail; every test has its own bound in seconds (pytest-timeout).
+settings.register_profile("lingqian", deadline=None, print_blob=True)
+settings.load_profile("lingqian")
 
 
 def pytest_configure():
