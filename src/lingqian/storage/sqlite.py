@@ -83,7 +83,9 @@ NEW_LANE: Final = (
 FENCE_LANE: Final = "UPDATE lanes SET epoch = epoch + 1 WHERE lane = ?"
 
 
-def connect(path: str, *, vfs: str | None = None, readonly: bool = False) -> apsw.Connection:
+def connect(
+    path: str, *, vfs: str | None = None, readonly: bool = False, is_alone: bool = False
+) -> apsw.Connection:
     """Open one connection with the settings every reader shares."""
     flags = (
         apsw.SQLITE_OPEN_READONLY
@@ -93,6 +95,9 @@ def connect(path: str, *, vfs: str | None = None, readonly: bool = False) -> aps
     flags |= apsw.SQLITE_OPEN_URI
     connection = apsw.Connection(path, flags=flags, vfs=vfs, statementcachesize=256)
     connection.set_busy_timeout(_BUSY_MS)
+    if is_alone:
+        # First of all: reading the schema of a WAL file needs shared memory, or to be alone.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
     connection.execute("PRAGMA cache_size = -65536")
     connection.execute("PRAGMA foreign_keys = OFF")
     return connection
@@ -142,9 +147,7 @@ class SqliteStore:
         migrate(self._connection)
 
     def _open(self) -> apsw.Connection:
-        connection = connect(self._path, vfs=self._vfs)
-        if self._is_alone:
-            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection = connect(self._path, vfs=self._vfs, is_alone=self._is_alone)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.execute("PRAGMA cache_size = -262144")

@@ -1,0 +1,326 @@
+"""A disk in memory that knows what was synced: power cuts, kills and faults on demand (模拟磁盘).
+
+Law: after a power cut every byte that a sync has covered is there; of every write since, any part
+may be, in any order. A killed process leaves what it wrote. An old process never touches the disk
+again. Not modelled: a failed sync after which the system forgets that pages were dirty.
+"""
+
+from enum import IntEnum
+from random import Random
+from typing import Final, NamedTuple
+
+import apsw
+
+SECTOR_BYTES: Final = 512
+_PAGE_BYTES: Final = 4_096
+_NEVER: Final = 2**62
+
+
+class Trouble(IntEnum):
+    """What may happen at a write point, which is a write, a truncation, a deletion or a sync."""
+
+    POWER_CUT = 1
+    KILL = 2
+    LOST = 3
+    TORN = 4
+    LATE = 5
+    FULL = 6
+
+
+_DEADLY: Final = (Trouble.POWER_CUT, Trouble.KILL)
+
+
+class Plan(NamedTuple):
+    """A trouble at the write points `first` … `last`, counted from now.
+
+    LOST fails and does nothing, TORN does a part, LATE does all and fails nevertheless; FULL fails
+    only what makes a file grow. A deadly trouble needs no end: nothing works after it.
+    """
+
+    trouble: Trouble
+    first: int
+    last: int
+
+
+class Change(NamedTuple):
+    """A change since the last sync, with what is needed to take it back.
+
+    `after` is None for a change of length; its new length is then `offset`.
+    """
+
+    offset: int
+    size_before: int
+    before: bytes
+    after: bytes | None
+
+
+class File:
+    """A file: what a process reads now, and the changes that no sync has covered."""
+
+    __slots__ = ("content", "is_named", "pending")
+
+    def __init__(self) -> None:
+        self.content = bytearray()
+        self.pending: list[Change] = []
+        # Whether a power cut leaves the name in its folder: true from the first sync on.
+        self.is_named = False
+
+    def write(self, data: bytes, offset: int) -> None:
+        """Put bytes at a place, with zeros in a gap before it."""
+        content = self.content
+        size, end = len(content), offset + len(data)
+        self.pending.append(Change(offset, size, bytes(content[offset:end]), data))
+        if offset > size:
+            content.extend(bytes(offset - size))
+        content[offset:end] = data
+
+    def resize(self, size: int) -> None:
+        """Cut the file, or lengthen it with zeros."""
+        content = self.content
+        self.pending.append(Change(size, len(content), bytes(content[size:]), None))
+        del content[size:]
+        content.extend(bytes(size - len(content)))
+
+    def sync(self) -> None:
+        """Make every change so far survive a power cut."""
+        self.pending.clear()
+        self.is_named = True
+
+    def lose(self, chance: Random) -> None:
+        """Go through a power cut: of what was not synced, keep what chance keeps."""
+        pending, self.pending = self.pending, []
+        for change in reversed(pending):
+            self._undo(change)
+        for change in _survivors(pending, chance):
+            if change.after is None:
+                self.resize(change.offset)
+            else:
+                self.write(change.after, change.offset)
+        self.pending.clear()
+
+    def _undo(self, change: Change) -> None:
+        content = self.content
+        content[change.offset : change.offset + len(change.before)] = change.before
+        del content[change.size_before :]
+
+
+def _survivors(pending: list[Change], chance: Random) -> list[Change]:
+    """Choose what reached the platter: nothing, a first part, or any of them, perhaps torn."""
+    style = chance.randrange(3)
+    if style == 0:
+        return []
+    if style == 1:
+        kept = pending[: chance.randrange(len(pending) + 1)]
+    else:
+        kept = [change for change in pending if chance.randrange(2)]
+    return [_tear(change, chance) if chance.randrange(4) == 0 else change for change in kept]
+
+
+def _tear(change: Change, chance: Random) -> Change:
+    if change.after is None:
+        return change
+    sectors = -(-len(change.after) // SECTOR_BYTES)
+    return change._replace(after=change.after[: chance.randrange(sectors) * SECTOR_BYTES])
+
+
+class Disk(apsw.VFS):
+    """A file system of its own for the engine, by its name `name`; starts empty and healthy."""
+
+    def __init__(self, name: str, chance: Random) -> None:
+        super().__init__(name, "")
+        self.name = name
+        self.files: dict[str, File] = {}
+        self.points = 0
+        self.struck = 0
+        self.is_dead = False
+        self.generation = 0
+        self._chance = chance
+        self._deleted: dict[str, File] = {}
+        self._trouble = Trouble.KILL
+        self._first = self._last = _NEVER
+
+    # --- what the world does with it ---
+
+    def arm(self, plan: Plan) -> None:
+        """Let a trouble happen at write points to come."""
+        self._trouble = plan.trouble
+        self._first, self._last = self.points + plan.first, self.points + plan.last
+
+    def disarm(self) -> None:
+        """Forget a trouble that has not happened yet, or let one that lasts end."""
+        self._first = self._last = _NEVER
+
+    def kill(self) -> None:
+        """End the process that used the disk; what it wrote is there for the next."""
+        self.is_dead = False
+        self.generation += 1
+        self.disarm()
+
+    def cut_power(self) -> None:
+        """Let the power fail: what was not synced survives by chance, or does not."""
+        self.kill()
+        for name, file in self._deleted.items():
+            if name not in self.files and self._chance.randrange(2):
+                self.files[name] = file
+        self._deleted.clear()
+        for name, file in list(self.files.items()):
+            file.lose(self._chance)
+            if not file.is_named and self._chance.randrange(2):
+                del self.files[name]
+
+    # --- what the engine does with it ---
+
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "Handle":  # noqa: N802 - the engine's name
+        """Open or make a file; without a name, one that nobody else sees and no trouble meets."""
+        flags[1] = flags[0]
+        if name is None:
+            return Handle(self, File(), is_scratch=True)
+        text = name if isinstance(name, str) else name.filename()
+        if self.is_dead:
+            raise _failure(apsw.SQLITE_IOERR, "the process is gone")
+        file = self.files.get(text)
+        if file is None:
+            if not flags[0] & apsw.SQLITE_OPEN_CREATE:
+                raise apsw.CantOpenError(f"{text} is not there")
+            file = self.files[text] = File()
+        return Handle(self, file)
+
+    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001, N802 - the engine's
+        """Remove a file; a power cut may bring it back unless the folder was synced."""
+        if self.strike():
+            raise _failure(apsw.SQLITE_IOERR_DELETE, "a deletion failed")
+        file = self.files.pop(filename, None)
+        if file is not None and not syncdir:
+            self._deleted[filename] = file
+
+    def xAccess(self, pathname: str, flags: int) -> bool:  # noqa: N802 - the engine's name
+        """Say whether a file is there."""
+        del flags
+        return pathname in self.files
+
+    def xFullPathname(self, name: str) -> str:  # noqa: N802 - the engine's name
+        """Return the name: the disk has one folder."""
+        return name
+
+    def xSleep(self, microseconds: int) -> int:  # noqa: N802 - the engine's name
+        """Sleep no one."""
+        return microseconds
+
+    def xGetLastError(self) -> tuple[int, str]:  # noqa: N802 - the engine's name
+        """Say nothing beyond the exception."""
+        return 0, ""
+
+    def strike(self) -> Trouble | None:
+        """Pass a write point; return the trouble that happens there, if one does.
+
+        Raises: apsw.IOError when the process that writes is already gone.
+        """
+        if self.is_dead:
+            raise _failure(apsw.SQLITE_IOERR, "the process is gone")
+        self.points += 1
+        if not self._first <= self.points <= self._last:
+            return None
+        self.struck += 1
+        self.is_dead = self._trouble in _DEADLY
+        return self._trouble
+
+
+class Handle:
+    """One process's open file; useless once that process is gone."""
+
+    __slots__ = ("_disk", "_file", "_generation", "_is_scratch")
+
+    def __init__(self, disk: Disk, file: File, *, is_scratch: bool = False) -> None:
+        self._disk = disk
+        self._file = file
+        self._generation = disk.generation
+        self._is_scratch = is_scratch
+
+    def excepthook(self, kind: object, error: object, trace: object) -> None:
+        """Say nothing: what the engine cannot report, the process that is gone need not hear."""
+
+    def _check(self) -> None:
+        if self._disk.is_dead or self._disk.generation != self._generation:
+            raise _failure(apsw.SQLITE_IOERR, "the process is gone")
+
+    def _strike(self) -> Trouble | None:
+        self._check()
+        return None if self._is_scratch else self._disk.strike()
+
+    def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 - the engine's name
+        """Read what is there; the engine fills the rest with zeros."""
+        self._check()
+        return bytes(self._file.content[offset : offset + amount])
+
+    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - the engine's name
+        """Write, or meet the trouble planned for this point."""
+        trouble, file = self._strike(), self._file
+        if trouble is None:
+            file.write(bytes(data), offset)
+            return
+        grows = offset + len(data) > len(file.content)
+        if trouble == Trouble.FULL:
+            if grows:
+                raise _failure(apsw.SQLITE_FULL, "the disk is full")
+            file.write(bytes(data), offset)
+            return
+        if trouble == Trouble.TORN:
+            file.write(bytes(data[: len(data) // 2]), offset)
+        elif trouble != Trouble.LOST:
+            file.write(bytes(data), offset)
+        raise _failure(apsw.SQLITE_IOERR_WRITE, "a write failed")
+
+    def xTruncate(self, newsize: int) -> None:  # noqa: N802 - the engine's name
+        """Set the length, or meet the trouble planned for this point."""
+        trouble = self._strike()
+        if trouble is None or trouble in (Trouble.LATE, Trouble.FULL, *_DEADLY):
+            self._file.resize(newsize)
+        if trouble not in (None, Trouble.FULL):
+            raise _failure(apsw.SQLITE_IOERR_TRUNCATE, "a truncation failed")
+
+    def xSync(self, flags: int) -> None:  # noqa: N802 - the engine's name
+        """Sync, or meet the trouble planned for this point."""
+        del flags
+        trouble = self._strike()
+        if trouble in (None, Trouble.LATE, Trouble.FULL):
+            self._file.sync()
+        if trouble not in (None, Trouble.FULL):
+            raise _failure(apsw.SQLITE_IOERR_FSYNC, "a sync failed")
+
+    def xFileSize(self) -> int:  # noqa: N802 - the engine's name
+        """Return the length."""
+        self._check()
+        return len(self._file.content)
+
+    def xLock(self, level: int) -> None:  # noqa: N802 - the engine's name
+        """Lock nothing: the world has one process at a time."""
+
+    def xUnlock(self, level: int) -> None:  # noqa: N802 - the engine's name
+        """Unlock nothing."""
+
+    def xCheckReservedLock(self) -> bool:  # noqa: N802 - the engine's name
+        """Say that nobody else writes."""
+        return False
+
+    def xFileControl(self, op: int, pointer: int) -> bool:  # noqa: N802 - the engine's name
+        """Understand no control."""
+        del op, pointer
+        return False
+
+    def xSectorSize(self) -> int:  # noqa: N802 - the engine's name
+        """Return a page, as the engine assumes of ordinary disks."""
+        return _PAGE_BYTES
+
+    def xDeviceCharacteristics(self) -> int:  # noqa: N802 - the engine's name
+        """Promise what the engine assumes of ordinary disks: a torn write spares its neighbours."""
+        return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE
+
+    def xClose(self) -> None:  # noqa: N802 - the engine's name
+        """Let go."""
+
+
+def _failure(code: int, words: str) -> apsw.Error:
+    error = apsw.FullError(words) if code == apsw.SQLITE_FULL else apsw.IOError(words)
+    error.result = code & 0xFF
+    error.extendedresult = code
+    return error
