@@ -18,15 +18,20 @@ from lingqian.kernel.bound import (
     LIFETIME_S_MAX,
     QUEUE_COMMANDS_MAX,
 )
+from lingqian.kernel.fault import Damaged
 from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.board import Board
 from lingqian.storage.clock import BusinessClock
 from lingqian.storage.desk import Desk, reveal_with
 from lingqian.storage.directory import Directory
+from lingqian.storage.finding import FindingKind
+from lingqian.storage.head import HeadLog, check_tail, cut_torn
 from lingqian.storage.intake import Intake
 from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
+from lingqian.storage.port import LaneRow
+from lingqian.storage.publisher import Publisher
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
 from lingqian.storage.vault import Vault, open_vault
 
@@ -162,6 +167,8 @@ class Wallet:
                 on_batch=on_batch,
             )
             self.intake.start()
+            self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
+            self.publisher.start()
         except BaseException:
             self.lock.release()
             raise
@@ -175,6 +182,14 @@ class Wallet:
     def _open_writer(self) -> Writer:
         """Open the store and every lane; runs in the writer's thread."""
         store = SqliteStore(self.folder / DATABASE)
+        # A journal shorter than what was published is reported with what was lost, never served.
+        cut_torn(self.folder / HEADS)
+        findings = check_tail(store.connection, self.folder / HEADS)
+        # A process killed in its first half second has published nothing yet; that is no loss.
+        lost = [each.words for each in findings if each.kind != FindingKind.HEAD_ABSENT]
+        if lost:
+            store.close()
+            raise Damaged("; ".join(lost))
         rows = store.connection.execute("SELECT lane FROM lanes").fetchall()
         known: set[int] = {lane for (lane,) in rows}  # type: ignore[misc]  # an INTEGER column
         self.lanes = sorted(known | set(range(self.config.lanes)))
@@ -183,7 +198,12 @@ class Wallet:
         ).fetchone()
         self.clock.offset_us = int(value[0]) if value and self.config.profile == "sandbox" else 0
         shell = Shell(self.clock, secrets.token_bytes, reveal_with(self.vault))
-        return Writer(store, self.lanes, self.policy, shell)
+        self._writer = Writer(store, self.lanes, self.policy, shell)
+        return self._writer
+
+    def lane_rows(self) -> list[LaneRow]:
+        """Return every lane's position after its last durable batch."""
+        return [lane.row for lane in self._writer.lanes.values()]
 
     def advance_clock(self, advance_us: int) -> None:
         """Move the sandbox's business clock forward, durably.
@@ -205,6 +225,7 @@ class Wallet:
     def close(self) -> None:
         """Finish what waits, publish, release the folder."""
         self.intake.stop()
+        self.publisher.stop()
         self.reader.close()
         self.lock.release()
 

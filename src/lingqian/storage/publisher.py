@@ -1,0 +1,40 @@
+"""The publisher: heads of all lanes, outside the database, at least once a second (链头公布)."""
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from lingqian.kernel.clock import Clock
+from lingqian.storage.head import HeadLog
+from lingqian.storage.port import LaneRow
+
+_EVERY_S: Final = 0.5
+
+
+class Publisher:
+    """A thread of its own, so that publishing never waits inside a batch."""
+
+    def __init__(self, log: HeadLog, rows: Callable[[], list[LaneRow]], clock: Clock) -> None:
+        self._log = log
+        self._rows = rows
+        self._clock = clock
+        self._is_stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="lingqian-heads", daemon=True)
+
+    def start(self) -> None:
+        """Begin to publish."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Publish the last heads and end."""
+        self._is_stopping.set()
+        self._thread.join()
+        self.publish()
+
+    def publish(self) -> None:
+        """Publish every head that has changed."""
+        self._log.publish(self._rows(), self._clock.now_us())
+
+    def _run(self) -> None:
+        while not self._is_stopping.wait(_EVERY_S):
+            self.publish()
