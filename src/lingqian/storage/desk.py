@@ -14,6 +14,7 @@ from lingqian.flows.command import (
     ChangeUser,
     ClaimPacket,
     ClosePacket,
+    DrawPacket,
     Fund,
     RegisterUser,
     SendPacket,
@@ -276,6 +277,10 @@ class Desk:
     def entropy(self, packet_id: bytes, entropy: bytes) -> Submission:
         """Make the command that mixes the sender's bytes in."""
         return Submission(AddEntropy(packet_id, entropy))
+
+    def draw(self, packet_id: bytes) -> Submission:
+        """Make the command that holds a due draw."""
+        return Submission(DrawPacket(packet_id))
 
     def invalidate(self, packet_id: bytes, by: str) -> Submission:
         """Make the command by which a person takes a packet out of circulation."""
