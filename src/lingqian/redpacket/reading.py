@@ -85,7 +85,8 @@ def read(record: object) -> Proof:
 
 def _terms(fields: _Fields) -> Terms:
     kind, draw = fields["kind"], fields["draw"]
-    if kind not in {"lucky", "equal"} or not isinstance(draw, bool):
+    # A tuple: a hostile kind may be a list, which a set cannot look for.
+    if kind not in ("lucky", "equal") or not isinstance(draw, bool):
         raise MalformedError("kind: neither lucky nor equal, or draw: neither true nor false")
     chain = fields["beacon_chain"]
     terms = Terms(
