@@ -12,7 +12,7 @@ COLUMNS_MAX = 100
 FUNCTION_LINES_MAX = 70
 CODE = (".py", ".js", ".mjs", ".sql", ".css", "Makefile", ".toml", ".ci/run")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b")
-# An exception to a check stands on the line it excuses, its reason with it: not counted, as in ruff.
+# An exception and its reason stand on the line they excuse; not counted, as in ruff.
 PRAGMA = re.compile(r"\s*#\s*(noqa|type): .*$")
 BARE_IGNORE = re.compile(r"#\s*type:\s*ignore(?!\[[a-z-]+(, *[a-z-]+)*\]\s+\S)")
 BARE_NOQA = re.compile(r"#\s*noqa(?!: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*\s+\S)")

@@ -70,7 +70,7 @@ def test_without_ensurepip_it_says_what_to_install(house, monkeypatch):
 
 def test_a_failed_installation_is_not_taken_for_an_environment(house, monkeypatch):
     """The next call has to begin again."""
-    monkeypatch.setattr(do, "run_all", lambda _lines, home: home.mkdir() or False)
+    monkeypatch.setattr(do, "run_all", lambda _lines, home: home.mkdir(exist_ok=True))
     with pytest.raises(SystemExit, match="could not be built"):
         do.environment(do.DEV_LOCK)
     assert not do.is_ready(do.home_of(do.DEV_LOCK))

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def plant(house: Path, name: str, text: str) -> None:
 def broken(house: Path) -> tuple[set[str], str]:
     """Return the names of the contracts that the copy breaks, and the whole report."""
     done = subprocess.run(
-        ["lint-imports", "--no-cache"],
+        [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"],
         cwd=house,
         env={**os.environ, "PYTHONPATH": str(house / "src"), "COLUMNS": "500"},
         capture_output=True,
