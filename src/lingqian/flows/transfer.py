@@ -107,8 +107,12 @@ def need_transfer(command: Transfer, wanted: Wanted) -> None:
     wanted.accounts.add(balance_account(source))
     wanted.transfers.add(command.transfer_id)
     wanted.holds.add(command.transfer_id)
-    want_case(command.key, wanted)
+    want_case(wanted, command.key, _asked(command))
     want_landing(source[0] << 8 | source[1], command.target_id, wanted)
+
+
+def _asked(command: Transfer) -> tuple[bytes | int, ...]:
+    return command.source_id, command.target_id, command.amount_fen, command.note_mac
 
 
 def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
@@ -127,7 +131,12 @@ def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
     if code:
         return refused(code)
     subject = Subject(
-        command.key, Action.TRANSFER, command.transfer_id, source, command.amount_fen
+        command.key,
+        Action.TRANSFER,
+        command.transfer_id,
+        source,
+        command.amount_fen,
+        _asked(command),
     )
     stop = weigh(view, subject, at_us)
     if stop is not None and stop.code:
