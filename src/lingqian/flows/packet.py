@@ -92,7 +92,8 @@ def _check_shape(command: SendPacket, at_us: int) -> Code:
     if command.total_fen > command.count * command.share_fen_max:
         return Code.EXCEEDS_SHARE_MAX
     bounds = (command.share_fen_min, command.share_fen_max)
-    if not feasible(command.total_fen, command.count, *bounds):
+    # A share of nothing would be a posting of nothing.
+    if command.share_fen_min < 1 or not feasible(command.total_fen, command.count, *bounds):
         return Code.PACKET_INFEASIBLE
     if command.kind == PacketKind.TARGETED and command.count * 16 != len(command.recipients):
         return Code.PACKET_INFEASIBLE
