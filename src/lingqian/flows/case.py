@@ -1,6 +1,6 @@
 """Cases: what the gate stopped, who must look at it, and until when (审核单).
 
-A case names the command it stopped by its key, so a retry of that command finds it again.
+A case names the request it stopped by its key and what it asked for, so a retry finds it again.
 """
 
 from dataclasses import dataclass
@@ -64,6 +64,12 @@ class Case:
     verdict: int
 
 
-def case_id(key: bytes) -> bytes:
-    """Return the id of the case a command would open; its first two bytes keep the lane."""
-    return key[:2] + sha256(b"lingqian case\x01" + key).digest()[:14]
+def case_id(key: bytes, asked: tuple[bytes | str | int, ...] = ()) -> bytes:
+    """Return the id of the case a request would open; its first two bytes keep the lane.
+
+    A key that is not burnt may come again with other wishes: `asked` makes that another request,
+    so that a challenge passed for one payment never clears a larger one or one to somebody else.
+    """
+    plain = tuple([each if isinstance(each, bytes | str) else int(each) for each in asked])
+    message = bytes((len(key),)) + key + repr(plain).encode()
+    return key[:2] + sha256(b"lingqian case\x01" + message).digest()[:14]

@@ -69,7 +69,7 @@ def need_claim(command: ClaimPacket, wanted: Wanted) -> None:
     want_landing(packet_id[0] << 8 | packet_id[1], user_id, wanted)
     if command.passphrase_mac:
         wanted.tries.add(key)
-    want_case(key, wanted)
+    want_case(wanted, key)
 
 
 def decide_claim(view: View, command: ClaimPacket, at_us: int) -> Decision:

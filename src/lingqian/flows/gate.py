@@ -55,13 +55,17 @@ class Stop(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What the gate judges: an action of a person with an amount on an object."""
+    """What the gate judges: an action of a person with an amount on an object.
+
+    `asked` is what the caller chose under this key; a cleared case clears exactly that.
+    """
 
     key: bytes
     action: Action
     object_id: bytes
     user_id: bytes
     amount_fen: int
+    asked: tuple[bytes | str | int, ...] = ()
 
 
 def weigh(view: View, subject: Subject, at_us: int) -> Stop | None:
@@ -80,14 +84,14 @@ def weigh(view: View, subject: Subject, at_us: int) -> Stop | None:
     return _stop(view, subject, rule, at_us)
 
 
-def want_case(key: bytes, wanted: Wanted) -> None:
-    """Name the case that a command with this key may have opened before."""
+def want_case(wanted: Wanted, key: bytes, asked: tuple[bytes | str | int, ...] = ()) -> None:
+    """Name the case that the same request may have opened before."""
     if wanted.is_gated:
-        wanted.cases.add(case_id(key))
+        wanted.cases.add(case_id(key, asked))
 
 
 def _stop(view: View, subject: Subject, rule: Rule, at_us: int) -> Stop | None:
-    identity = case_id(subject.key)
+    identity = case_id(subject.key, subject.asked)
     case = view.cases.get(identity)
     if case is not None:
         return _known(case, subject, rule, at_us)
@@ -101,7 +105,8 @@ def _known(case: Case, subject: Subject, rule: Rule, at_us: int) -> Stop | None:
     if case.state == CaseState.REFUSED:
         return Stop(Verdict.BLOCK, Code.BLOCKED, None)
     if case.state == CaseState.LAPSED and case.verdict == Verdict.CHALLENGE:
-        opened = _opened(case_id(subject.key), subject, rule, at_us)
+        identity = case_id(subject.key, subject.asked)
+        opened = _opened(identity, subject, rule, at_us)
         return Stop(Verdict.CHALLENGE, Code.CHALLENGE_REQUIRED, opened)
     if case.state == CaseState.LAPSED:
         return Stop(Verdict.BLOCK, Code.BLOCKED, None)

@@ -45,7 +45,12 @@ def need_send(command: SendPacket, wanted: Wanted) -> None:
     wanted.packets.add(command.packet_id)
     wanted.progress.add(command.packet_id)
     wanted.holds.add(command.packet_id)
-    want_case(command.key, wanted)
+    want_case(wanted, command.key, _asked(command))
+
+
+def _asked(command: SendPacket) -> tuple[bytes | str | int, ...]:
+    # All from the sender to the cover; what follows is drawn by the shell anew at each try.
+    return command[2:18]
 
 
 def decide_send(view: View, command: SendPacket, at_us: int) -> Decision:
@@ -59,7 +64,12 @@ def decide_send(view: View, command: SendPacket, at_us: int) -> Decision:
     if code:
         return refused(code)
     subject = Subject(
-        command.key, Action.SEND, command.packet_id, command.sender_id, command.total_fen
+        command.key,
+        Action.SEND,
+        command.packet_id,
+        command.sender_id,
+        command.total_fen,
+        _asked(command),
     )
     stop = weigh(view, subject, at_us)
     if stop is not None and stop.code:
@@ -83,7 +93,8 @@ def _check_shape(command: SendPacket, at_us: int) -> Code:
     if command.total_fen > command.count * command.share_fen_max:
         return Code.EXCEEDS_SHARE_MAX
     bounds = (command.share_fen_min, command.share_fen_max)
-    if not feasible(command.total_fen, command.count, *bounds):
+    # A share of nothing would be a posting of nothing.
+    if command.share_fen_min < 1 or not feasible(command.total_fen, command.count, *bounds):
         return Code.PACKET_INFEASIBLE
     if command.kind == PacketKind.TARGETED and command.count * 16 != len(command.recipients):
         return Code.PACKET_INFEASIBLE

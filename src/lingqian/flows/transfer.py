@@ -67,14 +67,15 @@ def decide_fund(view: View, command: Fund, at_us: int) -> Decision:
     del at_us
     if view.users.get(command.user_id) is None:
         return refused(Code.USER_UNKNOWN)
-    target = balance_account(command.user_id)
-    # All money enters here, so bounding the bank's counter bounds every balance there can be.
-    bank = bank_account(view.lane)
-    known = view.accounts.get(bank)
-    if known is not None and known.debits_posted + command.amount_fen > BALANCE_FEN_MAX:
+    source, target = bank_account(view.lane), balance_account(command.user_id)
+    bank, known = view.accounts.get(source), view.accounts.get(target)
+    # The bank carries everybody: it comes near the bound of a counter before any person does.
+    funded_fen = bank.debits_posted if bank is not None else 0
+    owned_fen = known.credits_posted if known is not None else 0
+    if max(funded_fen, owned_fen) + command.amount_fen > BALANCE_FEN_MAX:
         return refused(Code.EXCEEDS_BALANCE_MAX)
     # From here it must succeed.
-    posting = Posting(Phase.POST, bank, target, command.amount_fen)
+    posting = Posting(Phase.POST, source, target, command.amount_fen)
     return Decision(Code.OK, FundDone(command.funding_id), (posting,))
 
 
@@ -111,8 +112,12 @@ def need_transfer(command: Transfer, wanted: Wanted) -> None:
     wanted.accounts.add(balance_account(source))
     wanted.transfers.add(command.transfer_id)
     wanted.holds.add(command.transfer_id)
-    want_case(command.key, wanted)
+    want_case(wanted, command.key, _asked(command))
     want_landing(source[0] << 8 | source[1], command.target_id, wanted)
+
+
+def _asked(command: Transfer) -> tuple[bytes | int, ...]:
+    return command.source_id, command.target_id, command.amount_fen, command.note_mac
 
 
 def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
@@ -125,7 +130,14 @@ def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
     code = _check_people(view, command, at_us)
     if code:
         return refused(code)
-    subject = Subject(command.key, Action.TRANSFER, command.transfer_id, source, command.amount_fen)
+    subject = Subject(
+        command.key,
+        Action.TRANSFER,
+        command.transfer_id,
+        source,
+        command.amount_fen,
+        _asked(command),
+    )
     stop = weigh(view, subject, at_us)
     if stop is not None and stop.code:
         outcome = None if stop.opened is None else TransferDone(TransferState.CREATED, stop.opened)

@@ -1,6 +1,6 @@
 """The embedded store in memory: the same engine, schema and statements, on no disk (内存存储).
 
-Law: it passes the contract suite of the port like every other adapter; it forgets when it is closed.
+Law: it passes the port's contract suite like every other adapter; it forgets when closed.
 """
 
 from typing import final
@@ -24,7 +24,7 @@ class MemoryStore(SqliteStore):
     def close(self) -> None:
         """Release the database; what it held is gone."""
         super().close()
-        self._keeper.close(True)
+        self._keeper.close(force=True)
 
 
 def memory_store(name: str) -> MemoryStore:

@@ -1,0 +1,442 @@
+"""Scenarios as text tables: a command, the answer expected, and what is true after it.
+
+A scenario begins with `##` and its title; lines with `>` say why; `rule` and `limit` lines set the
+policy; every row is `| command | answer | facts`. Amounts are yuan with two places. `ok again` and
+`<code> again` mean: the first answer, given once more. The words of commands are the table VERBS,
+those of facts the table FACTS. A row that starts with `x4` is played only with several lanes.
+"""
+
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from law import all_laws
+from lingqian.compliance.limit import DEFAULT, Limit, Span
+from lingqian.flows.case import CaseState
+from lingqian.flows.claim import ClaimDone, WrongPassphrase
+from lingqian.flows.command import DeliverRelay
+from lingqian.flows.transfer import TransferState
+from lingqian.identity.user import UserState
+from lingqian.kernel.account_class import AccountClass
+from lingqian.kernel.clock import SECOND_US, SHANGHAI
+from lingqian.kernel.code import Code
+from lingqian.kernel.id import mint
+from lingqian.ledger.chart import balance_account
+from lingqian.ledger.hold import HoldState
+from lingqian.redpacket.packet import Claim, PacketKind, PacketState
+from lingqian.risk.rule import Action, Rule, Verdict
+from world import World
+
+_UNITS_US = {"us": 1, "ms": 1_000, "s": SECOND_US, "m": 60 * SECOND_US, "h": 3_600 * SECOND_US}
+_CLASSES = {"none": 0, "i": 1, "ii": 2, "iii": 3}
+
+
+class Line(NamedTuple):
+    """One row of a table."""
+
+    number: int
+    command: str
+    answer: str
+    facts: str
+
+
+class Scenario(NamedTuple):
+    """A title, the policy it plays under, and its rows."""
+
+    file: str
+    title: str
+    settings: tuple[str, ...]
+    lines: tuple[Line, ...]
+
+
+def read(path: Path) -> list[Scenario]:
+    """Read every scenario of a file; a line that is none of the known forms is refused."""
+    scenarios: list[Scenario] = []
+    title, settings, lines = "", [], []
+    for number, raw in enumerate([*path.read_text("utf-8").splitlines(), "## end"], start=1):
+        text = raw.strip()
+        if text.startswith("## "):
+            if lines:
+                scenarios.append(Scenario(path.stem, title, tuple(settings), tuple(lines)))
+            title, settings, lines = text[3:], [], []
+        elif text.startswith("|"):
+            cells = [cell.strip() for cell in text[1:].split("|")]
+            assert len(cells) in {1, 2, 3}, f"{path.name}:{number}: a row has three columns"
+            lines.append(Line(number, *cells, *[""] * (3 - len(cells))))
+        elif text.startswith(("rule ", "limit ")):
+            settings.append(text)
+        else:
+            assert not text or text[0] in ">#", f"{path.name}:{number}: not a row: {text}"
+    return scenarios
+
+
+def yuan(text: str) -> int:
+    """Read an amount in yuan with two places as fen."""
+    assert re.fullmatch(r"-?\d+\.\d\d", text), f"not an amount: {text}"
+    return int(text.replace(".", ""))
+
+
+def instant(world: World, text: str) -> int:
+    """Read a time of day in Shanghai, or a length of time from now."""
+    if "T" not in text:
+        return world.clock.us + span_us(text)
+    moment = datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
+    return int(moment.replace(microsecond=0).timestamp()) * SECOND_US + moment.microsecond
+
+
+def span_us(text: str) -> int:
+    """Read a length of time such as 60s, -1us or 24h."""
+    found = re.fullmatch(r"([+-]?\d+)(us|ms|s|m|h)", text)
+    assert found, f"not a length of time: {text}"
+    return int(found[1]) * _UNITS_US[found[2]]
+
+
+def options(words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Part plain words from name=value."""
+    plain = [word for word in words if "=" not in word]
+    return plain, dict(word.split("=", 1) for word in words if "=" in word)
+
+
+# --- verbs: what a row's first column may say -----------------------------------------------------
+
+
+def person(world: World, name: str) -> str:
+    """Return a name that surely has an id, registered or not."""
+    world.mint(0, name)
+    return name
+
+
+def verb_user(world, words):
+    """user NAME [CLASS] [key=]."""
+    plain, more = options(words)
+    account_class = _CLASSES[plain[1]] if len(plain) > 1 else AccountClass.CLASS_III
+    return world.register(plain[0], account_class, **more)
+
+
+def verb_change(world, words):
+    """change NAME [class=CLASS] [state=active|frozen] [key=]."""
+    (name,), more = options(words)
+    account_class = _CLASSES[more["class"]] if "class" in more else None
+    state = UserState[more["state"].upper()] if "state" in more else None
+    return world.change(person(world, name), account_class, state, more.get("key"))
+
+
+def verb_gather(world, words):
+    """gather CONVERSATION NAME … [key=]: these are its members now."""
+    (conversation, *names), more = options(words)
+    return world.gather(conversation, names, more.get("key"))
+
+
+def verb_fund(world, words):
+    """fund NAME YUAN [key=]."""
+    (name, amount), more = options(words)
+    return world.fund(person(world, name), yuan(amount), more.get("key"))
+
+
+def verb_transfer(world, words):
+    """transfer NAME SOURCE TARGET YUAN [key=]."""
+    (name, source, target, amount), more = options(words)
+    person(world, source)
+    person(world, target)
+    return world.transfer(source, target, yuan(amount), name, more.get("key"))
+
+
+_SEND_WORDS = {
+    "min": ("share_fen_min", yuan),
+    "max": ("share_fen_max", yuan),
+    "spread": ("spread", int),
+    "life": ("lifetime_us", span_us),
+    "in": ("conversation", str),
+    "word": ("passphrase", str),
+    "cover": ("cover", str),
+    "key": ("key", str),
+}
+
+
+def verb_send(world, words):
+    """send NAME SENDER KIND YUAN/COUNT [entropy] [draw=] [to=a,b] and the words of _SEND_WORDS."""
+    (name, sender, kind, size, *flags), more = options(words)
+    amount, count = size.split("/")
+    named = {}
+    for word, text in more.items():
+        if word in _SEND_WORDS:
+            field, read_word = _SEND_WORDS[word]
+            named[field] = read_word(text)
+    if "to" in more:
+        named["recipients"] = [person(world, each) for each in more["to"].split(",")]
+    if "draw" in more:
+        named["draw_at_us"] = instant(world, more["draw"])
+    assert set(more) <= {*_SEND_WORDS, "to", "draw"}, f"unknown words in {sorted(more)}"
+    assert set(flags) <= {"entropy"}, f"unknown flags {flags}"
+    return world.send(
+        name,
+        person(world, sender),
+        PacketKind[kind.upper()],
+        yuan(amount),
+        int(count),
+        awaits_entropy="entropy" in flags,
+        **named,
+    )
+
+
+def verb_entropy(world, words):
+    """entropy PACKET TEXT."""
+    packet, text = words
+    return world.entropy(person(world, packet), text)
+
+
+def verb_claim(world, words):
+    """claim PACKET NAME [PASSPHRASE]."""
+    packet, name, *word = words
+    person(world, packet)
+    return world.claim(packet, person(world, name), *word)
+
+
+def verb_draw(world, words):
+    """draw PACKET."""
+    return world.draw(person(world, *words))
+
+
+def verb_close(world, words):
+    """close PACKET: by the clock."""
+    return world.close_packet(person(world, *words))
+
+
+def verb_invalidate(world, words):
+    """invalidate PACKET: by a person."""
+    return world.close_packet(person(world, *words), by="amy")
+
+
+def _settle(event):
+    def verb(world, words):
+        name, *user = words
+        case_id = bytes(16) if name == "nothing" else world.case_of(name, *user)
+        return world.settle(case_id, event, "clock" if event == "due" else "amy")
+
+    verb.__doc__ = f"{event} THING [NAME]: ends the case about it."
+    return verb
+
+
+def verb_deliver(world, words):
+    """deliver NAME YUAN from=LANE first=NUMBER: a delivery of the relay, by hand."""
+    (name, amount), more = options(words)
+    item = (balance_account(world.ids[name]), yuan(amount))
+    return DeliverRelay(world.lane_of(name), int(more["from"]), int(more["first"]), (item,))
+
+
+VERBS = {
+    "user": verb_user,
+    "change": verb_change,
+    "gather": verb_gather,
+    "fund": verb_fund,
+    "transfer": verb_transfer,
+    "send": verb_send,
+    "entropy": verb_entropy,
+    "claim": verb_claim,
+    "draw": verb_draw,
+    "close": verb_close,
+    "invalidate": verb_invalidate,
+    "release": _settle("release"),
+    "refuse": _settle("refuse"),
+    "due": _settle("due"),
+    "deliver": verb_deliver,
+}
+
+
+# --- moves: rows that are no command of their own -------------------------------------------------
+
+
+def move_wait(world, words):
+    """wait TIME: the clock goes on."""
+    world.wait(span_us(*words))
+
+
+def move_at(world, words):
+    """at DATE TIME in Shanghai, or at THING expires|draws|awaits|due [±TIME]."""
+    first, second, *shift = words
+    if first[0].isdigit():
+        world.clock.us = instant(world, f"{first}T{second}")
+        return
+    world.clock.us = _moment(world, first, second) + (span_us(*shift) if shift else 0)
+
+
+def _moment(world, name, what):
+    if what == "due":
+        return world.connection.execute(
+            "SELECT due_at_us FROM cases WHERE case_id = ?", (world.case_of(name),)
+        ).fetchone()[0]
+    table, column = {
+        "expires": ("progress", "expires_at_us"),
+        "awaits": ("progress", "await_until_us"),
+        "draws": ("packets", "draw_at_us"),
+    }[what]
+    return world.row(table, world.ids[name], column)[0]
+
+
+def move_people(world, words):
+    """people NAME …: registers them all, class III."""
+    for name in words:
+        assert world.do(world.register(name)).code == Code.OK, name
+
+
+def move_crowd(world, words):
+    """crowd PACKET NUMBER: that many strangers claim it in one batch, and all get in."""
+    packet, number = words
+    commands = []
+    for place in range(int(number)):
+        name = f"stranger {place}"
+        world.ids[name] = mint(place % world.lane_count, world.clock.us // 1000, place)
+        commands.append(world.claim(packet, name))
+    assert {answer.code for answer in world.batch(*commands)} == {Code.OK}
+
+
+def move_restart(world, words):
+    """restart: another writer takes the lanes and knows only what is stored."""
+    assert not words
+    world.writer = world.open_writer()
+
+
+MOVES = {
+    "wait": move_wait,
+    "at": move_at,
+    "people": move_people,
+    "crowd": move_crowd,
+    "restart": move_restart,
+}
+
+
+# --- facts: what a row's third column may say -----------------------------------------------------
+
+
+def _packet_fact(column):
+    return lambda world, name: world.row("progress", world.ids[name], column)[0]
+
+
+def _state_of_packet(world, name):
+    return PacketState(world.row("progress", world.ids[name], "state")[0]).name.lower()
+
+
+def _state_of_transfer(world, name):
+    return TransferState(world.row("transfers", world.ids[name], "state")[0]).name.lower()
+
+
+def _state_of_hold(world, name):
+    return HoldState(world.row("holds", world.ids[name], "state")[0]).name.lower()
+
+
+def _state_of_case(world, name):
+    packet, _, user = name.partition("/")
+    row = world.connection.execute(
+        "SELECT state FROM cases WHERE case_id = ?", (world.case_of(packet, user or None),)
+    ).fetchone()
+    return CaseState(row[0]).name.lower()
+
+
+def _used(column):
+    return lambda world, name: (world.row("usages", world.ids[name], column) or (0,))[0]
+
+
+# name → (how it is read from the text, what is true)
+FACTS = {
+    "balance": (yuan, World.balance),
+    "available": (yuan, World.available),
+    "packet": (str, _state_of_packet),
+    "claimed": (yuan, _packet_fact("claimed_fen")),
+    "returned": (yuan, _packet_fact("returned_fen")),
+    "taken": (int, _packet_fact("claimed_count")),
+    "tickets": (int, _packet_fact("ticket_count")),
+    "transfer": (str, _state_of_transfer),
+    "hold": (str, _state_of_hold),
+    "case": (str, _state_of_case),
+    "today": (yuan, _used("day_fen")),
+    "year": (yuan, _used("year_fen")),
+    "life": (yuan, _used("life_fen")),
+    "payments": (int, _used("day_count")),
+}
+
+
+def check_facts(world: World, text: str) -> None:
+    """Check a row's third column: `a 1.00, b 2.00, p packet open`; a bare amount is a balance."""
+    for fact in filter(None, (part.strip() for part in text.split(","))):
+        name, *what, expected = fact.split()
+        kind = what[0] if what else "balance"
+        read_word, look = FACTS[kind]
+        actual = look(world, name)
+        assert actual == read_word(expected), f"{fact}: it is {actual}"
+
+
+# --- playing --------------------------------------------------------------------------------------
+
+
+def describe(answer) -> str:
+    """Write an answer as the second column does."""
+    words = [Code(answer.code).name.lower()]
+    if answer.field:
+        words.append(answer.field)
+    outcome = answer.first if isinstance(answer.first, Claim) else answer.outcome
+    if isinstance(outcome, ClaimDone | Claim):
+        fen = outcome.amount_fen
+        is_share = bool(outcome.share)
+        words.append(f"{fen // 100}.{fen % 100:02d}" if is_share else f"ticket {outcome.ticket}")
+        words += [f"share {outcome.share}"] if is_share else []
+    if isinstance(outcome, WrongPassphrase):
+        words.append(f"try {outcome.tries}")
+    if answer.first is not None:
+        words.append("again")
+    return " ".join(words)
+
+
+def agrees(expected: str, actual: str) -> bool:
+    """Say whether an answer is the expected one; `*` stands for any one word (a lucky amount)."""
+    want, have = expected.split(), actual.split()
+    if want == have[:1] and "again" not in have and want != ["key_reused"]:
+        return True  # a code alone says nothing about amounts
+    return len(want) == len(have) and all(w in {"*", h} for w, h in zip(want, have, strict=True))
+
+
+def make_world(scenario: Scenario, lanes: int, **more) -> World:
+    """Build the world of a scenario: its lanes, rules and limits."""
+    rules, limits = [], []
+    for text in scenario.settings:
+        kind, *words = text.split()
+        plain, named = options(words)
+        if kind == "rule":
+            name, action, amount, verdict = plain
+            delay_s = span_us(named.get("delay", "0s")) // SECOND_US
+            rules.append(
+                Rule(name, Action[action.upper()], yuan(amount), Verdict[verdict.upper()], delay_s)
+            )
+        else:
+            account_class, span, cap = plain
+            cap = yuan(cap) if "." in cap else int(cap)
+            limits.append(
+                Limit(AccountClass(_CLASSES[account_class]), Span[span.upper()], cap, "test")
+            )
+    return World(lanes, rules=rules, limits=(*DEFAULT, *limits), **more)
+
+
+def play(scenario: Scenario, lanes: int, *, laws=all_laws) -> World:
+    """Play a scenario to its end, checking every answer, every fact and every law on the way."""
+    world = make_world(scenario, lanes)
+    for line in scenario.lines:
+        verb, *words = line.command.split() or [""]
+        if verb == "x4":
+            if lanes == 1:
+                continue
+            verb, *words = words
+        where = f"{scenario.file}:{line.number} ({lanes} lanes): {line.command}"
+        if verb in MOVES:
+            assert not line.answer, f"{where}: no answer is expected of this"
+            MOVES[verb](world, words)
+            world.pump()
+        elif verb:
+            answer = world.do(VERBS[verb](world, words))
+            said = describe(answer)
+            assert agrees(line.answer, said), f"{where}: expected {line.answer!r}, got {said!r}"
+        try:
+            check_facts(world, line.facts)
+            laws(world.connection)
+        except AssertionError as error:
+            raise AssertionError(f"{where}: {error}") from error
+    return world

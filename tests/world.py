@@ -1,0 +1,336 @@
+"""A small world around the core: people and packets by name, a clock by hand, one lane or several.
+
+It stands where the shell stands: it mints ids, seals seeds, looks up a claimer's status and carries
+money between lanes. Everything in it follows from names, so a history can be repeated exactly.
+"""
+
+import itertools
+from collections.abc import Iterable
+from hashlib import sha256
+
+from lingqian.compliance.limit import DEFAULT, caps
+from lingqian.flows.command import (
+    AddEntropy,
+    ChangeUser,
+    ClaimPacket,
+    ClosePacket,
+    DrawPacket,
+    Fund,
+    RegisterUser,
+    SendPacket,
+    SetMembers,
+    SettleCase,
+    Transfer,
+)
+from lingqian.flows.view import Policy
+from lingqian.identity.user import UserState
+from lingqian.kernel.account_class import AccountClass
+from lingqian.kernel.clock import SECOND_US, from_rfc3339
+from lingqian.kernel.id import mint
+from lingqian.redpacket.commitment import commitment, shares, split_key
+from lingqian.redpacket.packet import PacketKind, Secret, terms
+from lingqian.redpacket.split import Terms
+from lingqian.storage.lane import Shell, Submission, Writer
+from lingqian.storage.memory import memory_store
+from lingqian.storage.relay import waiting
+
+START_US = from_rfc3339("2026-03-01T12:00:00+08:00")
+DAY_S = 86_400
+_numbers = itertools.count()
+
+
+class HandClock:
+    """A clock that stands until somebody moves it."""
+
+    def __init__(self, us=START_US):
+        self.us = us
+
+    def now_us(self):
+        """Return where the hand stands."""
+        return self.us
+
+
+def digest(*parts: str) -> bytes:
+    """Return 32 bytes that follow from names alone."""
+    return sha256("\0".join(parts).encode()).digest()
+
+
+def fresh_store():
+    """Open a store in memory that no other test sees."""
+    return memory_store(f"world-{next(_numbers)}")
+
+
+def open_seed(packet_id, packet, progress):
+    """Return a packet's shares and salt; a seed in this world is sealed by one leading byte."""
+    promised = terms(packet_id, packet)
+    key = split_key(promised, packet.seed_sealed[1:], progress.entropy or None, None)
+    return Secret(shares(promised, key), key, sha256(b"salt" + packet_id).digest())
+
+
+class World:
+    """A store, its writer, and the names of what lives in it."""
+
+    def __init__(self, lanes=1, *, store=None, rules=(), limits=DEFAULT, clock=None):
+        self.clock = clock or HandClock()
+        self.store = store or fresh_store()
+        self.policy = Policy(caps(limits), tuple(rules))
+        self.lane_count = lanes
+        self.ids: dict[str, bytes] = {}
+        self.people: list[str] = []
+        self.homes: dict[str, str] = {}
+        self._chances = itertools.count()
+        self.writer = self.open_writer()
+
+    def open_writer(self):
+        """Take every lane with a new writer; an older one is fenced by it."""
+        shell = Shell(self.clock, self.chance, open_seed)
+        return Writer(self.store, range(self.lane_count), self.policy, shell)
+
+    def chance(self, size):
+        """Return bytes that differ at each call and are the same in each run."""
+        return digest("chance", str(next(self._chances)))[:size]
+
+    @property
+    def connection(self):
+        """The connection for looking at what is stored."""
+        return self.store.connection
+
+    def close(self):
+        """Release the store."""
+        self.writer.close()
+
+    # --- names ------------------------------------------------------------------------------
+
+    def lane_of(self, name):
+        """Return the home lane of a person or of a thing that belongs to one."""
+        return int.from_bytes(self.ids[name][:2], "big")
+
+    def key(self, lane, name):
+        """Return the idempotency key that a client's own key becomes in a lane."""
+        return lane.to_bytes(2, "big") + digest("key", name)[:14]
+
+    def mint(self, lane, name):
+        """Make the id of a named thing, once; later calls return it."""
+        if name not in self.ids:
+            chance = int.from_bytes(digest("id", name)[:8], "big")
+            self.ids[name] = mint(lane, self.clock.us // 1000, chance)
+        return self.ids[name]
+
+    # --- commands ---------------------------------------------------------------------------
+
+    def register(self, name, account_class=AccountClass.CLASS_III, key=None):
+        """Make the command that registers a person; people go round the lanes."""
+        user_id = self.mint(len(self.people) % self.lane_count, name)
+        lane = self.lane_of(name)
+        if name not in self.people:
+            self.people.append(name)
+        mac = digest("external", name)[:16]
+        return RegisterUser(
+            self.key(lane, key or f"register {name}"), user_id, mac, b"", account_class
+        )
+
+    def change(self, name, account_class=None, state=None, key=None):
+        """Make the command that changes a person's class or state."""
+        version, known_class, known_state = self.status(name)
+        key = self.key(self.lane_of(name), key or f"change {name} {version}")
+        account_class = known_class if account_class is None else int(account_class)
+        state = known_state if state is None else int(state)
+        return ChangeUser(key, self.ids[name], account_class, state, b"")
+
+    def status(self, name):
+        """Return a person's version, class and state as stored; a stranger is active, class III."""
+        row = self.row("users", self.ids[name], "version", "account_class", "state")
+        return row or (1, int(AccountClass.CLASS_III), int(UserState.ACTIVE))
+
+    def is_member(self, conversation, name):
+        """Say whether a person is in a conversation as stored."""
+        row = self.connection.execute(
+            "SELECT members FROM conversations WHERE conversation = ?", (conversation.encode(),)
+        ).fetchone()
+        ids = row[0] if row else b""
+        return self.ids[name] in [ids[at : at + 16] for at in range(0, len(ids), 16)]
+
+    def gather(self, conversation, names: Iterable[str], key=None):
+        """Make the command that sets who is in a conversation."""
+        ids = b"".join(sorted(self.ids[name] for name in names))
+        key = self.key(0, key or f"members {conversation} {ids.hex()}")
+        return SetMembers(key, 0, conversation, ids)
+
+    def fund(self, name, amount_fen, key=None):
+        """Make the command that puts money into a balance."""
+        key = key or f"fund {next(self._chances)}"
+        lane = self.lane_of(name)
+        return Fund(self.key(lane, key), self.mint(lane, key), self.ids[name], amount_fen)
+
+    def transfer(self, source, target, amount_fen, name=None, key=None):
+        """Make the command that moves money between two people."""
+        name = name or f"transfer {next(self._chances)}"
+        lane = self.lane_of(source)
+        _, target_class, target_state = self.status(target)
+        return Transfer(
+            self.key(lane, key or name),
+            self.mint(lane, name),
+            self.ids[source],
+            self.ids[target],
+            amount_fen,
+            b"",
+            target_class,
+            target_state,
+        )
+
+    def send(  # noqa: PLR0917 - the fields of a packet, by name at every call
+        self,
+        name,
+        sender,
+        kind=PacketKind.LUCKY,
+        total_fen=1_000,
+        count=10,
+        is_lucky=None,
+        share_fen_min=1,
+        share_fen_max=20_000,
+        spread=2,
+        lifetime_us=DAY_S * SECOND_US,
+        draw_at_us=0,
+        awaits_entropy=0,
+        conversation="",
+        recipients=(),
+        passphrase="",
+        cover="",
+        key=None,
+    ):
+        """Make the command that funds a packet."""
+        lane = self.lane_of(sender)
+        packet_id = self.mint(lane, name)
+        self.homes[name] = conversation
+        is_lucky = kind in {PacketKind.LUCKY, PacketKind.DRAW} if is_lucky is None else is_lucky
+        seed = digest("seed", name)
+        promised = Terms(
+            1, packet_id, is_lucky, count, total_fen, share_fen_min, share_fen_max, spread,
+            draw=kind == PacketKind.DRAW,
+        )  # fmt: skip
+        return SendPacket(
+            self.key(lane, key or name),
+            packet_id,
+            self.ids[sender],
+            int(kind),
+            is_lucky,
+            total_fen,
+            count,
+            share_fen_min,
+            share_fen_max,
+            spread,
+            lifetime_us,
+            draw_at_us,
+            bool(awaits_entropy),
+            conversation,
+            b"".join(sorted(self.ids[each] for each in recipients)),
+            self.word(passphrase),
+            b"",
+            cover,
+            # A size no split has is refused before anybody looks at the commitment.
+            commitment(promised, seed) if 0 < count < 1 << 32 else bytes(32),
+            b"\1" + seed,
+        )
+
+    def word(self, passphrase):
+        """Return the digest of a passphrase."""
+        return digest("word", passphrase)[:16] if passphrase else b""
+
+    def entropy(self, packet, text):
+        """Make the command that mixes the sender's bytes in."""
+        return AddEntropy(self.ids[packet], digest("entropy", text))
+
+    def claim(self, packet, name, passphrase=""):
+        """Make the command that opens a packet, with the claimer's status as the shell knows it."""
+        conversation = self.homes.get(packet, "")
+        version, account_class, state = self.status(name)
+        return ClaimPacket(
+            self.ids[packet],
+            self.ids[name],
+            self.word(passphrase),
+            version,
+            account_class,
+            state,
+            not conversation or self.is_member(conversation, name),
+        )
+
+    def draw(self, packet):
+        """Make the command that holds a timed draw."""
+        return DrawPacket(self.ids[packet])
+
+    def close_packet(self, packet, by="clock"):
+        """Make the command that returns what nobody took; anybody but the clock invalidates."""
+        return ClosePacket(self.ids[packet], by != "clock", by)
+
+    def settle(self, case_id, event, by="amy"):
+        """Make the command that ends a case."""
+        return SettleCase(case_id, event, by)
+
+    def case_of(self, name, user=None):
+        """Return the newest case about a thing, of one person where several have one."""
+        row = self.connection.execute(
+            "SELECT case_id FROM cases WHERE object_id = ? AND (? IS NULL OR user_id = ?) "
+            "ORDER BY opened_at_us DESC",
+            (self.ids[name], self.ids.get(user), self.ids.get(user)),
+        ).fetchone()
+        assert row is not None, f"no case about {name}"
+        return row[0]
+
+    # --- doing ------------------------------------------------------------------------------
+
+    def batch(self, *commands):
+        """Apply commands in one batch and return their answers; the relay does not run."""
+        return self.writer.apply([Submission(each) for each in commands])
+
+    def do(self, command):
+        """Apply one command, then carry money between the lanes until nothing waits.
+
+        A lane may be some microseconds ahead of a clock that stands; the hand follows it.
+        """
+        answer = self.batch(command)[0]
+        self.pump()
+        self.clock.us = max(
+            self.clock.us, *[lane.row.at_us for lane in self.writer.lanes.values()], 0
+        )
+        return answer
+
+    def pump(self):
+        """Deliver everything that one lane has let go for another; return how many deliveries."""
+        count = 0
+        while commands := list(waiting(self.connection)):
+            self.batch(*commands)
+            count += len(commands)
+            assert count < 10_000, "the relay never drains"
+        return count
+
+    def wait(self, us):
+        """Move the clock."""
+        self.clock.us += us
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def counters(self, account):
+        """Return an account's four counters as stored; zeros when it was never used."""
+        row = self.connection.execute(
+            "SELECT debits_posted, credits_posted, debits_pending, credits_pending "
+            "FROM accounts WHERE account = ?",
+            (account,),
+        ).fetchone()
+        return row or (0, 0, 0, 0)
+
+    def balance(self, name):
+        """Return a person's balance in fen."""
+        paid, got, _, _ = self.counters(self.ids[name] + b"\1\1")
+        return got - paid
+
+    def available(self, name):
+        """Return what a person may still pay in fen."""
+        paid, got, held, _ = self.counters(self.ids[name] + b"\1\1")
+        return got - paid - held
+
+    def row(self, table, key, *columns):
+        """Return columns of one stored row by the first column of its key, or None."""
+        names = {"packets": "packet_id", "progress": "packet_id", "transfers": "transfer_id",
+                 "holds": "hold_id", "usages": "user_id", "users": "user_id"}  # fmt: skip
+        text = f"SELECT {', '.join(columns)} FROM {table} WHERE {names[table]} = ?"
+        return self.connection.execute(text, (key,)).fetchone()
