@@ -1,1 +1,1 @@
-"""Bench: what the real product does on this machine, against its rivals, in one run."""
+"""The benchmark: ratios taken in one run, against bounds and rivals anyone can run (基准)."""

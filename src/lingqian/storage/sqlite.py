@@ -3,7 +3,7 @@
 Law: an answer is given only after COMMIT has returned. Reads have connections of their own.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import resources
 from pathlib import Path
@@ -277,20 +277,8 @@ class SqliteStore:
         connection.execute(ADVANCE_LANE, values)
         if connection.changes() != 1:
             raise Fenced(f"lane {before.lane} has another owner")
-        connection.executemany(INSERTS["journal"], batch.rows)
-        first, last = batch.rows[0].seq, batch.rows[-1].seq
-        line = (after.lane, last, first, after.batch_id, after.epoch, after.at_us, after.head)
-        connection.execute(INSERTS["seals"], line)
-        if batch.keys:
-            connection.executemany(INSERTS["keys"], sorted(batch.keys))
-        if batch.entries:
-            connection.executemany(INSERTS["entries"], sorted(batch.entries))
-        if batch.relays:
-            connection.executemany(INSERTS["relays"], batch.relays)
-        if batch.personal:
-            connection.executemany(PUT_PERSONAL, batch.personal)
-        for place, dirty in batch.dirty:
-            connection.executemany(UPSERTS[place], _lines(place, dirty))
+        for statement, lines in writes(batch):
+            connection.executemany(statement, lines)
 
     def _rollback(self) -> None:
         with suppress(apsw.Error):
@@ -352,6 +340,25 @@ class _Transaction:
             with suppress(apsw.Error):
                 self._connection.execute("ROLLBACK")
             raise Unsent(f"{self._what}: {failure}") from failure
+
+
+def writes(batch: Batch) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
+    """Yield every statement of a batch after the fence, each with its lines in key order."""
+    yield INSERTS["journal"], batch.rows
+    after = batch.after
+    first, last = batch.rows[0].seq, batch.rows[-1].seq
+    line = (after.lane, last, first, after.batch_id, after.epoch, after.at_us, after.head)
+    yield INSERTS["seals"], (line,)
+    if batch.keys:
+        yield INSERTS["keys"], sorted(batch.keys)
+    if batch.entries:
+        yield INSERTS["entries"], sorted(batch.entries)
+    if batch.relays:
+        yield INSERTS["relays"], batch.relays
+    if batch.personal:
+        yield PUT_PERSONAL, batch.personal
+    for place, dirty in batch.dirty:
+        yield UPSERTS[place], _lines(place, dirty)
 
 
 def _lines(place: int, dirty: dict[bytes, Any]) -> Iterable[tuple[Any, ...]]:

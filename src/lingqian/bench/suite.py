@@ -1,0 +1,63 @@
+"""The order of a run: which parts there are, what each needs, and what it hands back (次序)."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from lingqian.bench import batch, caller
+from lingqian.bench.machine import describe, fsync_p50_us
+from lingqian.bench.report import Bar, Measure, Report
+from lingqian.bench.scale import Scale
+from lingqian.bench.world import World
+
+Found = tuple[list[Bar], list[Measure]]
+
+
+class Part(NamedTuple):
+    """One part of a run, by the name that `--only` takes."""
+
+    name: str
+    words: str
+    run: Callable[[World, Scale], Found]
+
+
+def _no_bars(run: Callable[[World, Scale], list[Measure]]) -> Callable[[World, Scale], Found]:
+    return lambda world, scale: ([], run(world, scale))
+
+
+PARTS: Final = (
+    Part("raw", "the lane against the engine writing the same rows", batch.against_raw),
+    Part("single", "64 callers against a transaction for each", caller.against_single),
+    Part("hot", "one hot account or packet against spread ones", batch.hot),
+    Part("batch", "batch sizes", _no_bars(batch.sizes)),
+    Part("stampede", "everybody taps one packet", _no_bars(caller.stampede)),
+)
+NAMES: Final = tuple(part.name for part in PARTS)
+
+
+def run(place: Path, scale: Scale, only: Sequence[str], say: Callable[[Part], None]) -> Report:
+    """Run the chosen parts, each in a fresh world under `place`, which is left as it was."""
+    folder = Path(tempfile.mkdtemp(prefix="lingqian-bench-", dir=place))
+    began = time.monotonic()
+    try:
+        report = Report(
+            machine=describe(folder),
+            scale=scale.name,
+            began=datetime.now(UTC).isoformat(timespec="seconds"),
+            fsync_p50_us=fsync_p50_us(folder),
+        )
+        for part in PARTS:
+            if not only or part.name in only:
+                say(part)
+                bars, measures = part.run(World(folder / part.name, scale.people), scale)
+                report.bars += bars
+                report.measures += measures
+                shutil.rmtree(folder / part.name)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    report.took_s = time.monotonic() - began
+    return report

@@ -1,0 +1,74 @@
+"""A report on the screen: bars first, then what they rest on (表)."""
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from lingqian.bench.report import HELD, MISSED, Bar, Measure, Report
+
+_STYLES = {HELD: "green", MISSED: "bold red"}
+
+
+def screen(report: Report) -> Group:
+    """Lay out a whole report."""
+    machine = report.machine
+    head = Text(
+        f"{machine['cpu']}, {machine['cores']} cores · {machine['kernel']} · {machine['python']} · "
+        f"SQLite {machine['sqlite']} · {machine['file_system']} · "
+        f"fsync p50 {report.fsync_p50_us:.0f} µs · load {machine['load_before']} at the start\n"
+        f"scale {report.scale}, {report.took_s:.0f} s; every batch durable before it answers"
+    )
+    return Group(head, _bars(report.bars), _measures(report.measures))
+
+
+def _bars(bars: list[Bar]) -> Table:
+    table = Table(title="Bars: ratios taken in this run", title_justify="left")
+    for name, side in (
+        ("bar", "left"),
+        ("must", "right"),
+        ("aim", "right"),
+        ("measured", "right"),
+        ("range", "right"),
+        ("verdict", "left"),
+    ):
+        table.add_column(name, justify=side)  # type: ignore[arg-type]  # two of rich's own words
+    for bar in bars:
+        sign = "≤ " if bar.is_ceiling else "≥ "
+        measured, spread = "", ""
+        if bar.measured is not None and bar.low is not None and bar.high is not None:
+            measured = f"{bar.measured:.2f} {bar.unit}"
+            spread = f"{bar.low:.2f} – {bar.high:.2f}"
+        name = f"{bar.name}\n[dim]{bar.note}[/dim]" if bar.note else bar.name
+        verdict = Text(bar.verdict, style=_STYLES.get(bar.verdict, "yellow"))
+        table.add_row(
+            name,
+            f"{sign}{bar.must:g} {bar.unit}",
+            f"{sign}{bar.aim:g} {bar.unit}",
+            measured,
+            spread,
+            verdict,
+        )
+    return table
+
+
+def _measures(measures: list[Measure]) -> Table:
+    table = Table(title="Measures: for orientation on this machine", title_justify="left")
+    table.add_column("group")
+    table.add_column("what")
+    for name in ("per second", "p50 ms", "p99 ms", "count"):
+        table.add_column(name, justify="right")
+    group = ""
+    for each in measures:
+        if group and each.group != group:
+            table.add_section()
+        name = f"{each.name}\n[dim]{each.note}[/dim]" if each.note else each.name
+        table.add_row(
+            each.group if each.group != group else "",
+            name,
+            f"{each.rate:,.0f}",
+            "" if each.p50_ms is None else f"{each.p50_ms:.2f}",
+            "" if each.p99_ms is None else f"{each.p99_ms:.2f}",
+            f"{each.count:,}",
+        )
+        group = each.group
+    return table

@@ -1,0 +1,57 @@
+"""The command `lingqian bench`: ratios on this machine, against bounds and rivals, in one run."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+import typer
+from rich.console import Console
+
+from lingqian.bench.report import MISSED
+from lingqian.bench.scale import FULL, QUICK, Scale
+from lingqian.bench.suite import NAMES, Part, run
+from lingqian.bench.table import screen
+
+_MISSED_CODE: Final = 1
+_console = Console(stderr=True)
+
+
+def bench(
+    *,
+    data: Annotated[
+        Path, typer.Option(help="Where the files are made; what is made is removed afterwards.")
+    ] = Path(),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer rounds, in under a minute.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"One part, may be repeated: {', '.join(NAMES)}.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Also write the report here, as JSON.")] = None,
+) -> None:
+    """Measure this machine: ratios first, absolute figures for orientation.
+
+    Ends with 1 when a bar that could be measured was missed.
+    """
+    chosen = _parts(only or [])
+    report = run(data, _scale(quick), chosen, _say)
+    Console().print(screen(report))
+    if json is not None:
+        json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    if any(bar.verdict == MISSED for bar in report.bars):
+        raise typer.Exit(_MISSED_CODE)
+
+
+def _scale(quick: bool) -> Scale:  # noqa: FBT001 - the option as it was given
+    return QUICK if quick else FULL
+
+
+def _say(part: Part) -> None:
+    _console.print(f"[dim]{part.name}[/dim] {part.words} …")
+
+
+def _parts(only: list[str]) -> list[str]:
+    unknown = [name for name in only if name not in NAMES]
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}; there are {', '.join(NAMES)}")
+    return only
