@@ -1,14 +1,70 @@
-"""The command `lingqian`: its entry point."""
+"""The command `lingqian`: its table of commands, each loaded only when it is used.
 
-from typing import Annotated
+Exit codes: 0 done; 1 found wrong, or the surroundings failed; 2 asked wrongly; 130 interrupted.
+"""
+
+import sys
+from importlib import import_module
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from lingqian import __version__
-from lingqian.cli.split import split
-from lingqian.cli.verify import verify
+from lingqian.kernel.fault import Fault
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Lingqian (零钱), a wallet.")
+
+class Row(NamedTuple):
+    """A command: its name, where its function (or its own small app) stands, what it does."""
+
+    name: str
+    module: str
+    attribute: str
+    words: str
+
+
+COMMANDS: Final = (
+    Row("config", "config", "app", "Show every setting and where its value comes from."),
+    Row("split", "split", "split", "Split a total by the law of lucky packets."),
+    Row("verify", "verify", "verify", "Check a packet's proof, offline."),
+)
+_ROWS: Final = {row.name: row for row in COMMANDS}
+_INTERRUPTED: Final = 130
+
+
+class LazyGroup(TyperGroup):
+    """Lists commands from the table; imports a command's module only to run it."""
+
+    def __init__(self, **attributes: Any) -> None:  # noqa: ANN401 - whatever typer hands over
+        super().__init__(**attributes)
+        # Typer suggests near names from here.
+        self.commands = {row.name: TyperCommand(row.name, help=row.words) for row in COMMANDS}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:  # noqa: ANN401 - typer's own types are private
+        """Put the real command in the place of the listed one."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command if name is None else load(_ROWS[name]), rest
+
+
+def load(row: Row) -> Any:  # noqa: ANN401 - typer's own type of a command is private
+    """Import a command and return it ready to run."""
+    found = getattr(import_module(f"lingqian.cli.{row.module}"), row.attribute)
+    if not isinstance(found, typer.Typer):
+        shell = typer.Typer(add_completion=False)
+        shell.command(row.name)(found)
+        found = shell
+    return get_command(found)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    # A picture of every local variable would show keys and names of people.
+    pretty_exceptions_show_locals=False,
+    help="Lingqian (零钱): a wallet and provable red packets on one ledger.",
+)
 
 
 def _print_version(value: bool) -> None:  # noqa: FBT001 - typer hands the flag over by position
@@ -28,10 +84,12 @@ def root(
     assert not version, "the eager callback has ended the process"
 
 
-app.command()(split)
-app.command()(verify)
-
-
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line; say a fault in one line, without a trace nobody asked for."""
+    try:
+        app()
+    except Fault as fault:
+        typer.echo(f"lingqian: {fault}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
