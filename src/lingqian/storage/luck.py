@@ -5,6 +5,7 @@ follows again from the sealed seed, and the seed from the commitment.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from lingqian.flows.claim import ClaimDone
 from lingqian.flows.close import DrawDone
@@ -25,6 +26,7 @@ from lingqian.redpacket.packet import PacketKind, Secret, terms
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.vault import Vault
 
+LUCKY: Final = frozenset({ClaimDone, DrawDone})
 Fault = tuple[FindingKind, str]
 
 

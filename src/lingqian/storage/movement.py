@@ -6,7 +6,7 @@ other.
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from lingqian.flows.case import CLEARED_STATES
 from lingqian.flows.claim import ClaimDone
@@ -31,34 +31,31 @@ from lingqian.ledger.chart import balance_account, bank_account, escrow_account,
 from lingqian.ledger.posting import Phase
 from lingqian.risk.rule import Action
 
+_POST: Final = int(Phase.POST)
+
 Step = tuple[int, bytes, bytes, int]
 
 
-class Movement(NamedTuple):
-    """What a row must move: (phase, debit, credit, fen), and (account, fen) for other lanes."""
+# What a row must move, in order; and what goes on to accounts of other lanes.
+Movement = tuple[tuple[Step, ...], tuple[tuple[bytes, int], ...]]
 
-    steps: list[Step]
-    carried: list[tuple[bytes, int]]
-
-
-NOTHING: Final = Movement([], [])
+NOTHING: Final[Movement] = ((), ())
 
 
 def movement(view: View, record: Record) -> Movement:
     """Return what a row must move. To be asked before the row is folded."""
-    move = _MOVES.get(type(record.command))
-    if record.code or record.outcome is None or move is None:
+    if record.code or record.outcome is None:
         return NOTHING
-    return move(view, record.command, record.outcome)
+    move = _MOVES.get(type(record.command))
+    return NOTHING if move is None else move(view, record.command, record.outcome)
 
 
 def _to(view: View, source: bytes, user_id: bytes, amount_fen: int) -> Movement:
     """Return the movement from an account to a person, who may live in another lane."""
     account = balance_account(user_id)
     if user_id[0] << 8 | user_id[1] == view.lane:
-        return Movement([(Phase.POST, source, account, amount_fen)], [])
-    transit = transit_account(view.lane)
-    return Movement([(Phase.POST, source, transit, amount_fen)], [(account, amount_fen)])
+        return ((_POST, source, account, amount_fen),), ()
+    return ((_POST, source, transit_account(view.lane), amount_fen),), ((account, amount_fen),)
 
 
 def _fund(view: View, command: Fund, outcome: object) -> Movement:
@@ -70,18 +67,18 @@ def _transfer(view: View, command: Transfer, outcome: TransferDone) -> Movement:
     source = balance_account(command.source_id)
     moved = _to(view, source, command.target_id, command.amount_fen)
     # What is only set aside is carried when it is released.
-    return moved if outcome.opened is None else Movement(_held(moved.steps), [])
+    return moved if outcome.opened is None else (_held(moved[0]), ())
 
 
-def _held(steps: list[Step]) -> list[Step]:
-    return [(Phase.HOLD, *step[1:]) for step in steps]
+def _held(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple([(Phase.HOLD, *step[1:]) for step in steps])
 
 
 def _send(view: View, command: SendPacket, outcome: SendDone) -> Movement:
     del view
     source, target = balance_account(command.sender_id), escrow_account(command.packet_id)
-    steps: list[Step] = [(Phase.POST, source, target, command.total_fen)]
-    return Movement(steps if outcome.opened is None else _held(steps), [])
+    steps = ((_POST, source, target, command.total_fen),)
+    return steps if outcome.opened is None else _held(steps), ()
 
 
 def _claim(view: View, command: ClaimPacket, outcome: ClaimDone) -> Movement:
@@ -97,21 +94,22 @@ def _draw(view: View, command: DrawPacket, outcome: DrawDone) -> Movement:
     carried: list[tuple[bytes, int]] = []
     for ticket, amount_fen in zip(outcome.tickets, outcome.amounts_fen, strict=True):
         moved = _to(view, escrow, tickets[ticket][0], amount_fen)
-        steps += moved.steps
-        carried += moved.carried
-    return Movement(steps + _back(view, command.packet_id, outcome.returned_fen), carried)
+        steps += moved[0]
+        carried += moved[1]
+    steps += _back(view, command.packet_id, outcome.returned_fen)
+    return tuple(steps), tuple(carried)
 
 
 def _close(view: View, command: ClosePacket, outcome: CloseDone) -> Movement:
-    return Movement(_back(view, command.packet_id, outcome.returned_fen), [])
+    return _back(view, command.packet_id, outcome.returned_fen), ()
 
 
-def _back(view: View, packet_id: bytes, amount_fen: int) -> list[Step]:
+def _back(view: View, packet_id: bytes, amount_fen: int) -> tuple[Step, ...]:
     """Return the step that brings the rest of a packet back to its sender."""
     if not amount_fen:
-        return []
+        return ()
     sender = balance_account(view.packets.have(packet_id).sender_id)
-    return [(Phase.POST, escrow_account(packet_id), sender, amount_fen)]
+    return ((_POST, escrow_account(packet_id), sender, amount_fen),)
 
 
 def _settle(view: View, command: SettleCase, outcome: SettleDone) -> Movement:
@@ -121,11 +119,11 @@ def _settle(view: View, command: SettleCase, outcome: SettleDone) -> Movement:
         return NOTHING
     is_cleared = outcome.state in CLEARED_STATES
     phase = Phase.CAPTURE if is_cleared else Phase.RELEASE
-    steps: list[Step] = [(phase, hold.debit, hold.credit, hold.amount_fen)]
+    steps = ((phase, hold.debit, hold.credit, hold.amount_fen),)
     if not is_cleared or case.action == Action.SEND:
-        return Movement(steps, [])
+        return steps, ()
     target_id = view.transfers.have(case.object_id).target_id
-    return Movement(steps, _to(view, hold.debit, target_id, hold.amount_fen).carried)
+    return steps, _to(view, hold.debit, target_id, hold.amount_fen)[1]
 
 
 def _deliver(view: View, command: DeliverRelay, outcome: RelayDone) -> Movement:
@@ -136,7 +134,7 @@ def _deliver(view: View, command: DeliverRelay, outcome: RelayDone) -> Movement:
     assert outcome.mark == last, f"mark {outcome.mark} after item {last}"
     transit = transit_account(command.lane)
     fresh = command.items[taken + 1 - command.first :]
-    return Movement([(Phase.POST, transit, *item) for item in fresh], [])
+    return tuple([(_POST, transit, *item) for item in fresh]), ()
 
 
 _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {

@@ -1,9 +1,8 @@
 """Replay: the journal folded again from row 1, each row checked against those before it (重放).
 
 Law: what the tables hold is what the fold of the journal makes of nothing, to the fen.
-The typed rows come from the same fold as the lane's; balances have an arithmetic of their own here,
-so that a mistake in one shows in the other. After a contradiction the replay goes on from the
-balance that the row itself states, so that one edit is one finding and not a thousand.
+The typed rows come from the same fold as the lane's; balances and movements are told apart from it
+(tally, movement), so that a mistake in one shows in the other.
 
 Memory: rows that can never change again are compared at once and dropped; what stays is
 proportional to people and to packets that are open, not to history.
@@ -11,6 +10,7 @@ proportional to people and to packets that are open, not to history.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import Any, Final
 
 import apsw
@@ -22,27 +22,20 @@ from lingqian.flows.relay import RelayDone
 from lingqian.flows.transfer import TransferState
 from lingqian.flows.view import Counter, Policy, View
 from lingqian.kernel.fault import Damaged
-from lingqian.ledger.account import Account
-from lingqian.ledger.chart import (
-    ACCOUNT_BYTES,
-    CHART,
-    DEBIT_NORMAL,
-    FLOORED,
-    Currency,
-    escrow_account,
-)
+from lingqian.ledger.chart import escrow_account
 from lingqian.ledger.hold import HoldState
-from lingqian.ledger.posting import Phase, Posted
+from lingqian.ledger.posting import Posted
 from lingqian.redpacket.packet import MACHINE as PACKET_MACHINE
 from lingqian.redpacket.packet import Packet, PacketKind, Progress, Secret
 from lingqian.storage.chain import Chain, Seal
 from lingqian.storage.codec import Row, decode
 from lingqian.storage.expectation import DELIVERED, EXPECTATIONS, probe
 from lingqian.storage.finding import Finding, FindingKind
-from lingqian.storage.luck import Luck
+from lingqian.storage.luck import LUCKY, Luck
 from lingqian.storage.movement import movement
 from lingqian.storage.port import LaneRow
-from lingqian.storage.schema import TABLES
+from lingqian.storage.schema import TABLES, TableRow
+from lingqian.storage.tally import Tally
 from lingqian.storage.vault import Vault
 
 Emit = Callable[[Finding], None]
@@ -65,11 +58,7 @@ _IMPOSSIBLE: Final = (
     TypeError,
     ValueError,
 )
-_MOVES: Final = (Phase.POST, Phase.CAPTURE)
-_BOOKS: Final = frozenset(CHART)
-_CURRENCIES: Final = frozenset(Currency)
-_VALUES: Final = {table.name: table.values() for table in TABLES}
-_CUTS: Final = {table.name: table.cut for table in TABLES}
+_FIRST: Final = itemgetter(0)
 _ATTRIBUTES: Final = {table.name: table.attribute for table in TABLES}
 _FINAL: Final[dict[str, Callable[[Any], bool]]] = {
     "transfers": lambda row: row.state != TransferState.HELD,
@@ -101,6 +90,18 @@ def _empty_view(lane: int) -> View:
     return view
 
 
+class _End:
+    """What a table's rows become when nothing can change them any more: lines to compare."""
+
+    __slots__ = ("cut", "lines", "rows", "values")
+
+    def __init__(self, view: View, table: TableRow) -> None:
+        self.rows: dict[bytes, Any] = getattr(view, table.attribute).rows
+        self.lines: list[tuple[Any, ...]] = []
+        self.values = table.values()
+        self.cut = table.cut
+
+
 class Replay:
     """One lane's journal, folded and checked row by row."""
 
@@ -114,9 +115,11 @@ class Replay:
         self._emit = emit
         self._luck = Luck(vault)
         self._view = _empty_view(row.lane)
-        self._accounts: dict[bytes, Any] = self._view.accounts.rows
-        self._lines: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
+        self._tally = Tally(row.lane, self._view.accounts.rows, self._find)
+        self._keys: list[tuple[bytes, int]] = []
+        self._relays: list[tuple[Any, ...]] = []
         self._delivered: list[tuple[Any, ...]] = []
+        self._ends = {table.name: _End(self._view, table) for table in TABLES}
         self._next_seq = 1
         self._at_us = 0
         # How many rows of each table the journal makes.
@@ -184,13 +187,13 @@ class Replay:
             return
         self._fold(record, posted)
         if is_burnt:
-            self._lines["keys"].append((record.command.key, seq))  # type: ignore[attr-defined]  # kinds with `asked` have a key
+            self._keys.append((record.command.key, seq))  # type: ignore[attr-defined]  # kinds with `asked` have a key
 
     def _fold(self, record: Record, posted: list[Posted]) -> None:
         """Check what a row decided, fold it, and move its money."""
         view = self._view
         try:
-            self._check(record, posted)
+            self._check(record)
             if record.outcome is not None:
                 BY_NUMBER[record.kind].fold(view, record)
         except _IMPOSSIBLE as error:
@@ -200,21 +203,22 @@ class Replay:
         if type(command) is SendPacket and command.kind == PacketKind.DRAW and not record.code:
             view.tickets[command.packet_id] = []
         for leg, each in enumerate(posted):
-            self._post(record.seq, leg, each)
+            self._tally.post(record.seq, leg, each)
         for account, amount_fen in record.credits:
             self._send(record.seq, account, amount_fen)
 
-    def _check(self, record: Record, posted: list[Posted]) -> None:
-        moved = movement(self._view, record)
-        if [each[:4] for each in posted] != moved.steps:
+    def _check(self, record: Record) -> None:
+        steps, carried = movement(self._view, record)
+        if record.postings != steps:
             words = "the postings do not move what the row decided"
             self._find(FindingKind.POSTING_FORM, record.seq, words)
-        if list(record.credits) != moved.carried:
+        if record.credits != carried:
             words = "what goes to other lanes is not what lands there"
             self._find(FindingKind.RELAY_ITEM, record.seq, words)
-        for kind, words in self._luck.faults(self._view, record):
-            self._find(kind, record.seq, words)
-        if type(record.outcome) is RelayDone:
+        if type(record.outcome) in LUCKY:
+            for kind, words in self._luck.faults(self._view, record):
+                self._find(kind, record.seq, words)
+        elif type(record.outcome) is RelayDone:
             self._deliver(record.command)
 
     def _deliver(self, command: Any) -> None:  # noqa: ANN401 - the command of a RelayDone
@@ -222,78 +226,6 @@ class Replay:
         source = command.source.to_bytes(2, "big")
         for number, item in enumerate(command.items, start=command.first):
             self._delivered.append((source, self._lane_bytes, number, *item))
-
-    # --- money --------------------------------------------------------------------------------
-
-    def _post(self, seq: int, leg: int, each: Posted) -> None:
-        """Move the counters for one posting and compare with the balances the row states."""
-        phase, debit, credit, amount_fen, debit_after_fen, credit_after_fen = each
-        fault = self._posting_fault(each)
-        if fault:
-            self._find(FindingKind.POSTING_FORM, seq, fault)
-            return
-        accounts = self._accounts
-        source, target = accounts[debit], accounts[credit]
-        if source is None:
-            source = accounts[debit] = Account()
-        if target is None:
-            target = accounts[credit] = Account()
-        source.seq = target.seq = seq
-        if phase != Phase.POST:
-            self._pend(seq, phase, (source, target), amount_fen)
-        if phase in _MOVES:
-            source.debits_posted += amount_fen
-            target.credits_posted += amount_fen
-            lines = self._lines["entries"]
-            sign = 1 if debit[16] in DEBIT_NORMAL else -1
-            lines.append((debit, seq, leg, sign * amount_fen, debit_after_fen))
-            sign = -1 if credit[16] in DEBIT_NORMAL else 1
-            lines.append((credit, seq, leg, sign * amount_fen, credit_after_fen))
-        self._compare(seq, debit, source, debit_after_fen)
-        self._compare(seq, credit, target, credit_after_fen)
-
-    def _pend(self, seq: int, phase: int, sides: tuple[Account, Account], amount_fen: int) -> None:
-        source, target = sides
-        step_fen = amount_fen if phase == Phase.HOLD else -amount_fen
-        source.debits_pending += step_fen
-        target.credits_pending += step_fen
-        if source.debits_pending < 0 or target.credits_pending < 0:
-            words = "more is captured or released than was set aside"
-            self._find(FindingKind.HOLD_PENDING, seq, words)
-
-    def _posting_fault(self, each: Posted) -> str:
-        phase, debit, credit, amount_fen, _, _ = each
-        if amount_fen <= 0:
-            return f"{amount_fen} fen is not a movement"
-        if not Phase.POST <= phase <= Phase.RELEASE:
-            return f"phase {phase} is unknown"
-        for account in (debit, credit):
-            if (
-                len(account) != ACCOUNT_BYTES
-                or account[:2] != self._lane_bytes
-                or account[16] not in _BOOKS
-                or account[17] not in _CURRENCIES
-            ):
-                return f"{account.hex()} is no account of this lane"
-        if debit[17] != credit[17]:
-            return "debit and credit are of two currencies"
-        return "debit and credit are one account" if debit == credit else ""
-
-    def _compare(self, seq: int, account: bytes, counters: Account, after_fen: int) -> None:
-        is_debit = account[16] in DEBIT_NORMAL
-        stated_fen = -after_fen if is_debit else after_fen
-        known_fen = counters.credits_posted - counters.debits_posted
-        if known_fen != stated_fen:
-            words = f"the row states {stated_fen} fen, the postings up to it make {known_fen}"
-            self._find(FindingKind.BALANCE_AFTER, seq, words, account.hex())
-            # Go on from what the row states: later rows are judged on their own.
-            if known_fen > stated_fen:
-                counters.debits_posted += known_fen - stated_fen
-            else:
-                counters.credits_posted += stated_fen - known_fen
-        if account[16] in FLOORED and stated_fen < counters.debits_pending:
-            words = f"{stated_fen} fen, {counters.debits_pending} of them set aside"
-            self._find(FindingKind.BALANCE_FLOOR, seq, words, account.hex())
 
     def _send(self, seq: int, account: bytes, amount_fen: int) -> None:
         heads = self._view.relay_heads
@@ -303,7 +235,7 @@ class Replay:
             head = Counter()
             heads.rows[key] = head
         head.value += 1
-        self._lines["relays"].append((key[:2], key[2:], head.value, account, amount_fen, seq))
+        self._relays.append((key[:2], key[2:], head.value, account, amount_fen, seq))
 
     # --- the tables ---------------------------------------------------------------------------
 
@@ -320,8 +252,6 @@ class Replay:
                 self._retire(name, key)
         for table in TABLES:
             getattr(view, table.attribute).dirty.clear()
-        for name in ("keys", "entries", "relays"):
-            self.made[name] += len(self._lines[name])
         self._probe()
 
     def _retire_packet(self, packet_id: bytes) -> None:
@@ -332,35 +262,44 @@ class Replay:
             self._retire("claims", packet_id + user_id)
 
     def _retire(self, name: str, key: bytes) -> None:
-        row = getattr(self._view, _ATTRIBUTES[name]).rows.pop(key, None)
-        if row is None:
-            return
-        cut = _CUTS[name]
-        start = (key[:cut], key[cut:]) if cut else (key,)
-        self._lines[name].append((*start, *_VALUES[name](row)))
-        self.made[name] += 1
+        end = self._ends[name]
+        row = end.rows.pop(key, None)
+        if row is not None:
+            cut = end.cut
+            start = (key[:cut], key[cut:]) if cut else (key,)
+            end.lines.append((*start, *end.values(row)))
 
     def _probe(self) -> None:
-        for name, lines in self._lines.items():
-            lines.sort()
-            width = len(EXPECTATIONS[name].key)
-            if name in self.kept:
-                self.kept[name].update([line[:width] for line in lines])
-            for finding in probe(self._connection, EXPECTATIONS[name], lines):
-                self._emit(finding)
-            lines.clear()
+        """Let the engine look for every line made since the last time."""
+        self._probe_lines("keys", self._keys)
+        self._probe_lines("entries", self._tally.entries)
+        self._probe_lines("relays", self._relays)
+        for name, end in self._ends.items():
+            self._probe_lines(name, end.lines)
         for finding in probe(self._connection, DELIVERED, self._delivered):
             words = f"delivered, but not sent so: {finding.words}"
             self._emit(finding._replace(kind=FindingKind.RELAY_ITEM, words=words))
         self._delivered.clear()
 
+    def _probe_lines(self, name: str, lines: list[Any]) -> None:
+        if not lines:
+            return
+        # Neighbours in the table are looked for together: few pages are touched.
+        lines.sort(key=_FIRST)
+        self.made[name] += len(lines)
+        if name in self.kept:
+            width = len(EXPECTATIONS[name].key)
+            self.kept[name].update([line[:width] for line in lines])
+        for finding in probe(self._connection, EXPECTATIONS[name], lines):
+            self._emit(finding)
+        lines.clear()
+
     def _finish(self) -> None:
         """Compare all that is left."""
         self._flush()
-        for table in TABLES:
-            rows = getattr(self._view, table.attribute).rows
-            for key in [key for key, row in rows.items() if row is not None]:
-                self._retire(table.name, key)
-                if len(self._lines[table.name]) >= _CHUNK_ROWS:
-                    self._probe()
+        for name, end in self._ends.items():
+            for key in [key for key, row in end.rows.items() if row is not None]:
+                self._retire(name, key)
+                if len(end.lines) >= _CHUNK_ROWS:
+                    self._probe_lines(name, end.lines)
         self._probe()
