@@ -65,14 +65,20 @@ def _parse(text: str) -> tuple[Head, str] | None:
     return Head(lane, epoch, seq, head, words[5]), words[6]
 
 
-def read_heads(path: Path) -> Iterator[HeadLine]:
+def log_size(path: Path) -> int:
+    """Return how long a log is now; an audit that runs beside a writer reads no further."""
+    return path.stat().st_size if path.exists() else 0
+
+
+def read_heads(path: Path, bytes_max: int) -> Iterator[HeadLine]:
     """Yield every whole line with what is wrong with it; a removed line shows at the next."""
     if not path.exists():
         return
     before = _START
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
+            bytes_max -= len(line)
+            if bytes_max < 0 or not line.endswith(b"\n"):
                 return
             text = line[:-1].decode("ascii", "replace")
             parsed = _parse(text)
@@ -252,12 +258,12 @@ def check_head(connection: apsw.Connection, head: Head) -> Finding | None:
     return Finding(FindingKind.HEAD_DIFFERS, "seals", head.lane, head.seq, "", words)
 
 
-def check_heads(connection: apsw.Connection, path: Path) -> Iterator[Finding]:
+def check_heads(connection: apsw.Connection, path: Path, bytes_max: int) -> Iterator[Finding]:
     """Compare every published line; name each lane's first that differs and the rows in doubt."""
     yield from _absent(connection, last_heads(path, [row.lane for row in lane_rows(connection)]))
     fits: dict[int, int] = {}
     broken: set[int] = set()
-    for line in read_heads(path):
+    for line in read_heads(path, bytes_max):
         if line.fault:
             words = f"line {line.number} {line.fault}"
             yield Finding(FindingKind.HEAD_LINE, NAME, 0, 0, str(line.number), words)

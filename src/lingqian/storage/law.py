@@ -1,0 +1,232 @@
+"""The laws of money, asked of the typed tables as they stand (账务定律).
+
+Each law is a row: what it says, which tables it reads, and a query that returns what breaks it.
+The replay holds the tables to the journal; these hold the tables to each other, so that a mistake
+in the fold itself shows.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+import apsw
+
+from lingqian.ledger.chart import CHART, DEBIT_NORMAL, FLOORED, Book, Currency, Tier
+from lingqian.ledger.hold import HoldState
+from lingqian.redpacket.packet import PacketState
+from lingqian.storage.expectation import show_key
+from lingqian.storage.finding import Finding, FindingKind
+
+
+class Law(NamedTuple):
+    """One law: the kind of finding, the tables it reads, and the query for what breaks it.
+
+    A row of the query is a key and then words for a person, in two columns.
+    """
+
+    kind: FindingKind
+    tables: tuple[str, ...]
+    query: str
+
+
+# What the queries know of the chart and the states. Sets of books are byte strings, for instr().
+_WORDS: Final[dict[str, bytes | int]] = {
+    "debit_normal": bytes(DEBIT_NORMAL),
+    "floored": bytes(FLOORED),
+    "owed": bytes([book for book, row in CHART.items() if row.tier == Tier.USER]),
+    "backing": bytes([book for book, row in CHART.items() if row.tier == Tier.RESERVE]),
+    "escrow": bytes((Book.ESCROW, Currency.CNY)),
+    "transit": bytes((Book.TRANSIT,)),
+    "hold_held": int(HoldState.HELD),
+    "held": int(PacketState.HELD),
+    "refused": int(PacketState.REFUSED),
+    "finished": int(PacketState.FINISHED),
+    "expired": int(PacketState.EXPIRED),
+    "invalidated": int(PacketState.INVALIDATED),
+}
+
+LAWS: Final[tuple[Law, ...]] = (
+    Law(
+        FindingKind.DEBITS_CREDITS,
+        ("accounts",),
+        """
+        SELECT substr(account, 18, 1),
+            'debits ' || sum(debits_posted) || ', credits ' || sum(credits_posted)
+            || '; pending ' || sum(debits_pending) || ' and ' || sum(credits_pending)
+        FROM accounts GROUP BY 1
+        HAVING sum(debits_posted) <> sum(credits_posted)
+            OR sum(debits_pending) <> sum(credits_pending)
+        """,
+    ),
+    Law(
+        FindingKind.THREE_TIERS,
+        ("accounts",),
+        """
+        SELECT currency, 'owed to users ' || owed || ' fen, backed by ' || backing
+        FROM (
+            SELECT substr(account, 18, 1) AS currency,
+                sum(iif(instr(:owed, substr(account, 17, 1)),
+                    credits_posted - debits_posted, 0)) AS owed,
+                sum(iif(instr(:backing, substr(account, 17, 1)),
+                    debits_posted - credits_posted, 0)) AS backing
+            FROM accounts GROUP BY 1
+        ) WHERE owed <> backing
+        """,
+    ),
+    Law(
+        FindingKind.BALANCE_FLOOR,
+        ("accounts",),
+        """
+        SELECT account,
+            (credits_posted - debits_posted) || ' fen, ' || debits_pending || ' set aside'
+        FROM accounts
+        WHERE instr(:floored, substr(account, 17, 1))
+            AND credits_posted - debits_posted < debits_pending
+        """,
+    ),
+    Law(
+        FindingKind.BALANCE_AFTER,
+        ("accounts", "entries"),
+        """
+        SELECT account, 'the entries make ' || entered || ' fen, the account has ' || balance
+        FROM (
+            SELECT account,
+                COALESCE((SELECT sum(amount_fen) FROM entries e
+                    WHERE e.account = accounts.account), 0) AS entered,
+                (credits_posted - debits_posted)
+                    * iif(instr(:debit_normal, substr(account, 17, 1)), -1, 1) AS balance
+            FROM accounts
+        ) WHERE entered <> balance
+        """,
+    ),
+    Law(
+        FindingKind.PACKET_MONEY,
+        ("packets", "progress", "claims"),
+        """
+        SELECT packet_id, 'funded ' || COALESCE(total_fen, 'nothing') || ', claimed '
+            || claimed_fen || ', returned ' || returned_fen || '; its claims are ' || paid || ' fen'
+        FROM (
+            SELECT g.packet_id, g.state, g.claimed_fen, g.returned_fen, p.total_fen,
+                COALESCE((SELECT sum(amount_fen) FROM claims c
+                    WHERE c.packet_id = g.packet_id), 0) AS paid
+            FROM progress g LEFT JOIN packets p ON p.packet_id = g.packet_id
+        )
+        WHERE total_fen IS NULL OR paid <> claimed_fen OR claimed_fen + returned_fen > total_fen
+            OR (state IN (:finished, :expired, :invalidated)
+                AND claimed_fen + returned_fen <> total_fen)
+        """,
+    ),
+    Law(
+        FindingKind.PACKET_ESCROW,
+        ("packets", "progress", "accounts"),
+        """
+        SELECT packet_id, remaining || ' fen remain, its escrow has ' || escrowed
+        FROM (
+            SELECT p.packet_id,
+                iif(g.state IN (:held, :refused), 0,
+                    p.total_fen - g.claimed_fen - g.returned_fen) AS remaining,
+                COALESCE(a.credits_posted - a.debits_posted, 0) AS escrowed
+            FROM packets p JOIN progress g ON g.packet_id = p.packet_id
+            LEFT JOIN accounts a ON a.account = CAST(p.packet_id || :escrow AS BLOB)
+        ) WHERE remaining <> escrowed
+        """,
+    ),
+    Law(
+        FindingKind.CLAIM_COUNT,
+        ("packets", "progress", "claims"),
+        """
+        SELECT p.packet_id, COALESCE(g.claimed_count, 'no') || ' of ' || p.count || ' shares, '
+            || COALESCE(g.ticket_count, 'no') || ' tickets; its claims are '
+            || COALESCE(c.shares, 0) || ' of ' || COALESCE(c.tickets, 0)
+        FROM packets p
+        LEFT JOIN progress g ON g.packet_id = p.packet_id
+        LEFT JOIN (
+            SELECT packet_id, count(*) AS tickets, max(ticket) AS last_ticket,
+                sum(share > 0) AS shares, max(share) AS last_share,
+                count(DISTINCT nullif(share, 0)) AS places
+            FROM claims GROUP BY packet_id
+        ) c ON c.packet_id = p.packet_id
+        WHERE g.packet_id IS NULL OR g.claimed_count > p.count
+            OR COALESCE(c.shares, 0) <> g.claimed_count
+            OR COALESCE(c.places, 0) <> g.claimed_count
+            OR COALESCE(c.last_share, 0) <> g.claimed_count
+            OR COALESCE(c.tickets, 0) <> max(g.ticket_count, g.claimed_count)
+            OR COALESCE(c.last_ticket, 0) <> COALESCE(c.tickets, 0)
+        """,
+    ),
+    Law(
+        FindingKind.CLAIM_COUNT,
+        ("packets", "claims"),
+        """
+        SELECT packet_id, count(*) || ' claims of a packet that does not exist' FROM claims
+        WHERE packet_id NOT IN (SELECT packet_id FROM packets) GROUP BY packet_id
+        """,
+    ),
+    Law(
+        FindingKind.HOLD_PENDING,
+        ("holds", "accounts"),
+        """
+        SELECT a.account, 'pending ' || a.debits_pending || ' and ' || a.credits_pending
+            || ', held ' || COALESCE(d.fen, 0) || ' and ' || COALESCE(c.fen, 0)
+        FROM accounts a
+        LEFT JOIN (SELECT debit, sum(amount_fen) AS fen FROM holds
+            WHERE state = :hold_held GROUP BY debit) d ON d.debit = a.account
+        LEFT JOIN (SELECT credit, sum(amount_fen) AS fen FROM holds
+            WHERE state = :hold_held GROUP BY credit) c ON c.credit = a.account
+        WHERE a.debits_pending <> COALESCE(d.fen, 0) OR a.credits_pending <> COALESCE(c.fen, 0)
+        """,
+    ),
+    Law(
+        FindingKind.RELAY_MARK,
+        ("relay_heads", "relay_marks", "relays"),
+        """
+        SELECT h.source || h.target, 'head ' || h.value || ', mark ' || COALESCE(m.value, 0)
+            || ', items ' || COALESCE(r.items, 0)
+        FROM relay_heads h
+        LEFT JOIN relay_marks m ON m.target = h.target AND m.source = h.source
+        LEFT JOIN (
+            SELECT source, target, count(*) AS items, max(number) AS last
+            FROM relays GROUP BY source, target
+        ) r ON r.source = h.source AND r.target = h.target
+        WHERE COALESCE(m.value, 0) > h.value OR COALESCE(r.items, 0) <> h.value
+            OR COALESCE(r.last, 0) <> h.value
+        """,
+    ),
+    Law(
+        FindingKind.RELAY_MARK,
+        ("relay_heads", "relay_marks"),
+        """
+        SELECT m.source || m.target, 'mark ' || m.value || ' of a stream that never began'
+        FROM relay_marks m
+        LEFT JOIN relay_heads h ON h.source = m.source AND h.target = m.target
+        WHERE h.source IS NULL
+        """,
+    ),
+    Law(
+        FindingKind.RELAY_ITEM,
+        ("relay_heads", "relay_marks", "relays", "accounts"),
+        """
+        SELECT x'', 'in transit ' || lying || ' fen, sent and not delivered ' || waiting
+        FROM (
+            SELECT (
+                SELECT COALESCE(sum(credits_posted - debits_posted), 0) FROM accounts
+                WHERE substr(account, 17, 1) = :transit
+            ) AS lying, (
+                SELECT COALESCE(sum(r.amount_fen), 0) FROM relays r
+                LEFT JOIN relay_marks m ON m.target = r.target AND m.source = r.source
+                WHERE r.number > COALESCE(m.value, 0)
+            ) AS waiting
+        ) WHERE lying <> waiting
+        """,
+    ),
+)
+
+LAW_TABLES: Final = frozenset(table for law in LAWS for table in law.tables)
+
+
+def broken_laws(connection: apsw.Connection) -> Iterator[Finding]:
+    """Yield a finding for everything that breaks a law."""
+    for law in LAWS:
+        for key, words in connection.execute(law.query, _WORDS):
+            shown = show_key((key,))
+            lane = key[0] << 8 | key[1] if isinstance(key, bytes) and len(key) > 1 else 0
+            yield Finding(law.kind, law.tables[0], lane, 0, shown, str(words))

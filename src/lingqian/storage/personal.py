@@ -1,0 +1,62 @@
+"""Personal data checked: it opens under its owner, and the journal keeps its digest (个人信息核对).
+
+Erased rows are no contradiction: the ledger stays whole without them, that is why they lie apart.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import apsw
+
+from lingqian.kernel.fault import Damaged
+from lingqian.storage.desk import FIELD_EXTERNAL, FIELD_GREETING, FIELD_NICKNAME, FIELD_NOTE
+from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.vault import Vault
+
+# Where the journal's digest of each field is folded to.
+_HOMES: Final = {
+    FIELD_NICKNAME: ("users", "user_id", "nickname_mac"),
+    FIELD_GREETING: ("packets", "packet_id", "greeting_mac"),
+    FIELD_NOTE: ("transfers", "transfer_id", "note_mac"),
+    FIELD_EXTERNAL: ("users", "user_id", "external_mac"),
+}
+_PURPOSES: Final = {FIELD_EXTERNAL: "external"}
+_SELECT_ALL: Final = "SELECT owner_id, field, cipher, mac FROM personal"
+
+
+def _select_strangers(field: int) -> str:
+    table, key, mac = _HOMES[field]
+    return (
+        f"SELECT p.owner_id FROM personal p LEFT JOIN {table} t ON t.{key} = p.owner_id "  # noqa: S608 - names from the table above
+        f"WHERE p.field = {field:d} AND (t.{key} IS NULL OR t.{mac} <> p.mac)"
+    )
+
+
+def personal_faults(connection: apsw.Connection, vault: Vault | None) -> Iterator[Finding]:
+    """Yield what is wrong with personal rows; without a vault only their digests are compared."""
+    for field in _HOMES:
+        for (owner_id,) in connection.execute(_select_strangers(field)):
+            words = f"field {field}: its digest is not the one the journal keeps"
+            yield _finding(FindingKind.PERSONAL_MAC, owner_id, field, words)
+    for owner_id, field, cipher, mac in connection.execute(_SELECT_ALL):
+        if field not in _HOMES:
+            yield _finding(FindingKind.PERSONAL_MAC, owner_id, field, f"field {field} is unknown")
+        elif vault is not None:
+            yield from _open(vault, (owner_id, field), cipher, mac)
+
+
+def _open(vault: Vault, key: tuple[bytes, int], cipher: bytes, mac: bytes) -> Iterator[Finding]:
+    owner_id, field = key
+    try:
+        plain = vault.open("personal", owner_id + bytes((field,)), cipher)
+    except Damaged as error:
+        yield _finding(FindingKind.PERSONAL_OWNER, owner_id, field, f"field {field}: {error}")
+        return
+    if vault.mac(_PURPOSES.get(field, "personal"), plain) != mac:
+        words = f"field {field}: its digest is not that of its text"
+        yield _finding(FindingKind.PERSONAL_MAC, owner_id, field, words)
+
+
+def _finding(kind: FindingKind, owner_id: bytes, field: int, words: str) -> Finding:
+    lane = int.from_bytes(owner_id[:2], "big")
+    return Finding(kind, "personal", lane, 0, f"{owner_id.hex()}/{field}", words)
