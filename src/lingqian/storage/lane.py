@@ -96,7 +96,7 @@ class Lane:
             at_us += 1
         if not rows:
             return answers, None
-        return answers, self._batch(rows, personal, at_us)
+        return answers, self._batch(rows, personal, at_us - 1)
 
     def _load(self, submissions: Sequence[Submission]) -> None:
         wanted = Wanted(is_gated=bool(self._policy.rules))

@@ -1,0 +1,505 @@
+"""What every store promises the lane: one suite, run on each adapter (存储契约)."""
+
+from contextlib import suppress
+
+import apsw
+import pytest
+
+from law import all_laws
+from lingqian.flows.view import Policy, View, Wanted
+from lingqian.kernel.bound import COMMIT_TRIES_MAX
+from lingqian.kernel.code import Code
+from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
+from lingqian.ledger.chart import balance_account
+from lingqian.redpacket.packet import PacketKind
+from lingqian.storage.lane import Submission
+from lingqian.storage.memory import memory_store
+from lingqian.storage.port import Personal
+from lingqian.storage.schema import APPENDED, TABLES
+from lingqian.storage.sqlite import SqliteStore, migrations
+from world import World, open_seed
+
+LANES = (1, 4)
+
+
+class Home:
+    """Where a kind of store lives: opened any number of times, always the same data."""
+
+    def __init__(self, kind, folder):
+        self.kind = kind
+        self._folder = folder
+
+    def open(self):
+        """Open the store of this home."""
+        if self.kind == "memory":
+            return memory_store(f"contract-{self._folder}")
+        return SqliteStore(self._folder / "ledger.db", is_alone=self.kind == "alone")
+
+
+@pytest.fixture(params=["memory", "file", "alone"])
+def home(request, tmp_path):
+    """Each adapter, in a place of its own."""
+    return Home(request.param, tmp_path)
+
+
+@pytest.fixture
+def store(home):
+    """An empty store."""
+    opened = home.open()
+    yield opened
+    with suppress(apsw.Error):
+        opened.close()
+
+
+@pytest.fixture(params=LANES)
+def world(request, store):
+    """Four people with money over an empty store."""
+    made = World(request.param, store=store)
+    made.batch(*[made.register(name) for name in "abcd"])
+    made.batch(*[made.fund(name, 1_000) for name in "abcd"])
+    return made
+
+
+class Cut:
+    """A connection that is cut when it commits: before the engine has done it, or after."""
+
+    def __init__(self, connection, *, is_done, error=apsw.IOError, times=1):
+        self._connection = connection
+        self._is_done = is_done
+        self._error = error
+        self._times = times
+
+    def __getattr__(self, name):
+        return getattr(self._connection, name)
+
+    def execute(self, text, *values):
+        """Run a statement; a COMMIT fails, whatever became of it."""
+        if text == "COMMIT" and self._times:
+            self._times -= 1
+            if self._is_done:
+                self._connection.execute(text)
+            raise self._error("cut")
+        return self._connection.execute(text, *values)
+
+
+def dump(connection):
+    """Return every row of every table, for comparing two moments."""
+    names = [*APPENDED, *(table.name for table in TABLES)]
+    return {name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall()) for name in names}
+
+
+def live(world):
+    """Play some of everything, so that most tables have rows."""
+    world.do(world.gather("family", "abc"))
+    world.do(world.transfer("a", "b", 100))
+    world.do(world.send("p", "a", PacketKind.EQUAL, 300, 3, conversation="family"))
+    world.do(world.claim("p", "b"))
+    world.do(world.claim("p", "c"))
+    world.do(world.send("q", "b", PacketKind.PASSPHRASE, 100, 1, passphrase="spring"))
+    world.do(world.claim("q", "c", "autumn"))
+    world.do(world.send("r", "c", PacketKind.DRAW, 100, 2, draw_at_us=world.clock.us + 1_000_000))
+    world.do(world.claim("r", "d"))
+    world.do(world.claim("r", "a"))
+    world.do(world.transfer("a", "b", 99_999))
+
+
+# --- positions ------------------------------------------------------------------------------------
+
+
+def test_lane_begins_at_one_with_an_empty_chain(store):
+    """The first row is number one, and the first seal grows from nothing."""
+    row = store.lane(7)
+    assert (row.lane, row.next_seq, row.head, row.batch_id) == (7, 1, bytes(32), bytes(16))
+
+
+def test_lane_taken_again_has_a_higher_epoch(store):
+    """Taking a lane is what fences whoever had it before."""
+    first, second = store.lane(0), store.lane(0)
+    assert second.epoch == first.epoch + 1
+    assert second[2:] == first[2:]
+
+
+def test_commit_keeps_the_position_over_reopening(home):
+    """What was answered is there after a restart; only memory forgets."""
+    world = World(store=home.open())
+    world.do(world.register("a"))
+    world.do(world.fund("a", 1_000))
+    before, rows = world.writer.lanes[0].row, dump(world.connection)
+    keeper = home.open() if home.kind == "memory" else None
+    world.close()
+    again = home.open()
+    row = again.lane(0)
+    assert row[2:] == before[2:]
+    assert dump(again.connection) == rows
+    again.close()
+    if keeper is not None:
+        keeper.close()
+        gone = home.open()
+        assert gone.lane(0).next_seq == 1
+        gone.close()
+
+
+# --- loading --------------------------------------------------------------------------------------
+
+
+def empty_view(lane):
+    """Return a view that has loaded nothing."""
+    return View(lane, Policy({}), open_seed)
+
+
+def test_load_reads_back_every_table_as_it_was_written(world):
+    """A writer that starts anew must see exactly what the last one had in memory."""
+    live(world)
+    for number, lane in world.writer.lanes.items():
+        wanted, fresh = Wanted(is_gated=True), empty_view(number)
+        for table in TABLES:
+            known = getattr(lane.view, table.attribute).rows
+            getattr(wanted, table.attribute).update(known)
+        wanted.keys.update(lane.view.seen)
+        world.store.load(fresh, wanted)
+        for table in TABLES:
+            values = table.values()
+            have = getattr(lane.view, table.attribute).rows
+            read = getattr(fresh, table.attribute).rows
+            assert read.keys() == have.keys(), table.name
+            for key, row in have.items():
+                assert (row is None) == (read[key] is None), table.name
+                assert row is None or values(row) == values(read[key]), table.name
+        assert fresh.seen == lane.view.seen
+
+
+def test_load_names_what_is_absent(store):
+    """An absent row is known to be absent; a row nobody asked for is a bug, not an absence."""
+    wanted, view = Wanted(is_gated=True), empty_view(0)
+    wanted.users.add(bytes(16))
+    wanted.claims.add(bytes(32))
+    wanted.keys.add(bytes(16))
+    wanted.tickets.add(bytes(16))
+    store.load(view, wanted)
+    assert view.users.get(bytes(16)) is None
+    assert view.claims.get(bytes(32)) is None
+    assert view.seen == {bytes(16): None}
+    assert view.tickets == {bytes(16): []}
+    with pytest.raises(KeyError):
+        view.users.get(b"another one     ")
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 9, 64, 65, 511, 512, 513, 1_100])
+def test_load_reads_any_number_of_rows(store, count):
+    """Statements come in a few sizes; no number of keys may fall between them."""
+    world = World(store=store)
+    names = [f"user {place}" for place in range(count)]
+    world.batch(*[world.register(name) for name in names])
+    wanted, view = Wanted(is_gated=False), empty_view(0)
+    wanted.users.update(world.ids[name] for name in names)
+    wanted.keys.update(world.key(0, f"register {name}") for name in names)
+    store.load(view, wanted)
+    assert sum(row is not None for row in view.users.rows.values()) == count
+    assert sum(row is not None for row in view.seen.values()) == count
+
+
+def test_load_does_not_touch_rows_the_view_has(world):
+    """What is in memory is newer than what is stored, until the batch is committed."""
+    lane = world.writer.lanes[world.lane_of("a")]
+    row = lane.view.users.have(world.ids["a"])
+    wanted = Wanted(is_gated=False)
+    wanted.users.add(world.ids["a"])
+    world.store.load(lane.view, wanted)
+    assert lane.view.users.have(world.ids["a"]) is row
+
+
+def test_load_brings_tickets_in_their_order(world):
+    """Who wins a draw hangs on the order of entry, not on anybody's id."""
+    world.do(world.send("r", "a", PacketKind.DRAW, 100, 2, draw_at_us=world.clock.us + 1_000_000))
+    for name in "dbca":
+        world.do(world.claim("r", name))
+    wanted, view = Wanted(is_gated=False), empty_view(0)
+    wanted.tickets.add(world.ids["r"])
+    world.store.load(view, wanted)
+    tickets = view.tickets[world.ids["r"]]
+    assert [user for user, _ in tickets] == [world.ids[name] for name in "dbca"]
+    assert [claim.ticket for _, claim in tickets] == [1, 2, 3, 4]
+
+
+# --- committing -----------------------------------------------------------------------------------
+
+
+def decided(world, *commands):
+    """Decide commands in memory and return the batches that would be committed."""
+    batches = []
+    for lane in world.writer.lanes.values():
+        mine = [
+            Submission(each) for each in commands if int.from_bytes(each.key[:2]) == lane.row.lane
+        ]
+        _, batch = lane.decide(mine)
+        if batch is not None:
+            batches.append(batch)
+    return batches
+
+
+def test_commit_keeps_the_laws(world):
+    """All there is to say about a good commit: the laws hold on what is stored."""
+    live(world)
+    all_laws(world.connection)
+
+
+def test_commit_writes_all_lanes_or_none(world):
+    """One transaction: a lane that was taken away in between takes the others with it."""
+    batches = decided(world, *[world.fund(name, 1) for name in "abcd"])
+    assert len(batches) == world.lane_count
+    before = dump(world.connection)
+    world.store.lane(batches[-1].before.lane)
+    with pytest.raises(Fenced):
+        world.store.commit(batches)
+    assert dump(world.connection) == before
+
+
+def test_commit_of_a_fenced_owner_writes_nothing(world):
+    """Two owners of one lane: the late one must notice at its next commit, whatever it believes."""
+    older, newer = world.writer, world.open_writer()
+    newer.apply([Submission(world.fund("a", 1))])
+    before = dump(world.connection)
+    with pytest.raises(Fenced):
+        older.apply([Submission(world.fund("a", 2))])
+    assert dump(world.connection) == before
+    newer.apply([Submission(world.fund("a", 3))])
+    assert world.balance("a") == 1_004
+    all_laws(world.connection)
+
+
+def test_commit_of_an_old_position_writes_nothing(world):
+    """The same epoch at another sequence is fenced too: a batch can be written once only."""
+    batches = decided(world, world.fund("a", 1))
+    world.store.commit(batches)
+    before = dump(world.connection)
+    with pytest.raises(Fenced):
+        world.store.commit(batches)
+    assert dump(world.connection) == before
+
+
+def test_commit_of_a_used_key_writes_nothing(world):
+    """The key's own row is the last line of defence, behind the rung that reads it."""
+    command = world.fund("a", 1, key="k")
+    world.do(command)
+    before = dump(world.connection)
+    lane = world.writer.lanes[world.lane_of("a")]
+    lane.view.seen[command.key] = None
+    with pytest.raises(Unsent):
+        world.batch(command)
+    assert dump(world.connection) == before
+    assert world.do(command).first is not None, "memory was thrown away with the batch"
+
+
+def test_commit_of_a_negative_counter_writes_nothing(world):
+    """The database has checks of its own, for the day when ours are wrong."""
+    batches = decided(world, world.fund("a", 1))
+    lane = world.writer.lanes[world.lane_of("a")]
+    lane.view.accounts.have(balance_account(world.ids["a"])).debits_posted = -1
+    before = dump(world.connection)
+    with pytest.raises(Unsent):
+        world.store.commit(batches)
+    assert dump(world.connection) == before
+
+
+def test_personal_data_is_replaced_and_stays_out_of_the_journal(world):
+    """It must be erasable while the ledger stays whole."""
+    for cipher in (b"one", b"two"):
+        row = Personal(world.ids["a"], 1, cipher, b"mac")
+        world.writer.apply([Submission(world.fund("a", 1), (row,))])
+    stored = world.connection.execute("SELECT cipher FROM personal").fetchall()
+    assert stored == [(b"two",)]
+    for (body,) in world.connection.execute("SELECT body FROM journal"):
+        assert b"two" not in body
+
+
+# --- what may go wrong ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["BEGIN IMMEDIATE", "COMMIT"])
+@pytest.mark.parametrize("times", [1, COMMIT_TRIES_MAX - 1])
+def test_unsent_commit_is_tried_again(world, monkeypatch, where, times):
+    """Nothing was written, so the same batch may go out again, and then once only."""
+    real, left = world.store._connection, [times]
+
+    class Busy:
+        def __getattr__(self, name):
+            return getattr(real, name)
+
+        def execute(self, text, *values):
+            if text == where and left[0]:
+                left[0] -= 1
+                raise apsw.BusyError("busy")
+            return real.execute(text, *values)
+
+    monkeypatch.setattr(world.store, "_connection", Busy())
+    answer = world.batch(world.fund("a", 5, key="k"))[0]
+    assert (answer.code, left[0]) == (Code.OK, 0)
+    assert world.balance("a") == 1_005
+    all_laws(world.connection)
+
+
+def test_unsent_commit_is_given_up_after_a_bound_and_leaves_nothing(world, monkeypatch):
+    """The caller is told that nothing happened, and asking again with the same key works."""
+    before = dump(world.connection)
+    cut = Cut(world.store._connection, is_done=False, error=apsw.BusyError, times=COMMIT_TRIES_MAX)
+    monkeypatch.setattr(world.store, "_connection", cut)
+    command = world.fund("a", 5, key="k")
+    with pytest.raises(Unsent):
+        world.batch(command)
+    assert dump(world.connection) == before
+    answer = world.do(command)
+    assert (answer.code, answer.first) == (Code.OK, None)
+    assert world.balance("a") == 1_005
+    all_laws(world.connection)
+
+
+def test_unknown_commit_that_happened_is_answered(world):
+    """The batch id read back says that it was committed: the answer is the truth, not an error."""
+    epochs = [lane.row.epoch for lane in world.writer.lanes.values()]
+    world.store._connection = Cut(world.store._connection, is_done=True)
+    commands = [world.fund(name, 5, key=f"k {name}") for name in "abcd"]
+    answers = world.batch(*commands)
+    assert [answer.code for answer in answers] == [Code.OK] * 4
+    assert [lane.row.epoch for lane in world.writer.lanes.values()] == [e + 1 for e in epochs]
+    assert [world.balance(name) for name in "abcd"] == [1_005] * 4
+    assert [world.do(each).first is not None for each in commands] == [True] * 4
+    all_laws(world.connection)
+
+
+def test_unknown_commit_that_did_not_happen_is_not_answered(world):
+    """Nobody is told a success that is not durable; asking again with the same key does it once."""
+    before = dump(world.connection)
+    world.store._connection = Cut(world.store._connection, is_done=False)
+    command = world.fund("a", 5, key="k")
+    with pytest.raises(Unknown):
+        world.batch(command)
+    assert dump(world.connection) == before
+    answer = world.do(command)
+    assert (answer.code, answer.first) == (Code.OK, None)
+    assert world.balance("a") == 1_005
+    all_laws(world.connection)
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+def test_unknown_commit_waits_until_the_database_can_be_asked(world, monkeypatch, is_done):
+    """While nobody knows, nothing else may be decided on top of it."""
+    command = world.fund("a", 5, key="k")
+    world.store._connection = Cut(world.store._connection, is_done=is_done)
+
+    def unreachable():
+        raise apsw.CantOpenError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(world.store, "_open", unreachable)
+        for _ in range(2):
+            with pytest.raises(Unknown):
+                world.batch(command)
+        with pytest.raises(Unknown):
+            world.batch(world.fund("b", 7))
+    answer = world.do(command)
+    assert answer.code == Code.OK
+    assert (answer.first is not None) == is_done
+    assert [world.balance(name) for name in "ab"] == [1_005, 1_000]
+    all_laws(world.connection)
+
+
+def test_unknown_commit_cannot_land_after_it_was_resolved(world):
+    """The epoch is raised before the reading, so a commit still under way comes too late."""
+    batches = decided(world, world.fund("a", 5))
+    rows = world.store.resolve(batches)
+    assert [row.batch_id for row in rows] == [batch.before.batch_id for batch in batches]
+    with pytest.raises(Fenced):
+        world.store.commit(batches)
+    assert world.balance("a") == 1_000
+
+
+# --- readers, chores, the schema ------------------------------------------------------------------
+
+
+def test_reader_sees_only_what_is_committed(home, store):
+    """An answer to a reader must never be taken back."""
+    world = World(store=store)
+    world.do(world.register("a"))
+    reader = store.reader()
+    if reader is store.connection:
+        assert home.kind == "alone", "one connection sees its own work by nature"
+        return
+    count = "SELECT count(*) FROM settings"
+    assert reader.execute(count).fetchone() == (0,)
+    reader.set_busy_timeout(0)
+    store.connection.execute("BEGIN IMMEDIATE; INSERT INTO settings VALUES ('a', '1')")
+    # A store in memory may turn the reader away; what it may not do is show the row.
+    with suppress(apsw.BusyError):
+        assert reader.execute(count).fetchone() == (0,)
+    store.connection.execute("COMMIT")
+    assert reader.execute(count).fetchone() == (1,)
+    reader.close()
+
+
+def test_reader_cannot_write(store):
+    """Reads have connections of their own so that a mistake in one cannot move money."""
+    reader = store.reader()
+    if reader is store.connection:
+        return
+    with pytest.raises(apsw.ReadOnlyError):
+        reader.execute("DELETE FROM journal")
+    reader.close()
+
+
+def test_chore_is_done_whole_or_not_at_all(store):
+    """Keys and endpoints are no money, and still nothing may be half written."""
+    insert = "INSERT INTO settings (name, value) VALUES (?, ?)"
+    returned = store.chore(lambda connection: connection.execute(insert, ("a", "1")) and 7)
+    assert returned == 7
+
+    def broken(connection):
+        connection.execute(insert, ("b", "2"))
+        raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        store.chore(broken)
+    assert store.connection.execute("SELECT name FROM settings").fetchall() == [("a",)]
+
+
+def test_chore_that_cannot_begin_says_that_nothing_was_written(store):
+    """The caller may try again without asking what became of it."""
+    store.connection.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unsent):
+        store.chore(lambda connection: connection)
+    store.connection.execute("ROLLBACK")
+
+
+def test_schema_is_brought_up_from_nothing_in_numbered_steps(store):
+    """A gap in the numbers would let a database stop between two programs."""
+    steps = migrations()
+    assert [number for number, _, _ in steps] == list(range(1, len(steps) + 1))
+    assert store.connection.pragma("user_version") == steps[-1][0]
+
+
+def test_schema_that_is_newer_than_the_program_is_refused(home, store):
+    """An old program must not guess what a newer one meant."""
+    store.connection.pragma("user_version", migrations()[-1][0] + 1)
+    if home.kind == "alone":
+        store.close()
+    with pytest.raises(Damaged, match="schema"):
+        home.open()
+
+
+def test_checkpoint_changes_nothing_that_anybody_can_see(world, monkeypatch):
+    """Housekeeping between batches; the next batch goes on where the last one ended."""
+    live(world)
+    before = dump(world.connection)
+    monkeypatch.setattr("lingqian.storage.sqlite.WAL_PAGES_MAX", 0)
+    world.store.checkpoint()
+    assert dump(world.connection) == before
+    world.do(world.fund("a", 1))
+    all_laws(world.connection)
+
+
+def test_file_store_is_durable_before_it_answers(tmp_path):
+    """FULL and WAL are what the word durable rests on; a changed default must not go unseen."""
+    store = SqliteStore(tmp_path / "ledger.db")
+    assert store.connection.pragma("synchronous") == 2
+    assert store.connection.pragma("journal_mode") == "wal"
+    assert store.connection.execute("PRAGMA wal_autocheckpoint").fetchone() == (0,)
+    store.close()

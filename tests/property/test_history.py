@@ -1,0 +1,277 @@
+"""Laws for any history: whatever is asked, in whatever order, with one lane or several."""
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from law import all_laws
+from lingqian.flows import packet, transfer
+from lingqian.flows.case import case_id
+from lingqian.flows.command import ClaimPacket, SendPacket, Transfer
+from lingqian.flows.kind import home_lane
+from lingqian.kernel.clock import SECOND_US
+from lingqian.kernel.code import TABLE, Code
+from lingqian.redpacket.packet import PacketKind
+from lingqian.risk.rule import Action, Rule, Verdict, judge
+from lingqian.storage.schema import APPENDED, TABLES
+from world import START_US, World, fresh_store
+
+PEOPLE = "abcdef"
+RULES = (
+    Rule("who", Action.TRANSFER, 300, Verdict.CHALLENGE),
+    Rule("far", Action.TRANSFER, 500, Verdict.DELAY, 30),
+    Rule("never", Action.TRANSFER, 900, Verdict.BLOCK),
+    Rule("large", Action.SEND, 700, Verdict.REVIEW),
+    Rule("robot", Action.CLAIM, 300, Verdict.REVIEW),
+)
+FIRST = (PacketKind.LUCKY, PacketKind.EQUAL, PacketKind.PASSPHRASE, PacketKind.DRAW)
+QUICK = settings(
+    max_examples=50,
+    stateful_step_count=50,
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+people = st.sampled_from(PEOPLE)
+amounts = st.one_of(st.integers(1, 600), st.integers(1, 1_200))
+packets = st.integers(0, 3).map("p{}".format)
+transfers = st.integers(0, 19).map("t{}".format)
+sizes = st.one_of(
+    st.tuples(st.integers(3, 900), st.integers(1, 3)),
+    st.tuples(st.integers(1, 2_000), st.integers(1, 6)),
+)
+kinds = st.sampled_from(PacketKind)
+words = st.sampled_from(["", "spring", "autumn"])
+events = st.sampled_from(["release", "refuse", "due"])
+waits = st.sampled_from([1, SECOND_US, 59 * SECOND_US, 61 * SECOND_US, 25 * 3_600 * SECOND_US])
+
+sends = st.tuples(st.just("send"), packets, people, kinds, sizes, st.booleans(), words)
+claims = st.tuples(st.just("claim"), packets, people, words)
+orders = st.one_of(
+    st.tuples(st.just("fund"), people, amounts),
+    st.tuples(st.just("transfer"), transfers, people, people, amounts),
+    sends,
+    sends,
+    claims,
+    claims,
+    claims,
+    claims,
+    st.tuples(st.just("entropy"), packets, st.sampled_from("xy")),
+    st.tuples(st.just("draw"), packets),
+    st.tuples(st.just("close"), packets, st.sampled_from(["clock", "amy"])),
+    st.tuples(st.just("settle"), st.integers(0, 3), events),
+    st.tuples(st.just("state"), people, st.sampled_from([0, 1, 2, 3, 3, 3, 3]), st.integers(1, 2)),
+)
+
+
+class Office:
+    """Turns drawn orders into commands of a world; remembers what a case may be about."""
+
+    def __init__(self, world):
+        self.world = world
+        self.stopped = []
+        self.sent = []
+        self.number = 0
+
+    def command(self, order):
+        """Return the command of an order."""
+        self.number += 1
+        return getattr(self, "_" + order[0])(*order[1:])
+
+    def _fund(self, name, amount_fen):
+        return self.world.fund(name, amount_fen, key=f"fund {self.number}")
+
+    def _transfer(self, name, source, target, amount_fen):
+        lane = self.world.lane_of(source)
+        made = self.world.transfer(source, target, amount_fen, f"{name} of {lane}")
+        if judge(RULES, Action.TRANSFER, amount_fen):
+            self.stopped.append(case_id(made.key, transfer._asked(made)))
+        return made
+
+    def _send(self, name, sender, kind, size, is_waiting, word):
+        total_fen, count = size
+        more = {}
+        if kind == PacketKind.TARGETED and count <= len(PEOPLE):
+            more["recipients"] = PEOPLE[:count]
+        if kind == PacketKind.DRAW:
+            more["draw_at_us"] = self.world.clock.us + 90 * SECOND_US
+        if kind == PacketKind.PASSPHRASE:
+            more["passphrase"] = word or "spring"
+        lane = self.world.lane_of(sender)
+        name = f"{name} of {lane} {self.number % 3}"
+        made = self.world.send(
+            name, sender, kind, total_fen, count, awaits_entropy=is_waiting, **more
+        )
+        self.sent.append(name)
+        if judge(RULES, Action.SEND, total_fen):
+            self.stopped.append(case_id(made.key, packet._asked(made)))
+        return made
+
+    def _packet(self, name):
+        """Return one of the packets sent last; a ghost while there is none."""
+        if self.sent:
+            return self.sent[-1 - int(name[1:]) % len(self.sent)]
+        self.world.mint(0, name)
+        return name
+
+    def _claim(self, name, person, word):
+        made = self.world.claim(self._packet(name), person, word)
+        if self.number % 2:
+            self.stopped.append(case_id(made.packet_id + made.user_id))
+        return made
+
+    def _entropy(self, name, text):
+        return self.world.entropy(self._packet(name), text)
+
+    def _draw(self, name):
+        return self.world.draw(self._packet(name))
+
+    def _close(self, name, by):
+        return self.world.close_packet(self._packet(name), by)
+
+    def _settle(self, place, event):
+        known = self.stopped[-1 - place % len(self.stopped)] if self.stopped else bytes(16)
+        return self.world.settle(known, event, "clock" if event == "due" else "amy")
+
+    def _state(self, name, account_class, state):
+        return self.world.change(name, account_class, state, key=f"change {self.number}")
+
+
+def settled_world(lanes):
+    """Return a world of six people with ten yuan each and some packets to open, and its office."""
+    world = World(lanes, store=fresh_store(), rules=RULES)
+    world.batch(*[world.register(name) for name in PEOPLE])
+    world.batch(*[world.fund(name, 1_000, key=f"first {name}") for name in PEOPLE])
+    office = Office(world)
+    for number, kind in enumerate(FIRST):
+        size = (200, 2 if number else 3)
+        world.batch(office.command(("send", f"p{number}", PEOPLE[number], kind, size, False, "")))
+    world.clock.us += SECOND_US
+    return world, office
+
+
+def dump(connection, *, without=()):
+    """Return every row of every table but some."""
+    names = {*APPENDED, *(table.name for table in TABLES)} - set(without)
+    return {name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall()) for name in names}
+
+
+class History(RuleBasedStateMachine):
+    """Any order of anything, retries and restarts among it; the laws hold after each step."""
+
+    world = None
+
+    @initialize(lanes=st.sampled_from([1, 4]))
+    def begin(self, lanes):
+        """Open a world."""
+        self.world, self.office = settled_world(lanes)
+        self.final = []
+
+    @rule(order=orders)
+    def ask(self, order):
+        """Ask for something."""
+        command = self.office.command(order)
+        answer = self.world.do(command)
+        is_burnt = answer.code == Code.OK or TABLE[Code(answer.code)].burns
+        if answer.first is None and is_burnt:
+            self.final.append((command, answer))
+
+    @rule(orders=st.lists(orders, min_size=8, max_size=20))
+    def ask_together(self, orders):
+        """Ask for several things in one batch; a refused one spoils none of its neighbours."""
+        self.world.batch(*[self.office.command(order) for order in orders])
+
+    @rule(place=st.integers(0, 1_000))
+    def retry(self, place):
+        """Ask for something again that has had its last word: the same answer, and no change."""
+        if not self.final:
+            return
+        command, answer = self.final[place % len(self.final)]
+        before = dump(self.world.connection)
+        again = self.world.batch(command)[0]
+        assert dump(self.world.connection) == before, "a retry changed something"
+        if isinstance(command, Transfer | SendPacket | ClaimPacket):
+            assert again.code == answer.code, "a retry was answered differently"
+            assert again.first is not None, "a retry was decided anew"
+
+    @rule(us=waits)
+    def wait(self, us):
+        """Let time pass."""
+        self.world.wait(us)
+
+    @rule()
+    def restart(self):
+        """Go on with a writer that knows only what is stored."""
+        self.world.writer = self.world.open_writer()
+
+    @rule()
+    def carry(self):
+        """Carry money between lanes."""
+        self.world.pump()
+
+    @invariant()
+    def laws_hold(self):
+        """Check every law on what is stored."""
+        if self.world is not None:
+            all_laws(self.world.connection)
+
+    def teardown(self):
+        """Release the store."""
+        if self.world is not None:
+            self.world.close()
+
+
+TestHistory = History.TestCase
+TestHistory.settings = QUICK
+
+
+@settings(QUICK, max_examples=120)
+@given(
+    lanes=st.sampled_from([1, 4]),
+    asked=st.lists(orders, min_size=25, max_size=60),
+    cuts=st.sets(st.integers(1, 59)),
+)
+def test_batch_of_many_is_many_batches(lanes, asked, cuts):
+    """How commands happen to gather must not matter: the same rows, byte for byte but the seals."""
+    dumps = []
+    for is_together in (True, False):
+        world, office = settled_world(lanes)
+        commands = [office.command(order) for order in asked]
+        begin_us = world.clock.us
+        ends = [*sorted(cut for cut in cuts if cut < len(commands)), len(commands)]
+        starts = [0, *ends[:-1]]
+        groups = [commands[start:end] for start, end in zip(starts, ends, strict=True)]
+        answers = []
+        for number, group in enumerate(groups):
+            world.clock.us = begin_us + number * 1_000
+            if is_together:
+                answers += world.batch(*group)
+            else:
+                answers += one_by_one(world, group)
+        world.clock.us = begin_us + SECOND_US
+        world.pump()
+        dumps.append(dump(world.connection, without=["seals"]))
+        dumps[-1]["answers"] = [answer[:5] for answer in answers]
+        world.close()
+    assert dumps[0] == dumps[1]
+
+
+def one_by_one(world, group):
+    """Apply commands in batches of one, at the times at which one batch would have decided them."""
+    answers, taken, begin_us = [], {}, world.clock.us
+    for command in group:
+        lane = home_lane(command)
+        world.clock.us = begin_us + taken.get(lane, 0)
+        taken[lane] = taken.get(lane, 0) + 1
+        answers += world.batch(command)
+    return answers
+
+
+def test_history_begins_where_the_world_begins():
+    """A control: the worlds that are compared do have people and money in them."""
+    world, _ = settled_world(4)
+    assert world.clock.us > START_US
+    assert [world.balance(name) for name in PEOPLE] == [800] * 4 + [1_000] * 2
+    all_laws(world.connection)
+    world.close()
