@@ -4,8 +4,8 @@
 import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import {
-  chainNext, chainStart, commitmentOf, drawKey, drawOrder, fromHex, hmac, lucky, parse, read, sha256,
-  signingBytes, splitKey, spreadUsed, Stream, toHex, verify,
+  chainNext, chainStart, commitmentOf, drawKey, drawOrder, fromHex, hmac, lucky, parse, read,
+  sha256, signingBytes, splitKey, spreadUsed, Stream, toHex, verify,
 } from "./verify.mjs";
 
 const own = (value) => (value instanceof Map

@@ -4,7 +4,7 @@
 // believed: all that can be computed again is. All numbers are BigInt; amounts are in fen, times
 // in µs. `verify(text)` is the door; the rest is exported for the test vectors.
 
-// --- bytes ---------------------------------------------------------------------------------------
+// --- bytes --------------------------------------------------------------------------------------
 
 const encoder = new TextEncoder();
 
@@ -50,7 +50,7 @@ const flagged = (value) => (value === null ? big(0, 1) : join(big(1, 1), value))
 const sized = (value) => join(big(value.length, 2), value);
 const same = (a, b) => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
-// --- SHA-256 and HMAC (FIPS 180-4, RFC 2104) ------------------------------------------------------
+// --- SHA-256 and HMAC (FIPS 180-4, RFC 2104) ----------------------------------------------------
 
 const [START, ROUND] = constants();
 
@@ -119,7 +119,7 @@ export function hmac(key, message) {
   return sha256(join(block.map((byte) => byte ^ 0x5c), inner));
 }
 
-// --- the stream ------------------------------------------------------------------------------------
+// --- the stream ---------------------------------------------------------------------------------
 
 export class Stream {
   constructor(key, label) {
@@ -162,7 +162,7 @@ export class Stream {
   }
 }
 
-// --- the split -------------------------------------------------------------------------------------
+// --- the split ----------------------------------------------------------------------------------
 
 const LADDER = [2n, 3n, 4n, 6n, 8n, 12n, 16n, 24n];
 const ceil = (a, b) => (a + b - 1n) / b;
@@ -254,7 +254,7 @@ function equal(total, count) {
 export const sharesOf = (terms, key) =>
   terms.lucky ? lucky(terms, key) : equal(terms.total_fen, terms.count);
 
-// --- commitment, chain and draw --------------------------------------------------------------------
+// --- commitment, chain and draw -----------------------------------------------------------------
 
 function termsBytes(terms) {
   return join(
@@ -293,7 +293,7 @@ export function drawOrder(key, tickets, places) {
   return order.slice(0, drawn);
 }
 
-// --- reading ---------------------------------------------------------------------------------------
+// --- reading ------------------------------------------------------------------------------------
 
 export class Malformed extends Error {}
 class Unreadable extends Malformed {}
@@ -464,7 +464,7 @@ export function read(value) {
   return proof;
 }
 
-// --- levels ----------------------------------------------------------------------------------------
+// --- levels -------------------------------------------------------------------------------------
 
 const LIMIT = {
   seed_choice: {
@@ -511,7 +511,7 @@ export function levelOf(proof) {
 
 export const limitsOf = (level) => LIMITS[level].map((code) => ({ code, ...LIMIT[code] }));
 
-// --- the checks ------------------------------------------------------------------------------------
+// --- the checks ---------------------------------------------------------------------------------
 
 // The public chains whose rounds have a known time: genesis and period in seconds.
 const CHAINS = {
@@ -722,7 +722,7 @@ function beaconTime(proof) {
   return null;
 }
 
-// --- the signature ---------------------------------------------------------------------------------
+// --- the signature ------------------------------------------------------------------------------
 
 export function signingBytes(proof) {
   const { beacon, best, journal } = proof;
@@ -776,7 +776,7 @@ async function signatureFinding(proof) {
     : broken("签名与记录不符", "the signature does not fit the record");
 }
 
-// --- the door --------------------------------------------------------------------------------------
+// --- the door -----------------------------------------------------------------------------------
 
 const finding = (check, { ok, zh, en, checked = true }) => ({ check, ok, zh, en, checked });
 

@@ -362,7 +362,7 @@ def test_s8_small_near_the_cap_is_exchangeable(part):
 def test_s8_control_clipping_fails(part):
     """Control: clip and hand on, and the first place is worth more."""
     free = terms(12 + int(12 * 60 * part), 12)
-    source = (rival.clipped(shares, 61) for shares in splits(free, sized(4_000, 200_000)))
+    source = (rival.clipped(shares, 61) for shares in splits(free, sized(10_000, 200_000)))
     assert place_p(source, 12, lambda shares: shares) < SIGNIFICANCE
 
 
