@@ -146,6 +146,7 @@ _SEND_WORDS = {
     "min": ("share_fen_min", yuan),
     "max": ("share_fen_max", yuan),
     "spread": ("spread", int),
+    "round": ("beacon_round", int),
     "life": ("lifetime_us", span_us),
     "in": ("conversation", str),
     "word": ("passphrase", str),
@@ -184,6 +185,12 @@ def verb_entropy(world, words):
     """entropy PACKET TEXT."""
     packet, text = words
     return world.entropy(person(world, packet), text)
+
+
+def verb_beacon(world, words):
+    """beacon PACKET TEXT."""
+    packet, text = words
+    return world.beacon(person(world, packet), text)
 
 
 def verb_claim(world, words):
@@ -233,6 +240,7 @@ VERBS = {
     "transfer": verb_transfer,
     "send": verb_send,
     "entropy": verb_entropy,
+    "beacon": verb_beacon,
     "claim": verb_claim,
     "draw": verb_draw,
     "close": verb_close,

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
+    AddBeacon,
     AddEntropy,
     ChangeUser,
     ClaimPacket,
@@ -36,6 +37,7 @@ from lingqian.storage.relay import waiting
 
 START_US = from_rfc3339("2026-03-01T12:00:00+08:00")
 DAY_S = 86_400
+BEACON_CHAIN = sha256(b"a chain of beacons").digest()
 _numbers = itertools.count()
 
 
@@ -63,7 +65,9 @@ def fresh_store():
 def open_seed(packet_id, packet, progress):
     """Return a packet's shares and salt; a seed in this world is sealed by one leading byte."""
     promised = terms(packet_id, packet)
-    key = split_key(promised, packet.seed_sealed[1:], progress.entropy or None, None)
+    key = split_key(
+        promised, packet.seed_sealed[1:], progress.entropy or None, progress.beacon or None
+    )
     return Secret(shares(promised, key), key, sha256(b"salt" + packet_id).digest())
 
 
@@ -192,6 +196,7 @@ class World:
         lifetime_us=DAY_S * SECOND_US,
         draw_at_us=0,
         awaits_entropy=0,
+        beacon_round=0,
         conversation="",
         recipients=(),
         passphrase="",
@@ -206,7 +211,8 @@ class World:
         seed = digest("seed", name)
         promised = Terms(
             1, packet_id, is_lucky, count, total_fen, share_fen_min, share_fen_max, spread,
-            draw=kind == PacketKind.DRAW,
+            draw=kind == PacketKind.DRAW, beacon_chain=BEACON_CHAIN if beacon_round else b"",
+            beacon_round=beacon_round,
         )  # fmt: skip
         return SendPacket(
             self.key(lane, key or name),
@@ -230,6 +236,8 @@ class World:
             # A size no split has is refused before anybody looks at the commitment.
             commitment(promised, seed) if 0 < count < 1 << 32 else bytes(32),
             b"\1" + seed,
+            promised.beacon_chain,
+            promised.beacon_round,
         )
 
     def word(self, passphrase):
@@ -239,6 +247,10 @@ class World:
     def entropy(self, packet, text):
         """Make the command that mixes the sender's bytes in."""
         return AddEntropy(self.ids[packet], digest("entropy", text))
+
+    def beacon(self, packet, text):
+        """Make the command that mixes the beacon's round in."""
+        return AddBeacon(self.ids[packet], digest("beacon", text), digest("signature", text))
 
     def claim(self, packet, name, passphrase=""):
         """Make the command that opens a packet, with the claimer's status as the shell knows it."""

@@ -367,11 +367,11 @@ def test_unknown_commit_that_happened_is_answered(world):
 
 
 def test_unknown_commit_that_did_not_happen_is_not_answered(world):
-    """Nobody is told a success that is not durable; asking again with the same key does it once."""
+    """Read back, it is unknown no longer: nothing was written, and the same key does it once."""
     before = dump(world.connection)
     world.store._connection = Cut(world.store._connection, is_done=False)
     command = world.fund("a", 5, key="k")
-    with pytest.raises(Unknown):
+    with pytest.raises(Unsent):
         world.batch(command)
     assert dump(world.connection) == before
     answer = world.do(command)

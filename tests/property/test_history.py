@@ -89,7 +89,8 @@ class Office:
             self.stopped.append(case_id(made.key, transfer._asked(made)))
         return made
 
-    def _send(self, name, sender, kind, size, is_waiting, word):
+    def _send(self, name, sender, kind, size, *more_words):
+        is_waiting, word = more_words
         total_fen, count = size
         more = {}
         if kind == PacketKind.TARGETED and count <= len(PEOPLE):

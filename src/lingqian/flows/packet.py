@@ -198,7 +198,9 @@ def decide_entropy(view: View, command: AddEntropy, at_us: int) -> Decision:
         return Decision(Code.OK)
     if not packet.awaits_entropy:
         return refused(Code.ENTROPY_NOT_AWAITED)
-    if progress.state != PacketState.AWAITING or at_us >= progress.await_until_us:
+    # The first bytes stand: who could replace them might have seen the beacon's round by then.
+    is_awaiting = progress.state == PacketState.AWAITING and at_us < progress.await_until_us
+    if progress.entropy or not is_awaiting:
         return refused(Code.ENTROPY_TOO_LATE)
     # From here it must succeed.
     waits_on = progress.wants_round and packet.kind != PacketKind.DRAW
@@ -247,6 +249,8 @@ def decide_beacon(view: View, command: AddBeacon, at_us: int) -> Decision:
 def _check_beacon(packet: Packet, progress: Progress, at_us: int) -> Code:
     if not progress.wants_round:
         return Code.ENTROPY_NOT_AWAITED
+    if progress.state not in (PacketState.AWAITING, PacketState.OPEN):
+        return Code.ENTROPY_TOO_LATE
     if packet.kind == PacketKind.DRAW:
         return Code.NOT_DUE if at_us < packet.draw_at_us else Code.OK
     is_awaiting = progress.state == PacketState.AWAITING and at_us < progress.await_until_us
