@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.clock import business_day, business_year
-from lingqian.kernel.code import Code
+from lingqian.kernel.code import OK, Code
 
 
 class Span(IntEnum):
@@ -110,7 +110,7 @@ def check_payment(cap: Caps, usage: Usage | None, amount_fen: int, day: int) -> 
     paid = usage.life_fen if usage else 0
     if cap.life_fen is not None and paid + amount_fen > cap.life_fen:
         return Code.EXCEEDS_LIFE
-    return Code.OK
+    return OK
 
 
 def check_packet(cap: Caps, *, count: int, share_fen: int) -> Code:

@@ -3,16 +3,24 @@
 Law: a refusal never takes a share; the same person always gets the first answer again.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lingqian.flows.case import case_id
 from lingqian.flows.command import ClaimPacket
 from lingqian.flows.decision import Decision, Record, refused
-from lingqian.flows.gate import Opened, Subject, fold_opened, may_pay, want_case, weigh
+from lingqian.flows.gate import (
+    Opened,
+    Stop,
+    Subject,
+    fold_opened,
+    may_pay,
+    want_case,
+    weigh,
+)
 from lingqian.flows.transfer import landing, want_landing
 from lingqian.flows.view import Counter, View, Wanted
 from lingqian.kernel.bound import PASSPHRASE_TRIES_MAX, TICKETS_MAX
-from lingqian.kernel.code import Code
+from lingqian.kernel.code import OK, Code
 from lingqian.ledger.chart import escrow_account
 from lingqian.ledger.posting import Phase, Posting
 from lingqian.redpacket.commitment import chain, pseudonym
@@ -29,6 +37,10 @@ from lingqian.redpacket.packet import (
 from lingqian.risk.rule import Action
 
 NO_SHARE = 0
+_DRAW: Final = PacketKind.DRAW
+_TARGETED: Final = PacketKind.TARGETED
+_AWAITING: Final = PacketState.AWAITING
+_POST: Final = Phase.POST
 
 
 class ClaimDone(NamedTuple):
@@ -69,7 +81,8 @@ def need_claim(command: ClaimPacket, wanted: Wanted) -> None:
     want_landing(packet_id[0] << 8 | packet_id[1], user_id, wanted)
     if command.passphrase_mac:
         wanted.tries.add(key)
-    want_case(wanted, key)
+    if wanted.is_gated:
+        want_case(wanted, key)
 
 
 def decide_claim(view: View, command: ClaimPacket, at_us: int) -> Decision:
@@ -111,8 +124,8 @@ _CLOSED = {
 
 
 def _check_packet(packet: Packet, progress: Progress, at_us: int) -> Code:
-    code = _CLOSED.get(state_at(progress, at_us), Code.OK)
-    if code or packet.kind != PacketKind.DRAW:
+    code = _CLOSED.get(state_at(progress, at_us), OK)
+    if code or packet.kind != _DRAW:
         return code
     # The entries of a draw close when it is due, whether or not the draw has run.
     if at_us >= packet.draw_at_us:
@@ -121,12 +134,12 @@ def _check_packet(packet: Packet, progress: Progress, at_us: int) -> Code:
 
 
 def _check_person(packet: Packet, command: ClaimPacket) -> Code:
-    if packet.kind == PacketKind.TARGETED and not is_recipient(packet, command.user_id):
+    if packet.kind == _TARGETED and not is_recipient(packet, command.user_id):
         own = command.user_id == packet.sender_id
         return Code.OWN_PACKET if own else Code.NOT_A_RECIPIENT
     if not command.is_member and command.user_id != packet.sender_id:
         return Code.NOT_A_RECIPIENT
-    return Code.OK
+    return OK
 
 
 def _check_passphrase(
@@ -148,16 +161,13 @@ def _take(
 ) -> Decision:
     packet_id, user_id = command.packet_id, command.user_id
     secret = view.secret(packet_id)
-    is_draw = packet.kind == PacketKind.DRAW
+    is_draw = packet.kind == _DRAW
     if is_draw:
         ticket, share, amount_fen = progress.ticket_count + 1, NO_SHARE, 0
     else:
         ticket = share = progress.claimed_count + 1
         amount_fen = secret.shares[progress.claimed_count]
-    # Rules see the average, never the share: what a refusal says must not leak an amount.
-    average_fen = packet.total_fen // packet.count
-    subject = Subject(packet_id + user_id, Action.CLAIM, packet_id, user_id, average_fen)
-    stop = weigh(view, subject, at_us)
+    stop = _weigh(view, command, packet, at_us) if view.policy.rules else None
     if stop is not None:
         return Decision(stop.code, None if stop.opened is None else ClaimStopped(stop.opened))
     # From here it must succeed.
@@ -172,10 +182,18 @@ def _take(
     )
     outcome = ClaimDone(share, amount_fen, ticket, name, link)
     if is_draw:
-        return Decision(Code.OK, outcome)
+        return Decision(OK, outcome)
     account, relayed = landing(view.lane, user_id, amount_fen)
-    posting = Posting(Phase.POST, escrow_account(packet_id), account, amount_fen)
-    return Decision(Code.OK, outcome, (posting,), relayed)
+    posting = Posting(_POST, escrow_account(packet_id), account, amount_fen)
+    return Decision(OK, outcome, (posting,), relayed)
+
+
+def _weigh(view: View, command: ClaimPacket, packet: Packet, at_us: int) -> Stop | None:
+    """Weigh a claim by the packet's average, never its share: a refusal must not leak an amount."""
+    packet_id, user_id = command.packet_id, command.user_id
+    average_fen = packet.total_fen // packet.count
+    subject = Subject(packet_id + user_id, Action.CLAIM, packet_id, user_id, average_fen)
+    return weigh(view, subject, at_us)
 
 
 def fold_claim(view: View, record: Record) -> None:
@@ -193,7 +211,7 @@ def fold_claim(view: View, record: Record) -> None:
     assert isinstance(outcome, ClaimDone), "the journal names its kind"
     progress = view.progress.edit(command.packet_id)
     packet = view.packets.have(command.packet_id)
-    if progress.state == PacketState.AWAITING:
+    if progress.state == _AWAITING:
         # Nothing came in time: the packet opens without it, and its proof says the lower level.
         progress.state = MACHINE.step(progress.state, "open")
         progress.wants_round = progress.wants_round if packet.kind == PacketKind.DRAW else 0
@@ -208,7 +226,7 @@ def fold_claim(view: View, record: Record) -> None:
         outcome.ticket,
     )
     view.claims.put(key, claim)
-    if packet.kind == PacketKind.DRAW:
+    if packet.kind == _DRAW:
         progress.ticket_count += 1
         if command.packet_id in view.tickets:
             view.tickets[command.packet_id].append((command.user_id, claim))

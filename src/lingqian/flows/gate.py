@@ -4,7 +4,7 @@ Verdicts and the states they lead to: allow goes on; challenge asks for one more
 moves nothing; delay and review set money aside until a clock or a person decides; block refuses.
 """
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lingqian.flows.case import CLEARED_STATES, Case, CaseState, case_id
 from lingqian.flows.case import MACHINE as CASE_MACHINE
@@ -14,10 +14,12 @@ from lingqian.identity.user import UserState
 from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.bound import CHALLENGE_DEADLINE_S, REVIEW_DEADLINE_S
 from lingqian.kernel.clock import SECOND_US
-from lingqian.kernel.code import Code
+from lingqian.kernel.code import OK, Code
 from lingqian.risk.rule import Action, Rule, Verdict, judge
 
 OWNER_RISK = "risk"
+_NONE: Final = AccountClass.NONE
+_ACTIVE: Final = UserState.ACTIVE
 _STEP = {Verdict.CHALLENGE: "challenge", Verdict.DELAY: "delay", Verdict.REVIEW: "review"}
 
 
@@ -39,11 +41,11 @@ def may_pay(account_class: int, state: int) -> Code:
 
     Refuses: real_name_required, account_frozen.
     """
-    if account_class == AccountClass.NONE:
+    if account_class == _NONE:
         return Code.REAL_NAME_REQUIRED
-    if state != UserState.ACTIVE:
+    if state != _ACTIVE:
         return Code.ACCOUNT_FROZEN
-    return Code.OK
+    return OK
 
 
 class Stop(NamedTuple):
@@ -73,10 +75,7 @@ def weigh(view: View, subject: Subject, at_us: int) -> Stop | None:
 
     Refuses: blocked, challenge_required, claim_held.
     """
-    rules = view.policy.rules
-    if not rules:
-        return None
-    rule = judge(rules, subject.action, subject.amount_fen)
+    rule = judge(view.policy.rules, subject.action, subject.amount_fen)
     if rule is None:
         return None
     if rule.verdict == Verdict.BLOCK:
@@ -86,8 +85,7 @@ def weigh(view: View, subject: Subject, at_us: int) -> Stop | None:
 
 def want_case(wanted: Wanted, key: bytes, asked: tuple[bytes | str | int, ...] = ()) -> None:
     """Name the case that the same request may have opened before."""
-    if wanted.is_gated:
-        wanted.cases.add(case_id(key, asked))
+    wanted.cases.add(case_id(key, asked))
 
 
 def _stop(view: View, subject: Subject, rule: Rule, at_us: int) -> Stop | None:

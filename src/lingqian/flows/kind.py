@@ -28,7 +28,7 @@ from lingqian.flows.view import Counter, Relay, View, Wanted
 from lingqian.kernel.code import TABLE, Code
 from lingqian.kernel.id import lane_of
 from lingqian.ledger.chart import DEBIT_NORMAL
-from lingqian.ledger.posting import Entry, Phase, Posted, Posting, post
+from lingqian.ledger.posting import Phase, Posting, post
 
 Deepen = Callable[[View, Any, Wanted], None]
 
@@ -163,38 +163,44 @@ def burns(command: Command, code: int) -> bool:
     return type(command) in KEYED and (not code or TABLE[Code(code)].burns)
 
 
-_MOVES: Final = (Phase.POST, Phase.CAPTURE)
+def fold(view: View, record: Record) -> list[tuple[int, bytes, bytes, int, int, int]]:
+    """Apply one journal record to the view; the same code serves the lane and `rebuild`.
 
-
-def fold(view: View, record: Record) -> list[Posted]:
-    """Apply one journal record to the view; the same code serves the lane and `rebuild`."""
-    kind = BY_NUMBER[record.kind]
-    if record.outcome is not None:
+    Returns the postings as the journal keeps them: tuples with the fields of `Posted`.
+    """
+    seq, _, number, code, command, outcome, postings, relayed = record
+    kind = BY_NUMBER[number]
+    if outcome is not None:
         kind.fold(view, record)
-    posted = [
-        _fold_posting(view, record.seq, leg, each) for leg, each in enumerate(record.postings)
-    ]
-    for account, amount_fen in record.credits:
-        _fold_credit(view, record.seq, account, amount_fen)
-    if kind.asked and burns(record.command, record.code):  # type: ignore[arg-type]  # a Command by BY_NUMBER
-        key = record.command.key  # type: ignore[attr-defined]  # kinds with `asked` have a key
+    posted = [_fold_posting(view, seq, leg, posting) for leg, posting in enumerate(postings)]
+    for account, amount_fen in relayed:
+        _fold_credit(view, seq, account, amount_fen)
+    if kind.asked and burns(command, code):  # type: ignore[arg-type]  # a Command by BY_NUMBER
+        key = command.key  # type: ignore[attr-defined]  # kinds with `asked` have a key
         view.seen[key] = record
-        view.new_keys.append((key, record.seq))
+        view.new_keys.append((key, seq))
     return posted
 
 
-def _fold_posting(view: View, seq: int, leg: int, posting: Posting) -> Posted:
+# Phases by number, looked up once: of these two an account's history tells.
+_MOVES: Final = frozenset((int(Phase.POST), int(Phase.CAPTURE)))
+
+
+def _fold_posting(
+    view: View, seq: int, leg: int, posting: Posting
+) -> tuple[int, bytes, bytes, int, int, int]:
     phase, debit_account, credit_account, amount_fen = posting
     debit, credit = view.account(debit_account), view.account(credit_account)
-    posted = post(debit_account, debit, credit_account, credit, posting)
+    debit_after, credit_after = post(debit, credit, posting)
     debit.seq = credit.seq = seq
     if phase in _MOVES:
-        new = view.new_entries.append
         debit_fen = amount_fen if debit_account[16] in DEBIT_NORMAL else -amount_fen
         credit_fen = -amount_fen if credit_account[16] in DEBIT_NORMAL else amount_fen
-        new(Entry(debit_account, seq, leg, debit_fen, posted.debit_after_fen))
-        new(Entry(credit_account, seq, leg, credit_fen, posted.credit_after_fen))
-    return posted
+        view.new_entries += (
+            (debit_account, seq, leg, debit_fen, debit_after),
+            (credit_account, seq, leg, credit_fen, credit_after),
+        )
+    return phase, debit_account, credit_account, amount_fen, debit_after, credit_after
 
 
 def _fold_credit(view: View, seq: int, account: bytes, amount_fen: int) -> None:

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from lingqian.compliance.limit import check_packet
 from lingqian.flows.command import AddBeacon, AddEntropy, SendPacket
 from lingqian.flows.decision import Decision, Record, refused
-from lingqian.flows.gate import Opened, Subject, fold_opened, want_case, weigh
+from lingqian.flows.gate import Opened, Stop, Subject, fold_opened, want_case, weigh
 from lingqian.flows.transfer import check_payer, count_usage, has_available
 from lingqian.flows.view import View, Wanted
 from lingqian.kernel.bound import ENTROPY_WAIT_S, SHARES_MAX
@@ -42,10 +42,8 @@ def need_send(command: SendPacket, wanted: Wanted) -> None:
     wanted.usages.add(sender)
     wanted.accounts.add(balance_account(sender))
     wanted.accounts.add(escrow_account(command.packet_id))
-    wanted.packets.add(command.packet_id)
-    wanted.progress.add(command.packet_id)
-    wanted.holds.add(command.packet_id)
-    want_case(wanted, command.key, _asked(command))
+    if wanted.is_gated:
+        want_case(wanted, command.key, _asked(command))
 
 
 def _asked(command: SendPacket) -> tuple[bytes | str | int, ...]:
@@ -63,15 +61,7 @@ def decide_send(view: View, command: SendPacket, at_us: int) -> Decision:
     code = _check_shape(command, at_us) or _check_limits(view, command, at_us)
     if code:
         return refused(code)
-    subject = Subject(
-        command.key,
-        Action.SEND,
-        command.packet_id,
-        command.sender_id,
-        command.total_fen,
-        _asked(command),
-    )
-    stop = weigh(view, subject, at_us)
+    stop = _weigh(view, command, at_us) if view.policy.rules else None
     if stop is not None and stop.code:
         outcome = None if stop.opened is None else SendDone(0, 0, 0, stop.opened)
         return Decision(stop.code, outcome)
@@ -85,6 +75,18 @@ def decide_send(view: View, command: SendPacket, at_us: int) -> Decision:
         return Decision(Code.OK, SendDone(PacketState.HELD, 0, 0, stop.opened), (posting,))
     posting = Posting(Phase.POST, source, target, command.total_fen)
     return Decision(Code.OK, opening(command, at_us), (posting,))
+
+
+def _weigh(view: View, command: SendPacket, at_us: int) -> Stop | None:
+    subject = Subject(
+        command.key,
+        Action.SEND,
+        command.packet_id,
+        command.sender_id,
+        command.total_fen,
+        _asked(command),
+    )
+    return weigh(view, subject, at_us)
 
 
 def _check_shape(command: SendPacket, at_us: int) -> Code:

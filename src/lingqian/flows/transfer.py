@@ -6,11 +6,19 @@ from typing import Final, NamedTuple
 from lingqian.compliance.limit import Usage, check_payment, count_payment
 from lingqian.flows.command import Fund, Transfer
 from lingqian.flows.decision import Decision, Record, refused
-from lingqian.flows.gate import Opened, Subject, fold_opened, may_pay, want_case, weigh
+from lingqian.flows.gate import (
+    Opened,
+    Stop,
+    Subject,
+    fold_opened,
+    may_pay,
+    want_case,
+    weigh,
+)
 from lingqian.flows.view import Transferred, View, Wanted
 from lingqian.kernel.bound import BALANCE_FEN_MAX
 from lingqian.kernel.clock import business_day
-from lingqian.kernel.code import Code
+from lingqian.kernel.code import OK, Code
 from lingqian.kernel.machine import machine
 from lingqian.ledger.account import Account, available_fen
 from lingqian.ledger.chart import balance_account, bank_account, transit_account
@@ -110,9 +118,8 @@ def need_transfer(command: Transfer, wanted: Wanted) -> None:
     wanted.users.add(source)
     wanted.usages.add(source)
     wanted.accounts.add(balance_account(source))
-    wanted.transfers.add(command.transfer_id)
-    wanted.holds.add(command.transfer_id)
-    want_case(wanted, command.key, _asked(command))
+    if wanted.is_gated:
+        want_case(wanted, command.key, _asked(command))
     want_landing(source[0] << 8 | source[1], command.target_id, wanted)
 
 
@@ -130,15 +137,7 @@ def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
     code = _check_people(view, command, at_us)
     if code:
         return refused(code)
-    subject = Subject(
-        command.key,
-        Action.TRANSFER,
-        command.transfer_id,
-        source,
-        command.amount_fen,
-        _asked(command),
-    )
-    stop = weigh(view, subject, at_us)
+    stop = _weigh(view, command, at_us) if view.policy.rules else None
     if stop is not None and stop.code:
         outcome = None if stop.opened is None else TransferDone(TransferState.CREATED, stop.opened)
         return Decision(stop.code, outcome)
@@ -149,8 +148,20 @@ def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
     if stop is not None:
         posting = Posting(Phase.HOLD, balance_account(source), account, command.amount_fen)
         return Decision(Code.OK, TransferDone(TransferState.HELD, stop.opened), (posting,))
-    posting = Posting(Phase.POST, balance_account(source), account, command.amount_fen)
-    return Decision(Code.OK, _DONE, (posting,), relayed)
+    posting = Posting(_POST, balance_account(source), account, command.amount_fen)
+    return Decision(OK, _DONE, (posting,), relayed)
+
+
+def _weigh(view: View, command: Transfer, at_us: int) -> Stop | None:
+    subject = Subject(
+        command.key,
+        Action.TRANSFER,
+        command.transfer_id,
+        command.source_id,
+        command.amount_fen,
+        _asked(command),
+    )
+    return weigh(view, subject, at_us)
 
 
 def _check_people(view: View, command: Transfer, at_us: int) -> Code:
@@ -161,6 +172,8 @@ def _check_people(view: View, command: Transfer, at_us: int) -> Code:
 
 
 _DONE: Final = TransferDone(TransferState.DONE, None)
+_HELD: Final = TransferState.HELD
+_POST: Final = Phase.POST
 
 
 def check_payer(view: View, user_id: bytes, amount_fen: int, at_us: int) -> Code:
@@ -212,7 +225,7 @@ def fold_transfer(view: View, record: Record) -> None:
     )
     view.transfers.put(command.transfer_id, row)
     count_usage(view, command.source_id, command.amount_fen, record.at_us)
-    if outcome.state == TransferState.HELD:
+    if outcome.state == _HELD:
         posting = record.postings[0]
         hold = Hold(command.amount_fen, record.at_us, posting.credit, posting.debit, HoldState.HELD)
         view.holds.put(command.transfer_id, hold)

@@ -77,6 +77,11 @@ class Code(IntEnum):
     RELAY_GAP = 80
 
 
+# The answer of every rung that lets a command pass: reached here without the enum's own look-up,
+# which costs more than the rung (0.1 µs on Python 3.11).
+OK: Final = Code.OK
+
+
 class Row(NamedTuple):
     """How a code is told to a caller and whether it burns an idempotency key."""
 

@@ -5,7 +5,7 @@ record of its own in the journal; nothing is ever rewritten.
 """
 
 from enum import IntEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lingqian.ledger.account import Account
 from lingqian.ledger.chart import DEBIT_NORMAL, FLOORED
@@ -30,7 +30,7 @@ class Posting(NamedTuple):
 
 
 class Posted(NamedTuple):
-    """A posting as the journal keeps it, with both balances after it."""
+    """A posting as the journal keeps it, with both balances after it, and as it is read back."""
 
     phase: int
     debit: bytes
@@ -40,23 +40,24 @@ class Posted(NamedTuple):
     credit_after_fen: int
 
 
-class Entry(NamedTuple):
-    """One side of a posting as an account's history shows it; the amount is signed."""
+# One side of a posting as an account's history shows it: account, seq, leg, signed amount, balance
+# after it. A plain tuple, for the lane makes two of them for every command.
+Entry = tuple[bytes, int, int, int, int]
 
-    account: bytes
-    seq: int
-    leg: int
-    amount_fen: int
-    balance_after_fen: int
+
+# Looked up once: a member of an enum costs more to reach than the addition it decides about.
+_POST: Final = Phase.POST
+_HOLD: Final = Phase.HOLD
+_CAPTURE: Final = Phase.CAPTURE
 
 
 def apply(phase: int, debit: Account, credit: Account, amount_fen: int) -> None:
     """Move the counters of both accounts for one posting: the only arithmetic on balances."""
     assert amount_fen > 0, "a posting moves something"
-    if phase == Phase.POST:
+    if phase == _POST:
         debit.debits_posted += amount_fen
         credit.credits_posted += amount_fen
-    elif phase == Phase.HOLD:
+    elif phase == _HOLD:
         debit.debits_pending += amount_fen
         credit.credits_pending += amount_fen
     else:
@@ -64,16 +65,14 @@ def apply(phase: int, debit: Account, credit: Account, amount_fen: int) -> None:
         credit.credits_pending -= amount_fen
         assert debit.debits_pending >= 0, "more captured or released than was held"
         assert credit.credits_pending >= 0, "more captured or released than was held"
-        if phase == Phase.CAPTURE:
+        if phase == _CAPTURE:
             debit.debits_posted += amount_fen
             credit.credits_posted += amount_fen
 
 
-def post(
-    debit_account: bytes, debit: Account, credit_account: bytes, credit: Account, posting: Posting
-) -> Posted:
-    """Apply a posting and return its journal form with the balances after it."""
-    phase, _, _, amount_fen = posting
+def post(debit: Account, credit: Account, posting: Posting) -> tuple[int, int]:
+    """Apply a posting to its two accounts and return both balances after it, debit first."""
+    phase, debit_account, credit_account, amount_fen = posting
     apply(phase, debit, credit, amount_fen)
     debit_after = debit.credits_posted - debit.debits_posted
     credit_after = credit.credits_posted - credit.debits_posted
@@ -84,4 +83,4 @@ def post(
         debit_after = -debit_after
     if credit_account[16] in DEBIT_NORMAL:
         credit_after = -credit_after
-    return Posted(phase, debit_account, credit_account, amount_fen, debit_after, credit_after)
+    return debit_after, credit_after

@@ -29,6 +29,13 @@ def tagged(name: bytes) -> bytes:
     return bytes((len(tag),)) + tag
 
 
+_CLAIM_TAG = tagged(b"claim")
+_PSEUDONYM_TAG = tagged(b"pseudonym")
+_BLOCK_BYTES = 64  # of SHA-256, where HMAC pads its key
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
+
+
 def terms_bytes(terms: Terms) -> bytes:
     """Return the terms as 90 bytes, the same in every language."""
     assert len(terms.packet_id) == PACKET_ID_BYTES, "a packet id is 16 bytes"
@@ -84,7 +91,7 @@ def chain(  # noqa: PLR0913 - one argument for each field of the row, all by nam
     assert len(prev) == HASH_BYTES, "a head is 32 bytes"
     assert len(pseudonym) == PSEUDONYM_BYTES, "a pseudonym is 16 bytes"
     row = _CLAIM.pack(prev, sequence, pseudonym, index, amount_fen, at_us)
-    return hashlib.sha256(tagged(b"claim") + row).digest()
+    return hashlib.sha256(_CLAIM_TAG + row).digest()
 
 
 def pseudonym(packet_id: bytes, user_id: bytes, salt: bytes) -> bytes:
@@ -96,8 +103,12 @@ def pseudonym(packet_id: bytes, user_id: bytes, salt: bytes) -> bytes:
     """
     assert len(packet_id) == PACKET_ID_BYTES, "a packet id is 16 bytes"
     assert len(salt) >= HASH_BYTES, "a salt is at least 32 bytes"
-    message = tagged(b"pseudonym") + packet_id + user_id
-    return hmac.digest(salt, message, "sha256")[:PSEUDONYM_BYTES]
+    assert len(salt) <= _BLOCK_BYTES, "a longer key would be hashed first"
+    # HMAC-SHA-256 unrolled: half the time of hmac.digest, and every claim makes one.
+    padded = salt.ljust(_BLOCK_BYTES, b"\0")
+    message = _PSEUDONYM_TAG + packet_id + user_id
+    inner = hashlib.sha256(padded.translate(_INNER_PAD) + message).digest()
+    return hashlib.sha256(padded.translate(_OUTER_PAD) + inner).digest()[:PSEUDONYM_BYTES]
 
 
 def draw_key(key: bytes, head: bytes) -> bytes:

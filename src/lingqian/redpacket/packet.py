@@ -160,9 +160,16 @@ def remaining_fen(packet: Packet, progress: Progress) -> int:
 
 def state_at(progress: Progress, at_us: int) -> PacketState:
     """Return the state that is true at an instant, whether or not a job has run (lazy truth)."""
-    state = PacketState(progress.state)
-    if state in (PacketState.OPEN, PacketState.AWAITING) and at_us >= progress.expires_at_us:
+    state = _STATES[progress.state]
+    if state in _LIVE and at_us >= progress.expires_at_us:
         return PacketState.EXPIRED
-    if state == PacketState.AWAITING and at_us >= progress.await_until_us:
+    if state == _AWAITING and at_us >= progress.await_until_us:
         return PacketState.OPEN
     return state
+
+
+# Looked up once: every claim asks, and an enum's own look-up costs more than the answer.
+_STATES: Final = tuple(PacketState)
+_LIVE: Final = (PacketState.OPEN, PacketState.AWAITING)
+_AWAITING: Final = PacketState.AWAITING
+assert all(state == place for place, state in enumerate(_STATES)), "states count from 0"
