@@ -8,7 +8,7 @@ import typer
 
 from lingqian.cli.config import DATA_DEFAULT, DataFolder
 from lingqian.compose import DATABASE
-from lingqian.identity.key import Scope
+from lingqian.identity.key import Key, Scope
 from lingqian.kernel.clock import rfc3339
 from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_beside, revoke_key
 
@@ -48,22 +48,22 @@ def show(
     """List every key there was; secrets are not among what is known."""
     with closing(open_beside(data / DATABASE)) as connection:
         keys = list_keys(connection)
-    rows = [
-        {
-            "id": key.key_id,
-            "name": key.name,
-            "scopes": sorted(key.scopes),
-            "created_at": rfc3339(key.created_at_us),
-            "revoked_at": rfc3339(key.revoked_at_us) if key.revoked_at_us else None,
-        }
-        for key in keys
-    ]
     if as_json:
-        typer.echo(json.dumps(rows, ensure_ascii=False, indent=2))
+        typer.echo(json.dumps([_row(key) for key in keys], ensure_ascii=False, indent=2))
         return
-    for row in rows:
-        state = f"revoked {row['revoked_at']}" if row["revoked_at"] else "good"
-        typer.echo(f"{row['id']}  {row['name']:<16} {state}  {' '.join(row['scopes'])}")
+    for key in keys:
+        state = f"revoked {rfc3339(key.revoked_at_us)}" if key.revoked_at_us else "good"
+        typer.echo(f"{key.key_id}  {key.name:<16} {state}  {' '.join(sorted(key.scopes))}")
+
+
+def _row(key: Key) -> dict[str, object]:
+    return {
+        "id": key.key_id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "created_at": rfc3339(key.created_at_us),
+        "revoked_at": rfc3339(key.revoked_at_us) if key.revoked_at_us else None,
+    }
 
 
 @app.command()

@@ -187,7 +187,10 @@ TABLE: Final[dict[Code, Row]] = {
     Code.NOT_DUE: _row(409, _SAME, "时间未到。", "It is not time yet."),
     Code.ALREADY_SETTLED: _row(409, _NEVER, "已经结清。", "Already settled."),
     Code.PACKET_NOT_CLOSED: _row(
-        409, _SAME, "红包尚未结束，证明还不能公布。", "The proof is shown when the packet has closed."
+        409,
+        _SAME,
+        "红包尚未结束，证明还不能公布。",
+        "The proof is shown when the packet has closed.",
     ),
     Code.EXCEEDS_SHARE_MAX: _row(
         409, _NEW, "超过每份上限。", "More than one share may hold.", burns=True

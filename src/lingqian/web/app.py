@@ -11,6 +11,7 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from lingqian.compose import Wallet
+from lingqian.flows.command import Command
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
 from lingqian.storage.lane import Submission
@@ -89,6 +90,7 @@ def _failed(request: Any, error: Exception) -> Response[bytes]:  # noqa: ANN401 
 async def sweep(door: Door) -> None:
     """Settle what is due by the clock, again and again, until cancelled."""
     while True:
+        commands: list[Command] = []
         try:
             commands = due(door.reader, door.wallet.clock.now_us(), SWEEP_ROWS_MAX)
             if commands:

@@ -4,7 +4,6 @@ Law: a body is decoded once, strictly, straight into its type; nothing is conver
 """
 
 import re
-from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -23,9 +22,15 @@ _JSON: Final = b"application/json"
 _NOBODY: Final = Caller("", frozenset())
 
 
-@cache
-def _decoder(shape: Any) -> Any:  # noqa: ANN401 - one decoder per type, made when first needed
-    return msgspec.json.Decoder(shape, strict=True)
+_decoders: Final[dict[type, Any]] = {}
+
+
+def decoder(shape: type[Shape]) -> msgspec.json.Decoder[Shape]:
+    """Return the strict decoder of a type, made when it is first needed."""
+    known = _decoders.get(shape)
+    if known is None:
+        known = _decoders[shape] = msgspec.json.Decoder(shape, strict=True)
+    return known
 
 
 def invalid(error: msgspec.ValidationError) -> Refused:
@@ -60,7 +65,7 @@ class Call(Request[Any, Any, Any]):
             raise Refused(Code.UNSUPPORTED_MEDIA_TYPE)
         body = await self.body()
         try:
-            return _decoder(shape).decode(body)  # type: ignore[no-any-return]  # the decoder's type
+            return decoder(shape).decode(body)
         except msgspec.ValidationError as error:
             raise invalid(error) from error
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:

@@ -17,7 +17,7 @@ STUCK_S: Final = 5
 
 
 class Door:
-    """The wallet with what the API adds to it: callers, meters, and a memory of where packets are."""
+    """The wallet with what the API adds: callers, meters, a memory of where packets are."""
 
     def __init__(self, wallet: Wallet, meter: Meter) -> None:
         self.wallet = wallet

@@ -1,4 +1,4 @@
-"""Operations: what the API does, one row each; routes and OpenAPI are made from these rows (操作)."""
+"""Operations: what the API does, one row each; routes and OpenAPI come from these rows (操作)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field

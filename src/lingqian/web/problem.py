@@ -1,4 +1,4 @@
-"""Problems: every refusal as RFC 9457 problem details, its words from the table of codes (问题详情).
+"""Problems: every refusal as RFC 9457 problem details, its words from one table (问题详情).
 
 Law: status, words and retry advice come from kernel.code and nowhere else.
 """

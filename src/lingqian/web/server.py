@@ -40,7 +40,7 @@ def listen(host: str, port: int) -> socket.socket:
     except OSError:
         found.close()
         raise
-    found.setblocking(False)
+    found.setblocking(False)  # noqa: FBT003 - the socket API
     return found
 
 

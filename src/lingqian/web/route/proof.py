@@ -1,4 +1,4 @@
-"""Proofs: the record of a closed packet, signed, with pseudonyms, for anyone who has its link (证明)."""
+"""Proofs: a closed packet's record, signed, with pseudonyms, for whoever has its link (证明)."""
 
 import asyncio
 from collections import OrderedDict
