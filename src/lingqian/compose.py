@@ -27,7 +27,7 @@ from lingqian.storage.desk import Desk, reveal_with
 from lingqian.storage.directory import Directory
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.head import HeadLog, check_tail, cut_torn
-from lingqian.storage.intake import Intake
+from lingqian.storage.intake import Batched, Intake
 from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import LaneRow
@@ -150,7 +150,7 @@ class Wallet:
         self,
         folder: Path,
         config: Config,
-        on_batch: Callable[[Writer, int], None] | None = None,
+        on_batch: Callable[[Batched], None] | None = None,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder

@@ -26,6 +26,8 @@ class Row(NamedTuple):
 
 COMMANDS: Final = (
     Row("config", "config", "app", "Show every setting and where its value comes from."),
+    Row("serve", "serve", "serve", "Serve the HTTP API on a data directory."),
+    Row("key", "key", "app", "API keys: new, list, revoke."),
     Row("split", "split", "split", "Split a total by the law of lucky packets."),
     Row("verify", "verify", "verify", "Check a packet's proof, offline."),
 )

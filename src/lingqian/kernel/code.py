@@ -32,6 +32,7 @@ class Code(IntEnum):
     SANDBOX_ONLY = 10
     BUSY = 11
     UNAVAILABLE = 12
+    INTERNAL = 13
     # Who.
     KEY_REUSED = 20
     USER_UNKNOWN = 21
@@ -56,6 +57,7 @@ class Code(IntEnum):
     ENTROPY_TOO_LATE = 43
     NOT_DUE = 44
     ALREADY_SETTLED = 45
+    PACKET_NOT_CLOSED = 46
     # Limits.
     EXCEEDS_SHARE_MAX = 50
     EXCEEDS_PACKET_MAX = 51
@@ -128,6 +130,9 @@ TABLE: Final[dict[Code, Row]] = {
     Code.UNAVAILABLE: _row(
         503, _SAME, "暂时无法处理，请用同一幂等键重试。", "Unavailable; retry with the same key."
     ),
+    Code.INTERNAL: _row(
+        500, _SAME, "系统内部错误，请用同一幂等键重试。", "Our mistake; retry with the same key."
+    ),
     Code.KEY_REUSED: _row(
         409, _NEW, "幂等键已用于另一个请求。", "The idempotency key belongs to another request."
     ),
@@ -186,6 +191,12 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.NOT_DUE: _row(409, _SAME, "时间未到。", "It is not time yet."),
     Code.ALREADY_SETTLED: _row(409, _NEVER, "已经结清。", "Already settled."),
+    Code.PACKET_NOT_CLOSED: _row(
+        409,
+        _SAME,
+        "红包尚未结束，证明还不能公布。",
+        "The proof is shown when the packet has closed.",
+    ),
     Code.EXCEEDS_SHARE_MAX: _row(
         409, _NEW, "超过每份上限。", "More than one share may hold.", burns=True
     ),

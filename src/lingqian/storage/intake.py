@@ -22,6 +22,14 @@ from lingqian.storage.relay import waiting
 Chore = Callable[[apsw.Connection], Any]
 
 
+class Batched(NamedTuple):
+    """A batch that is durable and answered: whose lanes, its answers, how long it took."""
+
+    writer: Writer
+    answers: Sequence[Answer]
+    took_s: float
+
+
 class _Waiting(NamedTuple):
     submission: Submission
     future: "asyncio.Future[Answer] | Future[Answer]"
@@ -43,18 +51,20 @@ class Intake:
         *,
         batch_max: int = BATCH_COMMANDS_MAX,
         queue_max: int = QUEUE_COMMANDS_MAX,
-        on_batch: Callable[[Writer, int], None] | None = None,
+        on_batch: Callable[[Batched], None] | None = None,
     ) -> None:
         self._open_writer = open_writer
         self._batch_max = batch_max
         self._queue_max = queue_max
-        self._on_batch = on_batch
+        # Called in the writer's thread after each batch; may be set while the intake runs.
+        self.on_batch = on_batch
         self._queue: deque[_Waiting] = deque()
         self._chores: deque[_Chore] = deque()
         self._wake = threading.Event()
         self._is_stopping = False
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="lingqian-writer", daemon=True)
+        self._busy_since_s: float | None = None
         self.failure: BaseException | None = None
 
     def start(self) -> None:
@@ -69,6 +79,12 @@ class Intake:
     def depth(self) -> int:
         """How many commands wait."""
         return len(self._queue)
+
+    @property
+    def waits_s(self) -> float:
+        """How long the commands taken but not answered have waited, in seconds."""
+        since_s = self._busy_since_s
+        return 0.0 if since_s is None else time.monotonic() - since_s
 
     @property
     def is_open(self) -> bool:
@@ -156,6 +172,8 @@ class Intake:
                 return
 
     def _do_chore(self, writer: Writer, chore: _Chore) -> None:
+        if not chore.future.set_running_or_notify_cancel():
+            return  # whoever asked is gone
         try:
             chore.future.set_result(writer.chore(chore.work))
         except Exception as error:  # noqa: BLE001 - belongs to whoever asked for the chore
@@ -171,6 +189,7 @@ class Intake:
             batch = [each for each in batch if each.since_s >= oldest]
             if not batch:
                 return
+        began_s = self._busy_since_s = time.monotonic()
         try:
             answers = writer.apply([each.submission for each in batch])
         except Fault as error:
@@ -179,10 +198,13 @@ class Intake:
         except BaseException:
             _fail(batch, Stopping("the lane has stopped on a broken invariant"))
             raise
+        finally:
+            self._busy_since_s = None
+        took_s = time.monotonic() - began_s
         _resolve(batch, answers)
         self._deliver_relay(writer)
-        if self._on_batch is not None:
-            self._on_batch(writer, len(batch))
+        if self.on_batch is not None:
+            self.on_batch(Batched(writer, answers, took_s))
 
     def _deliver_relay(self, writer: Writer) -> None:
         """Carry money between lanes right behind the batch that let it go."""

@@ -1,0 +1,79 @@
+"""`lingqian key`: API keys, made and revoked while the server runs (接口密钥)."""
+
+import json
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.compose import DATABASE
+from lingqian.identity.key import Key, Scope
+from lingqian.kernel.clock import rfc3339
+from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_beside, revoke_key
+
+app = typer.Typer(no_args_is_help=True, help="API keys: new, list, revoke.")
+
+
+@app.callback()
+def root() -> None:
+    """Make, list and revoke API keys; a running server notices within a second."""
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Whose key it is, for the list.")],
+    data: DataFolder = DATA_DEFAULT,
+    *,
+    scope: Annotated[
+        list[Scope] | None, typer.Option(help="What it may do; repeat it. Without: everything.")
+    ] = None,
+) -> None:
+    """Make a key and print it, this once: only a digest is kept."""
+    scopes = frozenset(scope or Scope)
+    with closing(open_beside(data / DATABASE)) as connection:
+        try:
+            typer.echo(add_key(connection, name, scopes))
+        except NameTakenError as error:
+            typer.echo(f"lingqian: a key is already called {name}; revoke it first", err=True)
+            raise typer.Exit(1) from error
+
+
+@app.command("list")
+def show(
+    data: DataFolder = DATA_DEFAULT,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List every key there was; secrets are not among what is known."""
+    with closing(open_beside(data / DATABASE)) as connection:
+        keys = list_keys(connection)
+    if as_json:
+        typer.echo(json.dumps([_row(key) for key in keys], ensure_ascii=False, indent=2))
+        return
+    for key in keys:
+        state = f"revoked {rfc3339(key.revoked_at_us)}" if key.revoked_at_us else "good"
+        typer.echo(f"{key.key_id}  {key.name:<16} {state}  {' '.join(sorted(key.scopes))}")
+
+
+def _row(key: Key) -> dict[str, object]:
+    return {
+        "id": key.key_id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "created_at": rfc3339(key.created_at_us),
+        "revoked_at": rfc3339(key.revoked_at_us) if key.revoked_at_us else None,
+    }
+
+
+@app.command()
+def revoke(
+    word: Annotated[str, typer.Argument(metavar="NAME", help="The key's name or id.")],
+    data: DataFolder = DATA_DEFAULT,
+) -> None:
+    """Revoke a key; whoever uses it is refused within a second."""
+    with closing(open_beside(data / DATABASE)) as connection:
+        if not revoke_key(connection, word):
+            typer.echo(f"lingqian: no good key is called {word}", err=True)
+            raise typer.Exit(1)
+    typer.echo(f"{word} is revoked")

@@ -1,0 +1,60 @@
+"""`lingqian serve`: the wallet behind HTTP, until it is told to stop (服务)."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, load_or_exit
+
+
+def serve(
+    data: DataFolder = DATA_DEFAULT,
+    *,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0: a free one.")] = None,
+) -> None:
+    """Serve the HTTP API on a data directory, made when there is none.
+
+    Stop it with Ctrl-C or SIGTERM: what waits is answered first.
+    """
+    from lingqian.web.server import address, listen  # noqa: PLC0415 - help must be quick
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    config = load_or_exit(data)
+    try:
+        listening = listen(host or config.host, config.port if port is None else port)
+    except OSError as error:
+        typer.echo(f"lingqian: cannot listen there: {error}", err=True)
+        raise typer.Exit(1) from error
+    with listening:
+        _run(data, config, listening, f"Lingqian listens on {address(listening)}")
+
+
+def _run(data: Path, config: Any, listening: Any, words: str) -> None:  # noqa: ANN401 - kept out of start-up
+    from lingqian.compose import Wallet  # noqa: PLC0415 - help must be quick
+    from lingqian.web.app import create_app  # noqa: PLC0415 - as above
+    from lingqian.web.server import run  # noqa: PLC0415 - as above
+
+    async def main() -> None:
+        wallet = Wallet(data, config)
+        try:
+            app = create_app(wallet)
+            typer.echo(words)
+            await run(app, listening, app.state.door.stop)
+        finally:
+            wallet.close()
+
+    with asyncio.Runner(loop_factory=new_loop()) as runner:
+        runner.run(main())
+
+
+def new_loop() -> Any:  # noqa: ANN401 - uvloop's type exists only where uvloop does
+    """Return what makes the quickest event loop this system has."""
+    try:
+        import uvloop  # noqa: PLC0415 - does not exist on Windows
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop

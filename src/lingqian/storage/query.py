@@ -1,0 +1,249 @@
+"""Named reads: every question the API asks, one function and one statement each (查询).
+
+Reads do not pass the lane; each sees the newest committed state. Lists are read newest first in
+pages that continue after the last row's own key, so that a page never moves under its reader.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
+
+import apsw
+
+from lingqian.flows.case import Case
+from lingqian.flows.view import Transferred
+from lingqian.identity.user import User
+from lingqian.ledger.account import Account
+from lingqian.ledger.chart import balance_account, escrow_account
+from lingqian.redpacket.packet import Claim, Packet, Progress
+from lingqian.storage.schema import TABLES
+from lingqian.storage.sqlite import SELECT_ONE
+
+_MAKE: Final = {table.name: (len(table.key), table.make) for table in TABLES}
+_CLAIM: Final = "amount_fen, at_us, chain, pseudonym, seq, share, ticket"
+SELECT_EXTERNAL: Final = "SELECT user_id FROM users WHERE external_mac = ?"
+SELECT_TEXT: Final = "SELECT cipher FROM personal WHERE owner_id = ? AND field = ?"
+SELECT_CONVERSATION: Final = "SELECT conversation_id FROM packets WHERE packet_id = ?"
+# Only what is still on its way is looked through, never the history of the relay.
+SELECT_INCOMING: Final = (
+    "SELECT COALESCE(SUM(r.amount_fen), 0) FROM relay_heads h "
+    "LEFT JOIN relay_marks m ON m.target = h.target AND m.source = h.source "
+    "JOIN relays r ON r.source = h.source AND r.target = h.target "
+    "AND r.number > COALESCE(m.value, 0) "
+    "WHERE h.target = ? AND h.value > COALESCE(m.value, 0) AND r.account = ?"
+)
+SELECT_CLAIMS: Final = (
+    f"SELECT user_id, {_CLAIM} FROM claims "  # noqa: S608 - our columns
+    "WHERE packet_id = ? AND ticket < ? ORDER BY ticket DESC LIMIT ?"
+)
+SELECT_ALL_CLAIMS: Final = (
+    f"SELECT user_id, {_CLAIM} FROM claims WHERE packet_id = ? ORDER BY ticket"  # noqa: S608 - ours
+)
+SELECT_BEST: Final = (
+    f"SELECT user_id, {_CLAIM} FROM claims WHERE packet_id = ? AND share > 0 "  # noqa: S608 - ours
+    "ORDER BY amount_fen DESC, ticket LIMIT 1"
+)
+SELECT_SENT: Final = (
+    "SELECT packet_id FROM packets WHERE sender_id = ? AND packet_id < ? "
+    "ORDER BY packet_id DESC LIMIT ?"
+)
+SELECT_CLAIMED: Final = (
+    "SELECT packet_id FROM claims WHERE user_id = ? AND packet_id > ? AND packet_id < ? "
+    "ORDER BY packet_id DESC LIMIT ?"
+)
+SELECT_SEAL: Final = (
+    "SELECT last_seq, head FROM seals WHERE lane = ? AND last_seq >= ? ORDER BY last_seq LIMIT 1"
+)
+SELECT_CASES: Final = (
+    "SELECT case_id, action, amount_fen, decided_by, due_at_us, object_id, opened_at_us, owner, "
+    "rule, state, user_id, verdict FROM cases WHERE (opened_at_us, case_id) < (?, ?) "
+)
+_OPEN_CASES: Final = "AND state IN (1, 2, 3) "
+_CASES_END: Final = "ORDER BY opened_at_us DESC, case_id DESC LIMIT ?"
+
+
+def _first(connection: apsw.Connection, statement: str, values: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a row of the engine
+    return connection.execute(statement, values).fetchone()
+
+
+def _one(connection: apsw.Connection, table: str, *key: bytes) -> Any:  # noqa: ANN401 - the table's own class
+    row = _first(connection, SELECT_ONE[table], key)
+    if row is None:
+        return None
+    width, make = _MAKE[table]
+    return make(*row[width:])
+
+
+def user_id_of(connection: apsw.Connection, external_mac: bytes) -> bytes | None:
+    """Return who an external id belongs to."""
+    row = _first(connection, SELECT_EXTERNAL, (external_mac,))
+    return None if row is None else row[0]
+
+
+def user(connection: apsw.Connection, user_id: bytes) -> User | None:
+    """Return a person's row."""
+    found: User | None = _one(connection, "users", user_id)
+    return found
+
+
+def sealed_text(connection: apsw.Connection, owner_id: bytes, field: int) -> bytes | None:
+    """Return one sealed field of personal data; None when there is none, or no longer."""
+    row = _first(connection, SELECT_TEXT, (owner_id, field))
+    return None if row is None else row[0]
+
+
+class Balance(NamedTuple):
+    """What a person has: posted, set aside by open holds, and on its way from other lanes."""
+
+    amount_fen: int
+    held_fen: int
+    incoming_fen: int
+
+
+def balance(connection: apsw.Connection, user_id: bytes) -> Balance:
+    """Return a person's balance; what is on its way is durable but not yet spendable.
+
+    Both reads see one snapshot, so that amount + incoming is exact at every moment.
+    """
+    account = balance_account(user_id)
+    connection.execute("BEGIN")
+    try:
+        counters: Account | None = _one(connection, "accounts", account)
+        (incoming_fen,) = _first(connection, SELECT_INCOMING, (user_id[:2], account))
+    finally:
+        connection.execute("COMMIT")
+    if counters is None:
+        return Balance(0, 0, incoming_fen)
+    posted_fen = counters.credits_posted - counters.debits_posted
+    return Balance(posted_fen, counters.debits_pending, incoming_fen)
+
+
+class Sent(NamedTuple):
+    """A packet as it was sent, and where it stands."""
+
+    packet_id: bytes
+    packet: Packet
+    progress: Progress
+
+
+def packet(connection: apsw.Connection, packet_id: bytes) -> Sent | None:
+    """Return a packet."""
+    row: Packet | None = _one(connection, "packets", packet_id)
+    if row is None:
+        return None
+    return Sent(packet_id, row, _one(connection, "progress", packet_id))
+
+
+def conversation_of(connection: apsw.Connection, packet_id: bytes) -> str | None:
+    """Return where a packet was posted; None when there is no such packet."""
+    row = _first(connection, SELECT_CONVERSATION, (packet_id,))
+    return None if row is None else row[0]
+
+
+class Claimed(NamedTuple):
+    """A claim and whose it is."""
+
+    user_id: bytes
+    claim: Claim
+
+
+def claim(connection: apsw.Connection, packet_id: bytes, user_id: bytes) -> Claim | None:
+    """Return a person's claim on a packet."""
+    found: Claim | None = _one(connection, "claims", packet_id, user_id)
+    return found
+
+
+def claims(
+    connection: apsw.Connection, packet_id: bytes, before_ticket: int, rows_max: int
+) -> list[Claimed]:
+    """Return a page of a packet's claims, the newest first."""
+    rows: Any = connection.execute(SELECT_CLAIMS, (packet_id, before_ticket, rows_max))
+    return [Claimed(user_id, Claim(*values)) for user_id, *values in rows]
+
+
+def all_claims(connection: apsw.Connection, packet_id: bytes) -> list[Claimed]:
+    """Return all claims of a packet in the order they were made."""
+    rows: Any = connection.execute(SELECT_ALL_CLAIMS, (packet_id,))
+    return [Claimed(user_id, Claim(*values)) for user_id, *values in rows]
+
+
+def best(connection: apsw.Connection, packet_id: bytes) -> Claimed | None:
+    """Return the best luck: the largest share; among equals the earlier claim."""
+    row = _first(connection, SELECT_BEST, (packet_id,))
+    return None if row is None else Claimed(row[0], Claim(*row[1:]))
+
+
+def sent_packets(
+    connection: apsw.Connection, sender_id: bytes, before: bytes, rows_max: int
+) -> list[bytes]:
+    """Return a page of the packets a person sent, the newest first."""
+    rows: Any = connection.execute(SELECT_SENT, (sender_id, before, rows_max))
+    return [packet_id for (packet_id,) in rows]
+
+
+def claimed_packets(
+    connection: apsw.Connection, user_id: bytes, before: bytes, lanes: Iterable[int], rows_max: int
+) -> list[bytes]:
+    """Return a page of the packets a person claimed from, the newest packet first.
+
+    `before` is an id without its lane. Ids sort by time inside a lane, so each lane gives its own
+    newest and these are merged.
+    """
+    found: list[bytes] = []
+    for lane in lanes:
+        prefix = lane.to_bytes(2, "big")
+        values = (user_id, prefix, prefix + before, rows_max)
+        rows: Any = connection.execute(SELECT_CLAIMED, values)
+        found.extend([packet_id for (packet_id,) in rows])
+    return sorted(found, key=lambda packet_id: packet_id[2:], reverse=True)[:rows_max]
+
+
+def transfer(connection: apsw.Connection, transfer_id: bytes) -> Transferred | None:
+    """Return a transfer."""
+    found: Transferred | None = _one(connection, "transfers", transfer_id)
+    return found
+
+
+class Seal(NamedTuple):
+    """The head of a lane's chain after a batch."""
+
+    lane: int
+    seq: int
+    head: bytes
+
+
+def closing_seal(connection: apsw.Connection, packet_id: bytes) -> Seal | None:
+    """Return the first seal over the record that last moved a packet's money."""
+    escrow: Account | None = _one(connection, "accounts", escrow_account(packet_id))
+    return None if escrow is None else seal_over(connection, _lane(packet_id), escrow.seq)
+
+
+def seal_over(connection: apsw.Connection, lane: int, seq: int) -> Seal | None:
+    """Return the seal of the batch that a journal row belongs to."""
+    row = _first(connection, SELECT_SEAL, (lane, seq))
+    return None if row is None else Seal(lane, row[0], row[1])
+
+
+def _lane(identity: bytes) -> int:
+    return identity[0] << 8 | identity[1]
+
+
+class Stopped(NamedTuple):
+    """A case and its id."""
+
+    case_id: bytes
+    case: Case
+
+
+def case(connection: apsw.Connection, case_id: bytes) -> Case | None:
+    """Return a case."""
+    found: Case | None = _one(connection, "cases", case_id)
+    return found
+
+
+def cases(
+    connection: apsw.Connection, before: tuple[int, bytes], rows_max: int, *, is_open: bool
+) -> list[Stopped]:
+    """Return a page of cases, the newest first; only those that wait, or all."""
+    statement = SELECT_CASES + (_OPEN_CASES if is_open else "") + _CASES_END
+    rows: Any = connection.execute(statement, (*before, rows_max))
+    return [Stopped(case_id, Case(*values)) for case_id, *values in rows]

@@ -1,0 +1,35 @@
+"""Answers of the lane as answers of the API: refusals with the field and the case they name."""
+
+from typing import Any
+
+from lingqian.flows.case import case_id
+from lingqian.flows.claim import claim_key
+from lingqian.flows.command import ClaimPacket
+from lingqian.kernel.code import Code
+from lingqian.kernel.id import PREFIX_CASE, show
+from lingqian.storage.lane import Answer
+from lingqian.web.problem import problem
+from lingqian.web.reply import Reply
+
+_WITH_CASE = frozenset((Code.CHALLENGE_REQUIRED, Code.CLAIM_HELD))
+
+
+def refusal(answer: Answer) -> Reply:
+    """Return the answer for a command that the lane refused."""
+    code = Code(answer.code)
+    case = case_of(answer.command) if code in _WITH_CASE else ""
+    return problem(code, field=answer.field, case_id=case)
+
+
+def case_of(command: Any) -> str:  # noqa: ANN401 - any command that the gate may stop
+    """Return the id of the case that a command's key opens."""
+    if isinstance(command, ClaimPacket):
+        key = claim_key(command.packet_id, command.user_id)
+    else:
+        key = command.key
+    return show(PREFIX_CASE, case_id(key))
+
+
+def first_of(answer: Answer) -> tuple[Any, bool]:
+    """Return what was answered first, an Answer or a Record, and whether that is now."""
+    return (answer, True) if answer.first is None else (answer.first, False)

@@ -1,0 +1,120 @@
+"""Operations: what the API does, one row each; routes and OpenAPI come from these rows (操作)."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from litestar import HttpMethod, route
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+
+from lingqian.identity.key import Caller, Scope
+from lingqian.kernel.code import Code
+from lingqian.kernel.fault import Fault
+from lingqian.web.call import Call
+from lingqian.web.door import Door
+from lingqian.web.problem import Refused, fault_reply, problem
+from lingqian.web.reply import Reply
+
+Run = Callable[[Door, Call], Awaitable[Any]]
+_BEARER: Final = "Bearer "
+
+
+class Given(NamedTuple):
+    """A good answer: its type (None: no JSON), an example, and the media type when not JSON."""
+
+    shape: Any
+    example: Any = None
+    media: str = "application/json"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Operation:
+    """One operation: where, who may, what it takes and gives, how it may refuse."""
+
+    method: str
+    path: str
+    run: Run
+    summary: str
+    tag: str
+    scopes: tuple[Scope, ...] = ()
+    takes: Any = None
+    asks: Any = None
+    example: Any = None
+    gives: Mapping[int, Given] = field(default_factory=dict)
+    refuses: tuple[Code, ...] = ()
+    is_keyed: bool = False
+    is_public: bool = False
+    body_bytes_max: int = 0
+
+    @property
+    def codes(self) -> tuple[Code, ...]:
+        """Every code it may answer, those that follow from its shape included."""
+        codes = set(self.refuses)
+        if not self.is_public:
+            codes |= {Code.UNAUTHENTICATED, Code.SCOPE_MISSING}
+        if self.takes is not None:
+            codes |= {Code.MALFORMED_JSON, Code.INVALID_FIELD, Code.BODY_TOO_LARGE}
+            codes |= {Code.UNSUPPORTED_MEDIA_TYPE}
+        if self.asks is not None:
+            codes.add(Code.INVALID_FIELD)
+        if self.is_keyed:
+            codes |= {Code.KEY_REQUIRED, Code.KEY_REUSED, Code.INVALID_FIELD}
+        if self.method != "GET":
+            codes |= {Code.BUSY, Code.UNAVAILABLE}
+        return tuple(sorted(codes))
+
+
+def admit(door: Door, call: Call, scopes: tuple[Scope, ...]) -> Caller:
+    """Find out who calls and whether the key may do this.
+
+    Refuses: unauthenticated, scope_missing.
+    """
+    text = call.header(b"authorization")
+    caller = door.keys.caller(text[len(_BEARER) :]) if text.startswith(_BEARER) else None
+    if caller is None:
+        raise Refused(Code.UNAUTHENTICATED)
+    for scope in scopes:
+        if scope not in caller.scopes:
+            raise Refused(Code.SCOPE_MISSING, detail=f"needs {scope}")
+    return caller
+
+
+def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
+    """Make the route of an operation: admitted, run, refused or failed, and counted."""
+    count = door.meter.requests(operation.method, operation.path)
+    run, scopes, is_public = operation.run, operation.scopes, operation.is_public
+
+    async def handle(request: Call) -> Reply:
+        try:
+            if not is_public:
+                request.caller = admit(door, request, scopes)
+            answer = await run(door, request)
+        except Refused as refusal:
+            answer = refusal.reply
+        except Fault as fault:
+            answer = fault_reply(fault)
+        except HTTPException as error:
+            answer = problem(_BY_STATUS.get(error.status_code, Code.INTERNAL))
+        count(answer.status)
+        return answer  # type: ignore[no-any-return]  # a Reply or a stream, both run alike
+
+    path = operation.path.replace("}", ":str}")
+    limit = operation.body_bytes_max or door.body_bytes_max
+    methods = [HttpMethod(operation.method)]
+    return route(path, http_method=methods, request_max_body_size=limit)(handle)
+
+
+_BY_STATUS: Final = {
+    400: Code.MALFORMED_JSON,
+    404: Code.NOT_FOUND,
+    405: Code.METHOD_NOT_ALLOWED,
+    413: Code.BODY_TOO_LARGE,
+}
+
+
+def outside(error: Exception) -> Reply | None:
+    """Return the answer for what the framework refuses before a handler runs; None for our bug."""
+    if isinstance(error, HTTPException) and error.status_code in _BY_STATUS:
+        return problem(_BY_STATUS[error.status_code])
+    return None

@@ -1,0 +1,97 @@
+"""Problems: every refusal as RFC 9457 problem details, its words from one table (问题详情).
+
+Law: status, words and retry advice come from kernel.code and nowhere else.
+"""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from lingqian.kernel.code import TABLE, Code
+from lingqian.kernel.fault import Busy, Fault
+from lingqian.web.reply import PROBLEM, Header, Reply, encode
+
+RETRY_AFTER_S: Final = 1
+_LATER: Final = frozenset((429, 503))
+# What the core calls a field, where the API calls it something else.
+FIELDS: Final = {
+    "awaits_entropy": "await_entropy",
+    "draw_at_us": "draw_at",
+    "external_mac": "external_id",
+    "greeting_mac": "greeting",
+    "is_lucky": "each_fen",
+    "lifetime_us": "expires_in_s",
+    "members": "member_ids",
+    "nickname_mac": "nickname",
+    "note_mac": "note",
+    "operation": "Idempotency-Key",
+    "passphrase_mac": "passphrase",
+    "recipients": "recipient_ids",
+}
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Why a request was refused (RFC 9457), in words for people and a code for programs."""
+
+    type: str
+    title: str
+    status: Annotated[int, Meta(ge=400, le=599)]
+    code: str
+    detail: str
+    message_zh: str
+    message_en: str
+    retry: Annotated[str, Meta(description="`never`, `same_key` or `new_key`.")]
+    field: Annotated[str, Meta(description="The field that is wrong, or differs.")] = ""
+    case_id: Annotated[str, Meta(description="The case that waits for a decision.")] = ""
+
+
+class Refused(Exception):  # noqa: N818 - the word of the house for an answer that says no
+    """Ends a request with a refusal, from however deep inside the door it is found."""
+
+    def __init__(self, code: Code, *, field: str = "", detail: str = "") -> None:
+        super().__init__(code.name)
+        self.reply = problem(code, field=field, detail=detail)
+
+
+def shape(code: Code, *, field: str = "", detail: str = "", case_id: str = "") -> Problem:
+    """Return the problem a code stands for."""
+    row = TABLE[code]
+    name = code.name.lower()
+    return Problem(
+        type=f"urn:lingqian:problem:{name}",
+        title=row.en,
+        status=row.status,
+        code=name,
+        detail=detail or row.en,
+        message_zh=row.zh,
+        message_en=row.en,
+        retry=row.retry.name.lower(),
+        field=FIELDS.get(field, field),
+        case_id=case_id,
+    )
+
+
+def problem(
+    code: Code,
+    *,
+    field: str = "",
+    detail: str = "",
+    case_id: str = "",
+    retry_after_s: int = RETRY_AFTER_S,
+) -> Reply:
+    """Return the answer that refuses with a code."""
+    content = shape(code, field=field, detail=detail, case_id=case_id)
+    headers: tuple[Header, ...] = ()
+    if content.status in _LATER:
+        headers = ((b"retry-after", b"%d" % retry_after_s),)
+    elif content.status == 401:
+        headers = ((b"www-authenticate", b'Bearer realm="lingqian"'),)
+    return Reply(content.status, encode(content), PROBLEM, headers)
+
+
+def fault_reply(fault: Fault) -> Reply:
+    """Return the answer for surroundings that failed: nobody was refused, the same key is safe."""
+    if isinstance(fault, Busy):
+        return problem(Code.BUSY, detail=str(fault), retry_after_s=fault.retry_after_s)
+    return problem(Code.UNAVAILABLE)

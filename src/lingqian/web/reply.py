@@ -1,0 +1,50 @@
+"""Replies: bytes that are ready to be sent, with the headers every answer carries (响应)."""
+
+from typing import Any, Final
+
+import msgspec
+
+JSON: Final = b"application/json"
+PROBLEM: Final = b"application/problem+json"
+CSV: Final = b"text/csv; charset=utf-8"
+TEXT: Final = b"text/plain; charset=utf-8"
+# Answers are private, are never a page, and never say more than their type says.
+SECURITY: Final = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+
+encode: Final = msgspec.json.Encoder().encode
+Header = tuple[bytes, bytes]
+
+
+class Reply:
+    """A whole answer; it is itself what the server runs to send it."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self, status: int, body: bytes, media: bytes = JSON, headers: tuple[Header, ...] = ()
+    ) -> None:
+        self.status = status
+        self.body = body
+        self.headers = [
+            (b"content-type", media),
+            (b"content-length", b"%d" % len(body)),
+            *SECURITY,
+            *headers,
+        ]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        """Send it."""
+        del scope, receive
+        start = {"type": "http.response.start", "status": self.status, "headers": self.headers}
+        await send(start)
+        await send({"type": "http.response.body", "body": self.body})
+
+
+def reply(status: int, content: object) -> Reply:
+    """Return an answer with JSON content."""
+    return Reply(status, encode(content))

@@ -1,0 +1,1 @@
+"""Routes: one file per resource, each a few functions and a table of operations."""

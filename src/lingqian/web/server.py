@@ -1,0 +1,86 @@
+"""The server: uvicorn inside our own process and loop, and a stop that loses no answer (服务器).
+
+On a signal: nothing new is accepted, what waits is answered, then the wallet is closed.
+"""
+
+import asyncio
+import contextlib
+import gc
+import signal
+import socket
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import uvicorn
+
+_DRAIN_S: Final = 20
+_KEEP_ALIVE_S: Final = 30
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Server(uvicorn.Server):
+    """Uvicorn without handlers of its own for signals: who runs it decides when it stops."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals alone."""
+        yield
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the socket to listen on; port 0 takes a free one.
+
+    Raises: OSError when the address is taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    found = socket.socket(family, socket.SOCK_STREAM)
+    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        found.bind((host, port))
+    except OSError:
+        found.close()
+        raise
+    found.setblocking(False)  # noqa: FBT003 - the socket API
+    return found
+
+
+def address(listening: socket.socket) -> str:
+    """Return where a socket can be reached, as a URL."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def make(app: Any) -> Server:  # noqa: ANN401 - any ASGI app
+    """Return a server for an app, ready to `serve(sockets=[…])` and to be told `should_exit`."""
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+        timeout_graceful_shutdown=_DRAIN_S,
+        backlog=4_096,
+    )
+    return Server(config)
+
+
+async def run(app: Any, listening: socket.socket, on_stop: Callable[[], None]) -> None:  # noqa: ANN401 - any ASGI app
+    """Serve until a signal comes; `on_stop` is told first, before the last answers go out."""
+    server = make(app)
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        on_stop()
+        server.should_exit = True
+
+    for each in _SIGNALS:
+        try:
+            loop.add_signal_handler(each, stop)
+        except NotImplementedError:  # Windows
+            signal.signal(each, lambda *_: loop.call_soon_threadsafe(stop))
+    gc.collect()
+    gc.freeze()  # what was imported is never garbage; collections need not look at it again
+    await server.serve(sockets=[listening])
