@@ -122,9 +122,7 @@ class LedgerCase:
     def claim(self, packet_id, people, passphrase=""):
         """Open a packet for people, one batch."""
         status = Status(1, 3, 1)
-        return self.step(
-            *[self.desk.claim(packet_id, each, status, passphrase) for each in people]
-        )
+        return self.step(*[self.desk.claim(packet_id, each, status, passphrase) for each in people])
 
     def _open_packets(self):
         self.claim(self.send(), self.some(6))
@@ -171,7 +169,7 @@ class LedgerCase:
         packet_id = self.send(lifetime_s=5)
         self.claim(packet_id, self.some(2))
         self.us += 10 * SECOND_US
-        self.step(Submission(ClosePacket(packet_id, False, "clock")))
+        self.step(Submission(ClosePacket(packet_id, is_invalidation=False, by="clock")))
         self.claim(self.send(), self.some(2))
 
     def _operate(self):
@@ -180,7 +178,8 @@ class LedgerCase:
             connection.execute(
                 "INSERT INTO settings VALUES ('clock_offset_us', '0');"
                 f"INSERT INTO api_keys VALUES ('k1', 'shop', zeroblob(32), 'all', {at_us}, 0);"
-                f"INSERT INTO endpoints VALUES ('e1', 'https://example.test', '*', zeroblob(61), {at_us}, 0);"
+                "INSERT INTO endpoints VALUES "
+                f"('e1', 'https://example.test', '*', zeroblob(61), {at_us}, 0);"
                 "INSERT INTO endpoint_cursors VALUES ('e1', 0, 3);"
                 "INSERT INTO deliveries VALUES ('e1', 'v1', 0, 2, 1, 5, 500);"
             )

@@ -2,7 +2,7 @@
 
 import apsw
 import pytest
-from ledger_case import opened
+from ledger_case import LedgerCase, opened
 
 from lingqian.storage.audit import PASSES, audit
 from lingqian.storage.finding import MEANING, FindingKind
@@ -167,8 +167,6 @@ def test_audit_names_a_row_that_was_removed_or_added(data, table):
 
 def test_audit_runs_beside_a_writer(tmp_path):
     """What is published after the snapshot was taken is no finding."""
-    from ledger_case import LedgerCase
-
     case = LedgerCase(tmp_path, lanes=2).live()
     connection = opened(tmp_path)
     found = []
