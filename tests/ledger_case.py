@@ -7,6 +7,7 @@ running wallet does. Amounts and choices are drawn from a fresh seed each time.
 import random
 import secrets
 import shutil
+from hashlib import sha256
 
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import ClosePacket, DrawPacket, SettleCase
@@ -15,6 +16,7 @@ from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
 from lingqian.redpacket.packet import PacketKind
 from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.storage.beacon import Beacon
 from lingqian.storage.desk import Desk, Wish, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
@@ -41,6 +43,7 @@ class LedgerCase:
         self.us = START_US
         self.vault = open_vault(folder / "keys")
         self.desk = Desk(self.vault, lanes)
+        self.beacon_desk = Desk(self.vault, lanes, Beacon((), bytes(32), 1, 30))
         self.store = SqliteStore(folder / "ledger.db")
         self.log = HeadLog(folder / "heads.log")
         shell = Shell(self, secrets.token_bytes, reveal_with(self.vault))
@@ -112,11 +115,11 @@ class LedgerCase:
             caller_key=self.key(),
         )
 
-    def send(self, kind=PacketKind.LUCKY, total_fen=1_000, count=4, **wish):
+    def send(self, kind=PacketKind.LUCKY, total_fen=1_000, count=4, desk=None, **wish):
         """Send a packet from somebody; return its id."""
         (sender,) = self.some(1)
         asked = Wish(sender, kind, total_fen, count, 20_000, greeting="happy new year", **wish)
-        (answer,) = self.step(self.desk.send(asked, self.key()))
+        (answer,) = self.step((desk or self.desk).send(asked, self.key()))
         return answer.command.packet_id
 
     def claim(self, packet_id, people, passphrase=""):
@@ -136,7 +139,15 @@ class LedgerCase:
         packet_id = self.send(awaits_entropy=True)
         self.step(self.desk.entropy(packet_id, secrets.token_bytes(32)))
         self.claim(packet_id, self.some(5))
+        packet_id = self.send(desk=self.beacon_desk)
+        self.mix(packet_id)
+        self.claim(packet_id, self.some(2))
         self.step(self.desk.invalidate(self.send(), "the operator"))
+
+    def mix(self, packet_id):
+        """Mix a round of a beacon in."""
+        signature = secrets.token_bytes(96)
+        self.step(self.desk.beacon(packet_id, sha256(signature).digest(), signature))
 
     def _hold(self):
         """Set money aside and let it go, forward and back; leave some where it is."""
@@ -162,8 +173,11 @@ class LedgerCase:
         self.claim(many, self.some(7))
         self.claim(few, self.some(2))
         self.claim(waiting_one, self.some(3))
+        beaconed = self.send(PacketKind.DRAW, draw_at_us=draw_at_us, desk=self.beacon_desk)
+        self.claim(beaconed, self.some(5))
         self.us = draw_at_us
-        self.step(Submission(DrawPacket(many)), Submission(DrawPacket(few)))
+        self.mix(beaconed)
+        self.step(*[Submission(DrawPacket(each)) for each in (many, few, beaconed)])
 
     def _close(self):
         packet_id = self.send(lifetime_s=5)

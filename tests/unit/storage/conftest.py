@@ -1,6 +1,7 @@
 """A ledger that has lived, made once for each worker and copied for each test."""
 
 import pytest
+
 from ledger_case import copied, lived
 
 

@@ -2,8 +2,8 @@
 
 import apsw
 import pytest
-from ledger_case import LedgerCase, opened
 
+from ledger_case import LedgerCase, opened
 from lingqian.storage.audit import PASSES, audit
 from lingqian.storage.finding import MEANING, FindingKind
 from lingqian.storage.vault import open_vault
