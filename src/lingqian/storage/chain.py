@@ -46,8 +46,8 @@ class Chain:
         if line.epoch < last.epoch or line.at_us <= last.at_us:
             words = f"epoch {line.epoch} at {line.at_us} µs after {last.epoch} at {last.at_us} µs"
             self._find(FindingKind.SEAL_FIELD, line.last_seq, words)
-        if rows and not last.at_us < rows[0][2] <= rows[-1][2] < line.at_us:
-            words = f"sealed at {line.at_us} µs, which is not after its rows, or they overlap"
+        if rows and not last.at_us < rows[0][2] <= rows[-1][2] <= line.at_us:
+            words = f"sealed at {line.at_us} µs, which is before its rows, or they overlap"
             self._find(FindingKind.SEAL_FIELD, line.last_seq, words)
         self._last = line
         if rows:

@@ -5,12 +5,14 @@ follows again from the sealed seed, and the seed from the commitment.
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from typing import Final
 
 from lingqian.flows.claim import ClaimDone
 from lingqian.flows.close import DrawDone
-from lingqian.flows.command import ClaimPacket, DrawPacket
+from lingqian.flows.command import AddBeacon, ClaimPacket, DrawPacket
 from lingqian.flows.decision import Record
+from lingqian.flows.packet import MixDone
 from lingqian.flows.view import View
 from lingqian.kernel.fault import Damaged
 from lingqian.redpacket.commitment import (
@@ -26,7 +28,7 @@ from lingqian.redpacket.packet import PacketKind, Secret, terms
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.vault import Vault
 
-LUCKY: Final = frozenset({ClaimDone, DrawDone})
+LUCKY: Final = frozenset({ClaimDone, DrawDone, MixDone})
 Fault = tuple[FindingKind, str]
 
 
@@ -42,6 +44,8 @@ class Luck:
             yield from self._claim(view, record, record.outcome)
         elif isinstance(record.outcome, DrawDone):
             yield from self._draw(view, record, record.outcome)
+        elif isinstance(record.command, AddBeacon) and not _is_round(record.command):
+            yield FindingKind.CLAIM_SHARE, "the beacon's round is not its signature's hash"
 
     def _claim(self, view: View, record: Record, outcome: ClaimDone) -> Iterator[Fault]:
         command = record.command
@@ -84,7 +88,7 @@ class Luck:
         if commitment(promised, seed) != packet.commitment:
             words = f"packet {packet_id.hex()}: its seed is not the one committed to"
             yield FindingKind.CLAIM_SHARE, words
-        key = split_key(promised, seed, progress.entropy or None, None)
+        key = split_key(promised, seed, progress.entropy or None, progress.beacon or None)
         salt = vault.secret("salt", packet_id)
         view.secrets[packet_id] = Secret(shares(promised, key), key, salt)
 
@@ -108,6 +112,10 @@ class Luck:
             yield FindingKind.CLAIM_SHARE, "the draw's order does not follow from the ticket chain"
         if outcome.amounts_fen != secret.shares[: len(order)]:
             yield FindingKind.CLAIM_SHARE, "the draw's amounts do not follow from the sealed seed"
+
+
+def _is_round(command: AddBeacon) -> bool:
+    return sha256(command.signature).digest() == command.randomness
 
 
 def _claim_faults(view: View, command: ClaimPacket, outcome: ClaimDone) -> Iterator[Fault]:

@@ -1,0 +1,225 @@
+"""A small ledger on disk that has lived through everything, for audits, drills and backups.
+
+Every kind of command, outcome and state is in it, in one lane or several; heads are published as a
+running wallet does. Amounts and choices are drawn from a fresh seed each time.
+"""
+
+import random
+import secrets
+import shutil
+from hashlib import sha256
+
+from lingqian.compliance.limit import DEFAULT, caps
+from lingqian.flows.command import ClosePacket, DrawPacket, SettleCase
+from lingqian.flows.view import Policy
+from lingqian.identity.user import Status
+from lingqian.kernel.clock import SECOND_US
+from lingqian.redpacket.packet import PacketKind
+from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.storage.beacon import Beacon
+from lingqian.storage.desk import Desk, Wish, reveal_with
+from lingqian.storage.head import HeadLog, lane_rows
+from lingqian.storage.lane import Shell, Submission, Writer
+from lingqian.storage.relay import waiting
+from lingqian.storage.sqlite import SqliteStore, connect
+from lingqian.storage.vault import open_vault
+
+START_US = 1_772_337_600_000_000  # 2026-03-01T12:00:00+08:00
+DAY_US = 86_400 * SECOND_US
+RULES = (
+    Rule("large transfer", Action.TRANSFER, 90_000, Verdict.REVIEW),
+    Rule("large packet", Action.SEND, 90_000, Verdict.DELAY, 60),
+    Rule("odd transfer", Action.TRANSFER, 400_000, Verdict.CHALLENGE),
+)
+PEOPLE = 12
+
+
+class LedgerCase:
+    """A data directory with a life in it; `step` applies commands, `live` runs the whole life."""
+
+    def __init__(self, folder, lanes=1, seed=None):
+        self.folder = folder
+        self.random = random.Random(secrets.randbits(64) if seed is None else seed)
+        self.us = START_US
+        self.vault = open_vault(folder / "keys")
+        self.desk = Desk(self.vault, lanes)
+        self.beacon_desk = Desk(self.vault, lanes, Beacon((), bytes(32), 1, 30))
+        self.store = SqliteStore(folder / "ledger.db")
+        self.log = HeadLog(folder / "heads.log")
+        shell = Shell(self, secrets.token_bytes, reveal_with(self.vault))
+        self.writer = Writer(self.store, range(lanes), Policy(caps(DEFAULT), RULES), shell)
+        self.people = []
+        self._keys = 0
+
+    def now_us(self):
+        """Return where the hand of the clock stands."""
+        return self.us
+
+    def key(self):
+        """Return a caller's key that was not used before."""
+        self._keys += 1
+        return f"key {self._keys}"
+
+    def step(self, *submissions):
+        """Apply one batch, deliver what lies between lanes, publish the heads."""
+        self.us += 1_000
+        answers = self.writer.apply([*submissions])
+        while deliveries := [Submission(each) for each in waiting(self.store.connection)]:
+            self.writer.apply(deliveries)
+        self.log.publish(lane_rows(self.store.connection), self.us)
+        return answers
+
+    def some(self, count):
+        """Draw people."""
+        return self.random.sample(self.people, count)
+
+    def live(self):
+        """Run through everything once."""
+        self._gather()
+        self._pay()
+        for _ in range(3):
+            self._open_packets()
+        self._hold()
+        self._draw()
+        self._close()
+        self._operate()
+        return self
+
+    def _gather(self):
+        names = [f"person {number} {secrets.token_hex(4)}" for number in range(PEOPLE)]
+        registered = self.step(*[self.desk.register(name, name.title(), 3) for name in names])
+        self.people = [answer.command.user_id for answer in registered]
+        self.step(*[self.desk.fund(each, 1_000_000, self.key()) for each in self.people])
+        self.step(self.desk.members("lunch", self.people[:6], self.key()))
+        self.step(self.desk.members("lunch", self.people[:9], self.key()))
+
+    def _pay(self):
+        for _ in range(6):
+            self.step(*[self.transfer(self.random.randint(1, 900)) for _ in range(4)])
+        source, target = self.some(2)
+        # Refused for funds: burns its key, moves nothing.
+        self.step(self.pay(source, target, 70_000), self.pay(target, source, 4_900_000))
+
+    def transfer(self, amount_fen):
+        """Make a transfer between two people drawn at random."""
+        return self.pay(*self.some(2), amount_fen)
+
+    def pay(self, source, target, amount_fen, note="for lunch"):
+        """Make a transfer."""
+        return self.desk.transfer(
+            source,
+            target,
+            amount_fen=amount_fen,
+            target=Status(1, 3, 1),
+            note=note,
+            caller_key=self.key(),
+        )
+
+    def send(self, kind=PacketKind.LUCKY, total_fen=1_000, count=4, desk=None, **wish):
+        """Send a packet from somebody; return its id."""
+        (sender,) = self.some(1)
+        asked = Wish(sender, kind, total_fen, count, 20_000, greeting="happy new year", **wish)
+        (answer,) = self.step((desk or self.desk).send(asked, self.key()))
+        return answer.command.packet_id
+
+    def claim(self, packet_id, people, passphrase=""):
+        """Open a packet for people, one batch."""
+        status = Status(1, 3, 1)
+        return self.step(*[self.desk.claim(packet_id, each, status, passphrase) for each in people])
+
+    def _open_packets(self):
+        self.claim(self.send(), self.some(6))
+        self.claim(self.send(PacketKind.EQUAL, is_lucky=False), self.some(2))
+        named = self.some(3)
+        packet_id = self.send(PacketKind.TARGETED, count=3, recipients=tuple(named))
+        self.claim(packet_id, named[:2])
+        packet_id = self.send(PacketKind.PASSPHRASE, passphrase="open sesame")
+        self.claim(packet_id, self.some(2), "close sesame")
+        self.claim(packet_id, self.some(3), "open sesame")
+        packet_id = self.send(awaits_entropy=True)
+        self.step(self.desk.entropy(packet_id, secrets.token_bytes(32)))
+        self.claim(packet_id, self.some(5))
+        packet_id = self.send(desk=self.beacon_desk)
+        self.mix(packet_id)
+        self.claim(packet_id, self.some(2))
+        self.step(self.desk.invalidate(self.send(), "the operator"))
+
+    def mix(self, packet_id):
+        """Mix a round of a beacon in."""
+        signature = secrets.token_bytes(96)
+        self.step(self.desk.beacon(packet_id, sha256(signature).digest(), signature))
+
+    def _hold(self):
+        """Set money aside and let it go, forward and back; leave some where it is."""
+        for event in ("release", "refuse", ""):
+            source, target = self.some(2)
+            self._settle(self.step(self.pay(source, target, 95_000)), event)
+            (sender,) = self.some(1)
+            asked = Wish(sender, PacketKind.LUCKY, 95_000, 5, 20_000)
+            self._settle(self.step(self.desk.send(asked, self.key())), event)
+        source, target = self.some(2)
+        self.step(self.pay(source, target, 400_000))
+
+    def _settle(self, answers, event):
+        if event:
+            opened = answers[0].outcome.opened
+            self.step(Submission(SettleCase(opened.case_id, event, "a reviewer")))
+
+    def _draw(self):
+        draw_at_us = self.us + 60 * SECOND_US
+        many = self.send(PacketKind.DRAW, draw_at_us=draw_at_us)
+        few = self.send(PacketKind.DRAW, draw_at_us=draw_at_us)
+        waiting_one = self.send(PacketKind.DRAW, draw_at_us=draw_at_us + DAY_US // 2)
+        self.claim(many, self.some(7))
+        self.claim(few, self.some(2))
+        self.claim(waiting_one, self.some(3))
+        beaconed = self.send(PacketKind.DRAW, draw_at_us=draw_at_us, desk=self.beacon_desk)
+        self.claim(beaconed, self.some(5))
+        self.us = draw_at_us
+        self.mix(beaconed)
+        self.step(*[Submission(DrawPacket(each)) for each in (many, few, beaconed)])
+
+    def _close(self):
+        packet_id = self.send(lifetime_s=5)
+        self.claim(packet_id, self.some(2))
+        self.us += 10 * SECOND_US
+        self.step(Submission(ClosePacket(packet_id, is_invalidation=False, by="clock")))
+        self.claim(self.send(), self.some(2))
+
+    def _operate(self):
+        def write(connection):
+            at_us = self.us
+            connection.execute(
+                "INSERT INTO settings VALUES ('clock_offset_us', '0');"
+                f"INSERT INTO api_keys VALUES ('k1', 'shop', zeroblob(32), 'all', {at_us}, 0);"
+                "INSERT INTO endpoints VALUES "
+                f"('e1', 'https://example.test', '*', zeroblob(61), {at_us}, 0);"
+                "INSERT INTO endpoint_cursors VALUES ('e1', 0, 3);"
+                "INSERT INTO deliveries VALUES ('e1', 'v1', 0, 2, 1, 5, 500);"
+            )
+
+        self.store.chore(write)
+
+    def close(self):
+        """Stop as a wallet does: publish, fold the log into the file, release it."""
+        self.log.publish(lane_rows(self.store.connection), self.us)
+        self.store.close()
+        return self
+
+
+def lived(folder, lanes=1):
+    """Return a data directory that has lived and was closed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    LedgerCase(folder, lanes).live().close()
+    return folder
+
+
+def copied(source, target):
+    """Copy a closed data directory."""
+    shutil.copytree(source, target)
+    return target
+
+
+def opened(folder):
+    """Open a data directory's database for an audit."""
+    return connect(str(folder / "ledger.db"), readonly=True)
