@@ -22,6 +22,7 @@ class CutStore(SqliteStore):
     def __init__(self, path: str, vfs: str, *, wal_pages_max: int, synchronous: str) -> None:
         self.cut = Cut.NONE
         self.resolved = {True: 0, False: 0}
+        self.checkpoints = 0
         self._wal_pages_bound = wal_pages_max
         super().__init__(path, vfs=vfs, is_alone=True, synchronous=synchronous)
 
@@ -47,4 +48,5 @@ class CutStore(SqliteStore):
         """Checkpoint as the store does, at a size of the log that a short world reaches."""
         if self._wal_pages >= self._wal_pages_bound:
             self._wal_pages = WAL_PAGES_MAX
+            self.checkpoints += 1
         super().checkpoint()

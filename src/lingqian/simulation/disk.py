@@ -2,9 +2,11 @@
 
 Law: after a power cut every byte that a sync has covered is there; of every write since, any part
 may be, in any order. A killed process leaves what it wrote. An old process never touches the disk
-again. Not modelled: a failed sync after which the system forgets that pages were dirty.
+again. Not modelled: a failed sync after which the system forgets that pages were dirty; folders
+whose changes reach the disk later than a sync that follows them.
 """
 
+from collections import Counter
 from enum import IntEnum
 from random import Random
 from typing import Final, NamedTuple
@@ -27,7 +29,7 @@ class Trouble(IntEnum):
     FULL = 6
 
 
-_DEADLY: Final = (Trouble.POWER_CUT, Trouble.KILL)
+DEADLY: Final = (Trouble.POWER_CUT, Trouble.KILL)
 
 
 class Plan(NamedTuple):
@@ -86,17 +88,27 @@ class File:
         self.pending.clear()
         self.is_named = True
 
-    def lose(self, chance: Random) -> None:
-        """Go through a power cut: of what was not synced, keep what chance keeps."""
+    def lose(self, chance: Random) -> tuple[int, int]:
+        """Go through a power cut: of what was not synced, keep what chance keeps.
+
+        Return how many changes were lost and how many writes were torn.
+        """
         pending, self.pending = self.pending, []
         for change in reversed(pending):
             self._undo(change)
-        for change in _survivors(pending, chance):
+        kept = _survivors(pending, chance)
+        torn = 0
+        for change in kept:
             if change.after is None:
                 self.resize(change.offset)
-            else:
+            elif chance.randrange(4):
                 self.write(change.after, change.offset)
+            else:
+                sectors = -(-len(change.after) // SECTOR_BYTES)
+                self.write(change.after[: chance.randrange(sectors) * SECTOR_BYTES], change.offset)
+                torn += 1
         self.pending.clear()
+        return len(pending) - len(kept), torn
 
     def _undo(self, change: Change) -> None:
         content = self.content
@@ -105,37 +117,28 @@ class File:
 
 
 def _survivors(pending: list[Change], chance: Random) -> list[Change]:
-    """Choose what reached the platter: nothing, a first part, or any of them, perhaps torn."""
+    """Choose what reached the platter: nothing, a first part, or any of them."""
     style = chance.randrange(3)
     if style == 0:
         return []
     if style == 1:
-        kept = pending[: chance.randrange(len(pending) + 1)]
-    else:
-        kept = [change for change in pending if chance.randrange(2)]
-    return [_tear(change, chance) if chance.randrange(4) == 0 else change for change in kept]
+        return pending[: chance.randrange(len(pending) + 1)]
+    return [change for change in pending if chance.randrange(2)]
 
 
-def _tear(change: Change, chance: Random) -> Change:
-    if change.after is None:
-        return change
-    sectors = -(-len(change.after) // SECTOR_BYTES)
-    return change._replace(after=change.after[: chance.randrange(sectors) * SECTOR_BYTES])
-
-
-class Disk(apsw.VFS):
-    """A file system of its own for the engine, by its name `name`; starts empty and healthy."""
+class Disk:
+    """A file system that outlives the processes that mount it; starts empty and healthy."""
 
     def __init__(self, name: str, chance: Random) -> None:
-        super().__init__(name, "")
         self.name = name
         self.files: dict[str, File] = {}
         self.points = 0
-        self.struck = 0
+        self.events: Counter[str] = Counter()
         self.is_dead = False
         self.generation = 0
         self._chance = chance
         self._deleted: dict[str, File] = {}
+        self._mounts: list[Mount] = []
         self._trouble = Trouble.KILL
         self._first = self._last = _NEVER
 
@@ -164,39 +167,98 @@ class Disk(apsw.VFS):
                 self.files[name] = file
         self._deleted.clear()
         for name, file in list(self.files.items()):
-            file.lose(self._chance)
+            lost, torn = file.lose(self._chance)
+            self.events["power cut that lost writes"] += lost > 0
+            self.events["power cut that tore a write"] += torn > 0
             if not file.is_named and self._chance.randrange(2):
                 del self.files[name]
 
-    # --- what the engine does with it ---
+    def mount(self) -> str:
+        """Give a new process its door to the disk; return the name the engine opens it by."""
+        mount = Mount(self, f"{self.name}-{len(self._mounts)}")
+        self._mounts.append(mount)
+        return mount.name
+
+    def close(self) -> None:
+        """Take every door away; nobody has a file open any more."""
+        for mount in self._mounts:
+            mount.unregister()
+        self._mounts.clear()
+
+    # --- what mounts do with it ---
+
+    def delete(self, name: str, *, is_lasting: bool) -> None:
+        """Remove a file; until the next sync of any file a power cut may bring it back."""
+        file = self.files.pop(name, None)
+        if file is not None and not is_lasting:
+            self._deleted[name] = file
+
+    def sync(self, file: File) -> None:
+        """Make a file's changes last, and with them every deletion before: folders are ordered."""
+        file.sync()
+        self._deleted.clear()
+
+    def strike(self) -> Trouble | None:
+        """Pass a write point; return the trouble that happens there, if one does."""
+        self.points += 1
+        if not self._first <= self.points <= self._last:
+            return None
+        self.is_dead = self._trouble in DEADLY
+        return self._trouble
+
+
+class Mount(apsw.VFS):
+    """One process's door to the disk; it opens nothing any more once that process is gone."""
+
+    def __init__(self, disk: Disk, name: str) -> None:
+        super().__init__(name, "")
+        self.name = name
+        self._disk = disk
+        self._generation = disk.generation
+
+    def excepthook(self, kind: object, error: object, trace: object) -> None:
+        """Say nothing: what the engine cannot report, the process that is gone need not hear."""
+
+    def check(self) -> None:
+        """Stop a process that is gone.
+
+        Raises: apsw.IOError.
+        """
+        if self._disk.is_dead or self._disk.generation != self._generation:
+            raise _failure(apsw.SQLITE_IOERR, "the process is gone")
+
+    def strike(self) -> Trouble | None:
+        """Pass a write point; return the trouble that happens there, if one does.
+
+        Raises: apsw.IOError when the process is gone.
+        """
+        self.check()
+        return self._disk.strike()
 
     def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "Handle":  # noqa: N802 - the engine's name
         """Open or make a file; without a name, one that nobody else sees and no trouble meets."""
+        self.check()
         flags[1] = flags[0]
         if name is None:
-            return Handle(self, File(), is_scratch=True)
+            return Handle(self, self._disk, File(), is_scratch=True)
         text = name if isinstance(name, str) else name.filename()
-        if self.is_dead:
-            raise _failure(apsw.SQLITE_IOERR, "the process is gone")
-        file = self.files.get(text)
+        file = self._disk.files.get(text)
         if file is None:
             if not flags[0] & apsw.SQLITE_OPEN_CREATE:
                 raise apsw.CantOpenError(f"{text} is not there")
-            file = self.files[text] = File()
-        return Handle(self, file)
+            file = self._disk.files[text] = File()
+        return Handle(self, self._disk, file)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: FBT001, N802 - the engine's
-        """Remove a file; a power cut may bring it back unless the folder was synced."""
+        """Remove a file, or meet the trouble planned for this point."""
         if self.strike():
             raise _failure(apsw.SQLITE_IOERR_DELETE, "a deletion failed")
-        file = self.files.pop(filename, None)
-        if file is not None and not syncdir:
-            self._deleted[filename] = file
+        self._disk.delete(filename, is_lasting=syncdir)
 
     def xAccess(self, pathname: str, flags: int) -> bool:  # noqa: N802 - the engine's name
         """Say whether a file is there."""
         del flags
-        return pathname in self.files
+        return pathname in self._disk.files
 
     def xFullPathname(self, name: str) -> str:  # noqa: N802 - the engine's name
         """Return the name: the disk has one folder."""
@@ -210,46 +272,29 @@ class Disk(apsw.VFS):
         """Say nothing beyond the exception."""
         return 0, ""
 
-    def strike(self) -> Trouble | None:
-        """Pass a write point; return the trouble that happens there, if one does.
-
-        Raises: apsw.IOError when the process that writes is already gone.
-        """
-        if self.is_dead:
-            raise _failure(apsw.SQLITE_IOERR, "the process is gone")
-        self.points += 1
-        if not self._first <= self.points <= self._last:
-            return None
-        self.struck += 1
-        self.is_dead = self._trouble in _DEADLY
-        return self._trouble
-
 
 class Handle:
     """One process's open file; useless once that process is gone."""
 
-    __slots__ = ("_disk", "_file", "_generation", "_is_scratch")
+    __slots__ = ("_disk", "_file", "_is_scratch", "_mount")
 
-    def __init__(self, disk: Disk, file: File, *, is_scratch: bool = False) -> None:
+    def __init__(self, mount: Mount, disk: Disk, file: File, *, is_scratch: bool = False) -> None:
+        self._mount = mount
         self._disk = disk
         self._file = file
-        self._generation = disk.generation
         self._is_scratch = is_scratch
 
     def excepthook(self, kind: object, error: object, trace: object) -> None:
         """Say nothing: what the engine cannot report, the process that is gone need not hear."""
 
-    def _check(self) -> None:
-        if self._disk.is_dead or self._disk.generation != self._generation:
-            raise _failure(apsw.SQLITE_IOERR, "the process is gone")
-
     def _strike(self) -> Trouble | None:
-        self._check()
-        return None if self._is_scratch else self._disk.strike()
+        if self._is_scratch:
+            return None
+        return self._mount.strike()
 
     def xRead(self, amount: int, offset: int) -> bytes:  # noqa: N802 - the engine's name
         """Read what is there; the engine fills the rest with zeros."""
-        self._check()
+        self._mount.check()
         return bytes(self._file.content[offset : offset + amount])
 
     def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - the engine's name
@@ -261,6 +306,7 @@ class Handle:
         grows = offset + len(data) > len(file.content)
         if trouble == Trouble.FULL:
             if grows:
+                self._disk.events["disk full"] += 1
                 raise _failure(apsw.SQLITE_FULL, "the disk is full")
             file.write(bytes(data), offset)
             return
@@ -268,12 +314,13 @@ class Handle:
             file.write(bytes(data[: len(data) // 2]), offset)
         elif trouble != Trouble.LOST:
             file.write(bytes(data), offset)
+        self._disk.events["write failed"] += 1
         raise _failure(apsw.SQLITE_IOERR_WRITE, "a write failed")
 
     def xTruncate(self, newsize: int) -> None:  # noqa: N802 - the engine's name
         """Set the length, or meet the trouble planned for this point."""
         trouble = self._strike()
-        if trouble is None or trouble in (Trouble.LATE, Trouble.FULL, *_DEADLY):
+        if trouble is None or trouble in (Trouble.LATE, Trouble.FULL, *DEADLY):
             self._file.resize(newsize)
         if trouble not in (None, Trouble.FULL):
             raise _failure(apsw.SQLITE_IOERR_TRUNCATE, "a truncation failed")
@@ -283,13 +330,13 @@ class Handle:
         del flags
         trouble = self._strike()
         if trouble in (None, Trouble.LATE, Trouble.FULL):
-            self._file.sync()
+            self._disk.sync(self._file)
         if trouble not in (None, Trouble.FULL):
             raise _failure(apsw.SQLITE_IOERR_FSYNC, "a sync failed")
 
     def xFileSize(self) -> int:  # noqa: N802 - the engine's name
         """Return the length."""
-        self._check()
+        self._mount.check()
         return len(self._file.content)
 
     def xLock(self, level: int) -> None:  # noqa: N802 - the engine's name

@@ -6,6 +6,7 @@ Units: fen; µs.
 """
 
 import datetime
+from collections import Counter
 from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
@@ -26,10 +27,11 @@ CHALLENGED, DELAYED, IN_REVIEW, PASSED, RELEASED, DENIED, LAPSED = 1, 2, 3, 4, 5
 CHALLENGE, DELAY, REVIEW, BLOCK = 1, 2, 3, 4
 PAID, WAITING, TURNED_DOWN = 1, 2, 3
 ENTROPY_WAIT: Final = 60 * SECOND
+BEACON_WAIT: Final = 120 * SECOND
 TRIES_MAX: Final = 5
 TICKETS_MAX: Final = 5_000
 SHARES_MAX: Final = 5_000
-CREDITS_MAX: Final = 2**62
+FUNDED_MAX: Final = 2**62
 CHALLENGE_WAIT: Final = 600 * SECOND
 REVIEW_WAIT: Final = 72 * 3_600 * SECOND
 BALANCE, ESCROW, TRANSIT, BANK = b"\x01\x01", b"\x02\x01", b"\x03\x01", b"\x0a\x01"
@@ -75,8 +77,8 @@ _PACKET_OVER: Final = {
     INVALIDATED: Code.PACKET_INVALIDATED,
 }
 
-# Shares, key and salt of a packet, from its command and the entropy that came.
-Opener = Callable[[Any, bytes], Secret]
+# Shares, key and salt of a packet, from its command and the entropy and beacon that came.
+Opener = Callable[[Any, bytes, bytes], Secret]
 
 
 class Expected(NamedTuple):
@@ -100,8 +102,10 @@ class Seen(NamedTuple):
 class Person:
     """A person: class, state, version, and every payment counted by day and year."""
 
-    def __init__(self, account_class: int, at: int) -> None:
-        self.account_class = account_class
+    def __init__(self, command: Any, at: int) -> None:  # noqa: ANN401 - a registration
+        self.external = command.external_mac
+        self.nickname = self.first_nickname = command.nickname_mac
+        self.account_class = command.account_class
         self.state = ACTIVE
         self.version = 1
         self.created = at
@@ -135,6 +139,8 @@ class Bag:
         self.closed = 0
         self.entropy = b""
         self.entropy_at = 0
+        self.beacon = b""
+        self.wants = command.beacon_round
         self.secret: Secret | None = None
         self.people: dict[bytes, Share] = {}
         self.link = chain_start(command.commitment)
@@ -164,7 +170,6 @@ class Model:
         self.posted: dict[bytes, int] = {}
         self.held: dict[bytes, int] = {}
         self.coming: dict[bytes, int] = {}
-        self.credits: dict[bytes, int] = {}
         self.people: dict[bytes, Person] = {}
         self.bags: dict[bytes, Bag] = {}
         self.cases: dict[bytes, Case] = {}
@@ -175,7 +180,10 @@ class Model:
         self.keys: dict[bytes, Seen] = {}
         self.streams: dict[tuple[int, int], list[tuple[bytes, int]]] = {}
         self.marks: dict[tuple[int, int], int] = {}
+        self.case_ids: list[bytes] = []
+        self.events: Counter[str] = Counter()
         self.touched: set[bytes] = set()
+        self.moves = 0
         self.seqs: dict[int, int] = {}
         self._handlers: dict[str, Callable[[Any, int], Expected]] = {
             "RegisterUser": self._register,
@@ -185,6 +193,7 @@ class Model:
             "Transfer": self._transfer,
             "SendPacket": self._send,
             "AddEntropy": self._entropy,
+            "AddBeacon": self._beacon,
             "ClaimPacket": self._claim,
             "DrawPacket": self._draw,
             "ClosePacket": self._close,
@@ -202,7 +211,9 @@ class Model:
         if asked is not None:
             seen = self.keys.get(command.key)
             if seen is not None:
-                return _again(name, asked, command, seen), 0
+                again = _again(name, asked, command, seen)
+                self.events["key replayed"] += again.first is not None
+                return again, 0
         seq = self.seqs.get(lane, 1)
         self._seq = seq
         expected = self._handlers[name](command, at)
@@ -217,12 +228,20 @@ class Model:
     # --- money ---
 
     def _move(self, source: bytes, target: bytes, amount: int) -> None:
-        posted, credits = self.posted, self.credits
+        posted = self.posted
+        self.moves += 1
         posted[source] = posted.get(source, 0) - amount
         posted[target] = posted.get(target, 0) + amount
-        credits[target] = credits.get(target, 0) + amount
         self.touched.add(source)
         self.touched.add(target)
+
+    def _hold(self, opened: tuple[Any, ...], source: bytes, target: bytes, at: int) -> None:
+        """Set the money of a stopped command aside, under the id of what it would have made."""
+        amount, verdict = opened[4], opened[5]
+        self.events["money delayed" if verdict == DELAY else "money held for review"] += 1
+        self._open_case(opened, at)
+        self._set_aside(source, target, amount)
+        self.holds[opened[2]] = [source, target, amount, 1, at]
 
     def _set_aside(self, source: bytes, target: bytes, amount: int) -> None:
         self.held[source] = self.held.get(source, 0) + amount
@@ -245,7 +264,7 @@ class Model:
     # --- people ---
 
     def _register(self, command: Any, at: int) -> Expected:  # noqa: ANN401 - any command
-        self.people[command.user_id] = Person(command.account_class, at)
+        self.people[command.user_id] = Person(command, at)
         return Expected(Code.OK, (1,))
 
     def _change(self, command: Any, at: int) -> Expected:  # noqa: ANN401 - any command
@@ -254,6 +273,7 @@ class Model:
         if person is None:
             return Expected(Code.USER_UNKNOWN)
         person.account_class, person.state = command.account_class, command.state
+        person.nickname = command.nickname_mac
         person.version += 1
         return Expected(Code.OK, (person.version,))
 
@@ -266,10 +286,10 @@ class Model:
         del at
         if command.user_id not in self.people:
             return Expected(Code.USER_UNKNOWN)
-        account = command.user_id + BALANCE
-        if self.credits.get(account, 0) + command.amount_fen > CREDITS_MAX:
+        bank = command.user_id[:2] + bytes(14) + BANK
+        if command.amount_fen - self.posted.get(bank, 0) > FUNDED_MAX:
             return Expected(Code.EXCEEDS_BALANCE_MAX)
-        self._move(command.user_id[:2] + bytes(14) + BANK, account, command.amount_fen)
+        self._move(bank, command.user_id + BALANCE, command.amount_fen)
         return Expected(Code.OK, (command.funding_id,))
 
     # --- the gate ---
@@ -351,6 +371,7 @@ class Model:
         return Expected(_told(about[0], verdict))
 
     def _open_case(self, opened: tuple[Any, ...], at: int) -> None:
+        self.case_ids.append(opened[0])
         self.cases[opened[0]] = Case(opened, opened[5], at)
 
     # --- transfers and packets sent ---
@@ -371,10 +392,8 @@ class Model:
         self._count(source, amount, at)
         lane = int.from_bytes(source[:2], "big")
         if stop is not None and stop.outcome is not None:
-            self._open_case(stop.outcome, at)
             landing = target + BALANCE if target[:2] == source[:2] else transit(lane)
-            self._set_aside(source + BALANCE, landing, amount)
-            self.holds[command.transfer_id] = [source + BALANCE, landing, amount, 1, at]
+            self._hold(stop.outcome, source + BALANCE, landing, at)
             self.transfers[command.transfer_id] = [source, target, amount, WAITING, at]
             return Expected(Code.OK, (WAITING, stop.outcome))
         self._move(source + BALANCE, self._landing(lane, target, amount), amount)
@@ -400,9 +419,7 @@ class Model:
         self._count(sender, total, at)
         bag = self.bags[packet] = Bag(command, at)
         if stop is not None and stop.outcome is not None:
-            self._open_case(stop.outcome, at)
-            self._set_aside(sender + BALANCE, packet + ESCROW, total)
-            self.holds[packet] = [sender + BALANCE, packet + ESCROW, total, 1, at]
+            self._hold(stop.outcome, sender + BALANCE, packet + ESCROW, at)
             return Expected(Code.OK, (HELD, 0, 0, stop.outcome))
         self._move(sender + BALANCE, packet + ESCROW, total)
         _come_alive(bag, at)
@@ -433,13 +450,35 @@ class Model:
             return Expected(Code.ENTROPY_NOT_AWAITED)
         if bag.state != AWAITING or at >= bag.opens:
             return Expected(Code.ENTROPY_TOO_LATE)
-        bag.entropy, bag.entropy_at, bag.state = command.entropy, at, OPEN
-        return Expected(Code.OK, (2,))
+        bag.entropy, bag.entropy_at, bag.secret = command.entropy, at, None
+        is_open = bag.command.kind == DRAW or not bag.wants
+        bag.state = OPEN if is_open else AWAITING
+        self.events["entropy mixed in"] += 1
+        return Expected(Code.OK, (is_open,))
+
+    def _beacon(self, command: Any, at: int) -> Expected:  # noqa: ANN401 - any command
+        bag = self.bags.get(command.packet_id)
+        if bag is None:
+            return Expected(Code.PACKET_UNKNOWN)
+        if bag.beacon == command.randomness:
+            return Expected(Code.OK)
+        if not bag.wants:
+            return Expected(Code.ENTROPY_NOT_AWAITED)
+        is_draw = bag.command.kind == DRAW
+        if is_draw and at < bag.command.draw_at_us:
+            return Expected(Code.NOT_DUE)
+        if not is_draw and (bag.state != AWAITING or at >= bag.opens):
+            return Expected(Code.ENTROPY_TOO_LATE)
+        bag.beacon, bag.wants, bag.secret = command.randomness, 0, None
+        is_open = not is_draw and (not bag.command.awaits_entropy or bag.entropy != b"")
+        bag.state = OPEN if is_open else bag.state
+        self.events["beacon mixed in"] += 1
+        return Expected(Code.OK, (is_open,))
 
     def secret(self, bag: Bag) -> Secret:
-        """Return the shares of a packet; what is mixed in is settled once anybody asks."""
+        """Return the shares of a packet as they follow from what has been mixed in."""
         if bag.secret is None:
-            bag.secret = self._opener(bag.command, bag.entropy)
+            bag.secret = self._opener(bag.command, bag.entropy, bag.beacon)
         return bag.secret
 
     def _claim(self, command: Any, at: int) -> Expected:  # noqa: ANN401 - any command
@@ -448,6 +487,7 @@ class Model:
             return Expected(Code.PACKET_UNKNOWN)
         known = bag.people.get(command.user_id)
         if known is not None:
+            self.events["claim repeated"] += 1
             return Expected(Code.OK, first=known)
         code = _closed(bag, at) or _stranger(bag, command)
         if code:
@@ -481,8 +521,12 @@ class Model:
     def _take(self, bag: Bag, command: Any, at: int) -> Expected:  # noqa: ANN401 - any command
         secret = self.secret(bag)
         packet, user = command.packet_id, command.user_id
+        person = self.people.get(user)
+        is_stale = person is not None and person.version != command.status_version
+        self.events["claim with a stale status"] += is_stale
         if bag.state == AWAITING:
             bag.state = OPEN
+            bag.wants = bag.wants if bag.command.kind == DRAW else 0
         ticket = len(bag.people) + 1
         number, amount = (0, 0) if bag.command.kind == DRAW else (ticket, secret.shares[ticket - 1])
         share = bag.people[user] = Share(ticket, number, amount, at, self._seq)
@@ -498,6 +542,7 @@ class Model:
             bag.claimed += amount
             if bag.count == bag.command.count:
                 bag.state, bag.closed = FINISHED, at
+                self.events["packet finished by claims"] += 1
         return Expected(Code.OK, (number, amount, ticket, share.name, share.link))
 
     # --- packets closed ---
@@ -508,7 +553,8 @@ class Model:
             return Expected(Code.PACKET_UNKNOWN)
         if bag.state not in (OPEN, AWAITING):
             return Expected(Code.ALREADY_SETTLED)
-        if at < bag.command.draw_at_us or at < bag.opens:
+        waits = bag.command.draw_at_us + (BEACON_WAIT if bag.wants else 0)
+        if at < waits or at < bag.opens:
             return Expected(Code.NOT_DUE)
         packet, secret = command.packet_id, self.secret(bag)
         users = list(bag.people)
@@ -522,12 +568,14 @@ class Model:
             landing = self._landing(lane, users[place], amounts[number])
             self._move(packet + ESCROW, landing, amounts[number])
         bag.count, bag.claimed = winners, sum(amounts)
+        self.events["draw with more tickets than shares"] += len(users) > winners
+        self.events["draw with fewer tickets than shares"] += len(users) < bag.command.count
         self._return_rest(bag, at, FINISHED)
         return Expected(Code.OK, (tuple(order), tuple(amounts), bag.returned))
 
     def _return_rest(self, bag: Bag, at: int, state: int) -> None:
         bag.returned = bag.command.total_fen - bag.claimed
-        bag.state, bag.closed = state, at
+        bag.state, bag.closed, bag.wants = state, at, 0
         if bag.returned:
             source = bag.command.packet_id + ESCROW
             self._move(source, bag.command.sender_id + BALANCE, bag.returned)
@@ -540,6 +588,8 @@ class Model:
             return Expected(Code.ALREADY_SETTLED)
         if not command.is_invalidation and (at < bag.expires or bag.command.kind == DRAW):
             return Expected(Code.NOT_DUE)
+        over = "invalidated" if command.is_invalidation else "expired"
+        self.events[f"packet {over} and returned"] += 1
         self._return_rest(bag, at, INVALIDATED if command.is_invalidation else EXPIRED)
         return Expected(Code.OK, (bag.returned,))
 
@@ -555,6 +605,7 @@ class Model:
             return Expected(Code.NOT_DUE)
         was, case.state = case.state, _CASE_END[case.state, command.event]
         case.by = command.by
+        self.events[_ending(case.state, command.event)] += 1
         if case.opened[1] == CLAIM or was == CHALLENGED:
             return Expected(Code.OK, (case.state, 0, 0))
         return self._end_hold(case, command, at)
@@ -589,10 +640,13 @@ class Model:
         pair = (command.source, command.lane)
         mark = self.marks.get(pair, 0)
         if command.first > mark + 1:
+            self.events["relay gap"] += 1
             return Expected(Code.RELAY_GAP)
         last = command.first + len(command.items) - 1
+        self.events["relay delivered twice"] += command.first <= mark and len(command.items) > 0
         if last <= mark:
             return Expected(Code.ALREADY_SETTLED)
+        self.events["relay delivered"] += 1
         # What is credited is what the source let go, not what the command says.
         for account, amount in self.streams[pair][mark:last]:
             self._move(transit(command.lane), account, amount)
@@ -614,6 +668,12 @@ def calendar(at: int) -> tuple[int, int]:
 def case_of(key: bytes) -> bytes:
     """Return the id of the case that a command with this key may have."""
     return key[:2] + sha256(b"lingqian case\x01" + key).digest()[:14]
+
+
+def _ending(state: int, event: str) -> str:
+    if state == RELEASED:
+        return "case released by the clock" if event == "due" else "case released by a person"
+    return {PASSED: "case passed", DENIED: "case refused", LAPSED: "case lapsed by the clock"}[state]
 
 
 def _again(name: str, asked: tuple[str, ...], command: Any, seen: Seen) -> Expected:  # noqa: ANN401 - any command
@@ -657,7 +717,7 @@ def _shape(command: Any, at: int) -> int:  # noqa: ANN401 - any command
     if total > count * high:
         return Code.EXCEEDS_SHARE_MAX
     named = len(command.recipients) // 16
-    if count < 1 or not 0 <= low <= high or total < count * low:
+    if count < 1 or not 1 <= low <= high or total < count * low:
         return Code.PACKET_INFEASIBLE
     if command.kind == TARGETED and named != count:
         return Code.PACKET_INFEASIBLE
@@ -668,7 +728,8 @@ def _shape(command: Any, at: int) -> int:  # noqa: ANN401 - any command
 
 
 def _come_alive(bag: Bag, at: int) -> None:
-    waits = bag.command.awaits_entropy
+    command = bag.command
+    waits = command.awaits_entropy or (command.beacon_round and command.kind != DRAW)
     bag.state = AWAITING if waits else OPEN
     bag.opens = at + ENTROPY_WAIT if waits else 0
     bag.expires = at + bag.command.lifetime_us

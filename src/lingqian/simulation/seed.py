@@ -7,8 +7,7 @@ from hashlib import sha256
 from typing import Any
 
 from lingqian.redpacket.commitment import shares, split_key
-from lingqian.redpacket.packet import Packet, PacketKind, Progress, Secret
-from lingqian.redpacket.split import Terms
+from lingqian.redpacket.packet import Packet, Progress, Secret, terms
 
 
 class Sealing:
@@ -24,29 +23,14 @@ class Sealing:
 
     def reveal(self, packet_id: bytes, packet: Packet, progress: Progress) -> Secret:
         """Open a stored packet, as the lane asks for it."""
-        return self._secret(packet_id, packet, progress.entropy)
+        return self._secret(packet_id, packet, (progress.entropy, progress.beacon))
 
-    def open(self, command: Any, entropy: bytes) -> Secret:  # noqa: ANN401 - a send, by its fields
+    def open(self, command: Any, entropy: bytes, beacon: bytes) -> Secret:  # noqa: ANN401 - a send, by its fields
         """Open a packet from the command that sent it, as the auditor asks for it."""
-        return self._secret(command.packet_id, command, entropy)
+        return self._secret(command.packet_id, command, (entropy, beacon))
 
-    def _secret(self, packet_id: bytes, packet: Any, entropy: bytes) -> Secret:  # noqa: ANN401 - as above
+    def _secret(self, packet_id: bytes, packet: Any, mixed: tuple[bytes, bytes]) -> Secret:  # noqa: ANN401 - as above
         seed = self.seal(packet_id, packet.seed_sealed)
-        terms = terms_of(packet_id, packet)
-        key = split_key(terms, seed, entropy or None, None)
-        return Secret(shares(terms, key), key, sha256(self._root + b"salt" + packet_id).digest())
-
-
-def terms_of(packet_id: bytes, packet: Any) -> Terms:  # noqa: ANN401 - a packet or a send
-    """Return what is promised of a packet."""
-    return Terms(
-        1,
-        packet_id,
-        bool(packet.is_lucky),
-        packet.count,
-        packet.total_fen,
-        packet.share_fen_min,
-        packet.share_fen_max,
-        packet.spread,
-        packet.kind == PacketKind.DRAW,
-    )
+        promised = terms(packet_id, packet)
+        key = split_key(promised, seed, mixed[0] or None, mixed[1] or None)
+        return Secret(shares(promised, key), key, sha256(self._root + b"salt" + packet_id).digest())

@@ -302,9 +302,12 @@ class SqliteStore:
             raise Unknown(f"the database cannot be asked: {error}") from error
 
     def checkpoint(self) -> None:
-        """Move the write-ahead log into the database when it is large; never inside a commit."""
+        """Move the write-ahead log into the database when it is large; never inside a commit.
+
+        What fails here (a full disk) loses nothing: the log stays, and the next batch tries again.
+        """
         if self._wal_pages >= WAL_PAGES_MAX:
-            with suppress(*_RETRIABLE):
+            with suppress(apsw.Error):
                 self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 self._wal_pages = 0
 
