@@ -2,7 +2,7 @@
 
 A body is two bytes, version and outcome type, then MessagePack arrays of integers, byte strings and
 text. MessagePack carries a length before every value and the encoder always takes the shortest
-form, so equal records have equal bytes. Source: decisions/0003.
+form, so equal records have equal bytes. Source: decisions/0004.
 """
 
 import struct

@@ -1,0 +1,103 @@
+"""The demo's page and what it is told: only on loopback, because it hands out the demo's key.
+
+Law: a request under any name but this machine's own is answered as if nothing were here, so a
+page from elsewhere cannot reach the key by pointing its name at this machine.
+"""
+
+import base64
+import re
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any, Final
+
+import apsw
+from litestar import MediaType, Request, Response, get
+from litestar.exceptions import NotFoundException
+from litestar.handlers import HTTPRouteHandler
+
+from lingqian.cli.demo.cast import GROUPS, OFFICE, SHARES, STARS
+from lingqian.storage.trial import trial
+
+_HOSTS: Final = frozenset(("127.0.0.1", "localhost", "[::1]"))
+_INLINE: Final = re.compile(r"<(script|style)[^>]*>(.*?)</\1>", re.DOTALL)
+_STATIC: Final = files("lingqian.web") / "static"
+
+AnyRequest = Request[Any, Any, Any]
+
+
+def policy(html: str) -> str:
+    """Return a page's content security policy: its own inline parts by digest, and our own API."""
+    digests: dict[str, list[str]] = {"script": [], "style": []}
+    for kind, text in _INLINE.findall(html):
+        digest = base64.b64encode(sha256(text.encode()).digest()).decode()
+        digests[kind].append(f"'sha256-{digest}'")
+    return (
+        f"default-src 'none'; script-src {' '.join(digests['script'])}; "
+        f"style-src {' '.join(digests['style'])}; connect-src 'self'; img-src data:; "
+        "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+    )
+
+
+def is_here(host: str) -> bool:
+    """Say whether a Host header names this machine and nothing that stands for it elsewhere."""
+    return re.sub(r":\d+$", "", host) in _HOSTS
+
+
+def _guard(request: AnyRequest) -> None:
+    if not is_here(request.headers.get("host", "")):
+        raise NotFoundException
+
+
+def _page(name: str) -> Response[str]:
+    html = (_STATIC / name).read_text("utf-8")
+    headers = {"Content-Security-Policy": policy(html), "Cache-Control": "no-store"}
+    return Response(html, media_type=MediaType.HTML, headers=headers)
+
+
+def routes(
+    world: Callable[[], Mapping[str, object]], connection: apsw.Connection
+) -> Sequence[HTTPRouteHandler]:
+    """Return the demo's own routes."""
+
+    @get("/demo", include_in_schema=False, sync_to_thread=False)
+    def page(request: AnyRequest) -> Response[str]:
+        _guard(request)
+        return _page("demo.html")
+
+    @get("/demo/verify", include_in_schema=False, sync_to_thread=False)
+    def verifier(request: AnyRequest) -> Response[str]:
+        _guard(request)
+        return _page("verify.html")
+
+    @get("/demo/world", include_in_schema=False, sync_to_thread=False)
+    def told(request: AnyRequest) -> Mapping[str, object]:
+        _guard(request)
+        return world()
+
+    @get("/demo/money", include_in_schema=False, sync_to_thread=False)
+    def money(request: AnyRequest) -> Mapping[str, int]:
+        _guard(request)
+        now = trial(connection)
+        return {"owed_fen": now.owed_fen, "backed_fen": now.backed_fen}
+
+    return (page, verifier, told, money)
+
+
+def describe(
+    key: str, ids: Sequence[str], names: Mapping[str, str], recent: Sequence[str]
+) -> Mapping[str, object]:
+    """Return what the page needs to know: the key, who is who, and the newest packets."""
+    stars = [
+        {"id": user_id, "nickname": star.nickname, "en": star.en}
+        for user_id, star in zip(ids, STARS, strict=True)
+    ]
+    return {
+        "key": key,
+        "stars": stars,
+        "names": names,
+        "conversation_id": OFFICE,
+        "shares": SHARES,
+        "members": next(len(g.members) for g in GROUPS if g.conversation_id == OFFICE),
+        "recent": recent,
+    }
