@@ -152,7 +152,7 @@ class Wallet:
         config: Config,
         on_batch: Callable[[Batched], None] | None = None,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.folder = folder
         self.config = config
         self.lock = DirectoryLock(folder)
