@@ -5,6 +5,7 @@ Each row: a name, the check that must name it, and the edit. The editor of the f
 """
 
 from copy import deepcopy
+from hashlib import sha256
 
 
 def swap(rows, one=0, other=1):
@@ -79,6 +80,14 @@ def other_best(record):
     best["sequence"] = best["sequence"] % len(record["claims"]) + 1
 
 
+def crowded(record):
+    """Add well-numbered claims until there are more than shares."""
+    for number in range(len(record["claims"]) + 1, record["count"] + 2):
+        pseudonym = number.to_bytes(16).hex()
+        row = record["claims"][-1] | {"sequence": number, "index": number, "pseudonym": pseudonym}
+        record["claims"].append(row)
+
+
 def unsigned(record):
     """Leave the signature out."""
     del record["signature"]
@@ -96,6 +105,8 @@ RACE = (
     ("a claimer", "chain", put_row("claims", 1, "pseudonym", flip)),
     ("the last claimer", "chain", put_row("claims", 6, "pseudonym", flip)),
     ("a claimer twice", "once", doubled),
+    ("more claims than shares", "order", crowded),
+    ("the close before the last claim", "times", put("closed_at_us", lambda _: 0)),
     ("the last claim dropped", "signature", dropped),
     ("the time of a claim", "chain", put_row("claims", 3, "at_us", lambda us: us + 1)),
     ("a claim before the packet", "times", put_row("claims", 0, "at_us", lambda _: 0)),
@@ -131,6 +142,31 @@ RACE = (
     ("results out of nowhere", "amounts", put("results", lambda _: [dict(RESULT)])),
 )
 
+#: On "lucky, level 2": no longer a document of this form, so nothing else is looked at.
+FORM = (
+    ("a field more", lambda record: record.update(remark="fair")),
+    ("a field more in a claim", lambda record: record["claims"][0].update(name="Li")),
+    ("a field less", lambda record: record.pop("seed")),
+    ("another format", put("format", lambda _: "lingqian.other")),
+    ("another version", put("version", lambda _: 2)),
+    ("a seed in capitals", put("seed", lambda text: text.upper())),
+    ("a seed too short", put("seed", lambda text: text[2:])),
+    ("a count of true", put("count", lambda _: True)),
+    ("a total as text", put("total_fen", str)),
+    ("a total as a fraction", put("total_fen", lambda fen: fen + 0.5)),
+    ("a negative refund", put("refund_fen", lambda _: -1)),
+    ("a total of 2^63", put("total_fen", lambda _: 2**63)),
+    ("a total out of reach", put("total_fen", lambda _: 9)),
+    ("no shares at all", put("count", lambda _: 0)),
+    ("a spread of 0", put("spread", lambda _: 0)),
+    ("a spread of 65", put("spread", lambda _: 65)),
+    ("a round without a chain", put("beacon_round", lambda _: 1)),
+    ("a line break in a limit", put_row("limits", 0, "en", lambda text: text + "\n")),
+    ("an empty limit", put_row("limits", 0, "zh", lambda _: "")),
+    ("another algorithm", put_in("signature", "algorithm", lambda _: "none")),
+    ("a list for a kind", put("kind", lambda _: [])),
+)
+
 #: On "draw by its chain, level 2": six tickets for ten shares.
 DRAW = (
     ("a ticket's holder", "chain", put_row("claims", 0, "pseudonym", flip)),
@@ -160,7 +196,12 @@ PROMISED = (
     ("a packet made after the round", "beacon", put("created_at_us", lambda us: us + 10_000_000)),
 )
 
-BEACON = {"signature": "00", "randomness": "00" * 32}
+#: On "draw by a beacon" alone.
+LATE = (
+    ("a ticket after the round", "beacon", put_row("claims", -1, "at_us", lambda us: us + 10**7)),
+)
+
+BEACON = {"signature": "00", "randomness": sha256(bytes(1)).hexdigest()}
 RESULT = {"sequence": 1, "index": 1, "amount_fen": 0}
 
 
@@ -168,9 +209,11 @@ def tampered(records):
     """Yield a name, the check that must fail, and the tampered document."""
     for on, rows in (
         ("lucky, level 2", RACE),
+        ("lucky, level 2", [(name, "form", edit) for name, edit in FORM]),
         ("draw by its chain, level 2", DRAW),
         ("lucky, level 3", PROMISED),
         ("draw by a beacon", PROMISED),
+        ("draw by a beacon", LATE),
     ):
         for name, check, edit in rows:
             record = deepcopy(records[on])

@@ -25,7 +25,8 @@ ROUND = 5_000_000
 #: When that round of that chain appears: genesis 1692803367 s, one round every 3 s. Units: µs.
 ROUND_AT_US = (1_692_803_367 + (ROUND - 1) * 3) * 1_000_000
 
-BOUNDS = (1, 2, 3, 10, 1000, 2**32, 2**63, 2**63 + 1, 2**64 - 1, 2**64, 2**64 + 1, 2**130 - 3)
+#: With two that refuse almost every other draw: just above half of one word and of two.
+BOUNDS = (1, 2, 3, 10, 1000, 2**32, 2**63, 2**63 + 1, 2**64, 2**64 + 1, 2**127 + 1, 2**130 - 3)
 
 #: total, count, least, greatest, spread: wild to even, forced, turned, rejected, slots, wide.
 SPLITS = (

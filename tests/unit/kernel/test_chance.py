@@ -52,6 +52,17 @@ def test_stream_of_another_label_is_another_stream():
     assert [one.below(2**64) for _ in range(4)] != [other.below(2**64) for _ in range(4)]
 
 
+def test_stream_rejects_wide_draws_too():
+    """Just above half of two words almost every other pair is refused."""
+    bound = 2**127 + 1
+    source = words(KEY, b"label", 200)
+    pairs = [high << 64 | low for high, low in zip(source[::2], source[1::2], strict=True)]
+    expected = [pair for pair in pairs if pair < bound]
+    stream = Stream(KEY, b"label")
+    assert expected == [stream.below(bound) for _ in expected]
+    assert len(expected) < len(pairs)
+
+
 @given(st.binary(min_size=32, max_size=32), st.integers(1, 2**140))
 def test_below_stays_below(key, bound):
     """The law of the function, for any bound."""
