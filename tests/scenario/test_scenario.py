@@ -24,6 +24,7 @@ DOOR = {
     Code.SANDBOX_ONLY,
     Code.BUSY,
     Code.UNAVAILABLE,
+    Code.INTERNAL,
     Code.STATUS_STALE,
 }
 
