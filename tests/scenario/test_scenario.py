@@ -26,6 +26,7 @@ DOOR = {
     Code.UNAVAILABLE,
     Code.INTERNAL,
     Code.STATUS_STALE,
+    Code.PACKET_NOT_CLOSED,
 }
 
 
