@@ -24,7 +24,9 @@ DOOR = {
     Code.SANDBOX_ONLY,
     Code.BUSY,
     Code.UNAVAILABLE,
+    Code.INTERNAL,
     Code.STATUS_STALE,
+    Code.PACKET_NOT_CLOSED,
 }
 
 

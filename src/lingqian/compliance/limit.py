@@ -39,12 +39,13 @@ class Limit(NamedTuple):
 _LAW: Final = "公告〔2015〕43 号, balance payments of the class"
 _TEXTS: Final = "mission R8: 1000 yuan a day unverified, 200,000 a year verified"
 _WECHAT: Final = "red-packet reference 2.1: 200 yuan a share"
+_GROUP: Final = "red-packet reference 2.1: up to 500 shares in a large group"
 _HOUSE: Final = "house rule"
 
 DEFAULT: Final[tuple[Limit, ...]] = (
     *(Limit(each, Span.SHARE, 20_000, _WECHAT) for each in AccountClass if each),
     *(Limit(each, Span.PAYMENT, 5_000_000, _HOUSE) for each in AccountClass if each),
-    *(Limit(each, Span.COUNT, 500, _WECHAT) for each in AccountClass if each),
+    *(Limit(each, Span.COUNT, 500, _GROUP) for each in AccountClass if each),
     *(Limit(each, Span.DAY_COUNT, 10_000, _HOUSE) for each in AccountClass if each),
     Limit(AccountClass.CLASS_I, Span.DAY, 100_000, _TEXTS),
     Limit(AccountClass.CLASS_I, Span.LIFE, 100_000, _LAW),

@@ -82,7 +82,7 @@ def decode(row: Row) -> Decoded:
         raise Damaged(f"journal row {row.lane}:{row.seq} has an unknown form")
     try:
         command, outcome, posted, relayed = _decoders[row.kind, body[1]](body[2:])
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise Damaged(f"journal row {row.lane}:{row.seq} cannot be read: {error}") from error
     postings = tuple([Posting(*each[:4]) for each in posted])
     record = Record(row.seq, row.at_us, row.kind, row.code, command, outcome, postings, relayed)

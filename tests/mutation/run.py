@@ -1,0 +1,105 @@
+"""Remove each guard, one at a time; the tests named beside it must turn red.
+
+    python3 do.py mutation [WORDS …]     only mutants whose file or text holds one of the words
+
+Each mutant lives in a copy of `src` that only its own test process sees. A guard whose removal no
+test notices is printed, and the exit code is 1.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from mutant import MUTANTS, Mutant
+
+ROOT = Path(__file__).resolve().parents[2]
+TIMEOUT_S = 300
+PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--timeout=120")
+
+
+def run_tests(source: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    """Run tests against a copy of the source; never against the installed one."""
+    around = {**os.environ, "PYTHONPATH": str(source), "PYTHONDONTWRITEBYTECODE": "1"}
+    where, _, words = tests.partition(" -k ")
+    line = [*PYTEST, *where.split(), *(["-k", words] if words else [])]
+    return subprocess.run(
+        line, cwd=ROOT, env=around, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+    )
+
+
+def copied(folder: str) -> Path:
+    """Copy the source; a check that tests really read the copy is the control of `main`."""
+    source = Path(folder) / "src"
+    shutil.copytree(ROOT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+    return source
+
+
+def is_caught(mutant: Mutant) -> bool:
+    """Say whether the tests beside a mutant fail without its guard."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = copied(folder)
+        path = source / "lingqian" / mutant.file
+        text = path.read_text("utf-8")
+        assert text.count(mutant.text) == 1, f"{mutant.file} has not exactly one {mutant.text!r}"
+        path.write_text(text.replace(mutant.text, mutant.instead), "utf-8")
+        try:
+            done = run_tests(source, mutant.tests)
+        except subprocess.TimeoutExpired:
+            return True
+    # 1: a test failed. 2: the module no longer loads, which every test would notice.
+    assert done.returncode in {0, 1, 2}, done.stdout + done.stderr
+    return done.returncode != 0
+
+
+def control() -> None:
+    """Prove that an untouched copy is green, and that it is the copy that runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        source = copied(folder)
+        for tests in sorted({mutant.tests for mutant in MUTANTS}):
+            done = run_tests(source, tests)
+            assert done.returncode == 0, f"{tests} is red without any mutant:\n{done.stdout}"
+        (source / "lingqian" / "kernel" / "code.py").write_text("assert False\n", "utf-8")
+        assert run_tests(source, MUTANTS[0].tests).returncode != 0, "the copy is not what runs"
+
+
+def main(words: list[str]) -> int:
+    """Run the control and every mutant that was asked for; print the survivors."""
+    chosen = [
+        each
+        for each in MUTANTS
+        if not words or any(word in each.file + each.text for word in words)
+    ]
+    control()
+    survivors = []
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        for number, (mutant, caught) in enumerate(
+            zip(chosen, pool.map(is_caught, chosen), strict=True), start=1
+        ):
+            if not caught:
+                survivors.append(mutant)
+            mark = "caught" if caught else "SURVIVED"
+            say(f"{number:3}/{len(chosen)} {mark:8} {mutant.file}: {shown(mutant)}")
+    say(f"{len(chosen) - len(survivors)} of {len(chosen)} removals turned a test red")
+    return 1 if survivors else 0
+
+
+def say(words: str) -> None:
+    """Tell the person something at once."""
+    sys.stdout.write(words + "\n")
+    sys.stdout.flush()
+
+
+def shown(mutant: Mutant) -> str:
+    """Write a mutant on one line: what is removed and what is put instead."""
+    old, new = mutant.text.splitlines(), mutant.instead.splitlines()
+    gone = " ⏎ ".join(line.strip() for line in old if line not in new)
+    here = " ⏎ ".join(line.strip() for line in new if line not in old)
+    return f"{gone}  →  {here or 'nothing'}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

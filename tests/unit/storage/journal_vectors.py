@@ -1,0 +1,45 @@
+"""Golden bytes of the journal: one body for each kind of command and outcome (日记账样本).
+
+`PYTHONPATH=tests python tests/unit/storage/journal_vectors.py` writes them anew. That is allowed
+while no release has written journals; afterwards a body that changes needs a new version beside
+the old one.
+"""
+
+import json
+from pathlib import Path
+
+from lingqian.flows.kind import KINDS
+from lingqian.ledger.posting import Posted
+from lingqian.storage.codec import NO_OUTCOME, Row, encode
+from sample import sample
+
+FILE = Path(__file__).with_suffix(".json")
+
+
+def rows():
+    """Return number, outcome's place and a row for every kind and outcome, made of samples."""
+    posted = [sample(Posted, "first"), sample(Posted, "second")]
+    relayed = ((b"account of 18 bytes"[:18], 300),)
+    for kind in KINDS.values():
+        command = sample(kind.command)
+        for place, outcome in [*enumerate(kind.outcomes), (NO_OUTCOME, None)]:
+            made = None if outcome is None else sample(outcome)
+            moved = (posted, relayed) if made is not None else ([], ())
+            body = encode(command, made, *moved)
+            yield place, command, made, Row(1, 2, 3, kind.number, 0, body), *moved
+
+
+def vectors():
+    """Return the golden bytes as they stand in the file."""
+    return {
+        f"{row.kind}/{place}": {
+            "command": type(command).__name__,
+            "outcome": type(outcome).__name__,
+            "body": row.body.hex(),
+        }
+        for place, command, outcome, row, _, _ in rows()
+    }
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(vectors(), indent=1) + "\n", "utf-8")
