@@ -95,6 +95,7 @@ class Lane:
                 answers.append(Answer(code, command, outcome, at_us, 0, field, first))
             at_us += 1
         if not rows:
+            self._trim()
             return answers, None
         return answers, self._batch(rows, personal, at_us - 1)
 
@@ -141,15 +142,22 @@ class Lane:
         self._row = after
         view = self._view
         view.new_keys, view.new_entries, view.new_relays = [], [], []
-        view.tickets.clear()
         for name in _CACHED:
             table = getattr(view, name)
             if table.dirty:
                 table.dirty = {}
-            if len(table.rows) > CACHE_ROWS_MAX:
-                table.rows.clear()
-        if len(view.seen) > CACHE_ROWS_MAX:
-            view.seen.clear()
+        self._trim()
+
+    def _trim(self) -> None:
+        """Drop what the next batch will hardly ask for: it would be most of the memory."""
+        view = self._view
+        view.tickets.clear()
+        view.seen.clear()
+        view.transfers.rows.clear()
+        for name in _CACHED:
+            rows = getattr(view, name).rows
+            if len(rows) > CACHE_ROWS_MAX:
+                rows.clear()
 
     def forget(self, row: LaneRow) -> None:
         """Throw memory away and go on from a stored position: the batch was not committed."""

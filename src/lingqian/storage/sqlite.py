@@ -6,6 +6,7 @@ Law: an answer is given only after COMMIT has returned. Reads have connections o
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from importlib import resources
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from lingqian.storage.schema import APPENDED, TABLES, TableRow
 _IN_CHUNKS: Final = (1, 8, 64, 512)
 _BATCH_ID_NONE: Final = bytes(16)
 _BUSY_MS: Final = 5_000
+_FIRST: Final = itemgetter(0)
 _RETRIABLE: Final = (apsw.BusyError, apsw.LockedError)
 
 
@@ -353,9 +355,10 @@ def writes(batch: Batch) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
     line = (after.lane, last, first, after.batch_id, after.epoch, after.at_us, after.head)
     yield INSERTS["seals"], (line,)
     if batch.keys:
-        yield INSERTS["keys"], sorted(batch.keys)
+        yield INSERTS["keys"], sorted(batch.keys, key=_FIRST)
     if batch.entries:
-        yield INSERTS["entries"], sorted(batch.entries)
+        # In order of account; an account's own entries already stand in order of sequence and leg.
+        yield INSERTS["entries"], sorted(batch.entries, key=_FIRST)
     if batch.relays:
         yield INSERTS["relays"], batch.relays
     if batch.personal:
