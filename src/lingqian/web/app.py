@@ -22,7 +22,18 @@ from lingqian.web.meter import Meter
 from lingqian.web.operation import Operation, bind, outside
 from lingqian.web.problem import problem
 from lingqian.web.reply import Reply
-from lingqian.web.route import claim, health, packet, proof, sandbox, transfer, user
+from lingqian.web.route import (
+    case,
+    claim,
+    health,
+    limit,
+    packet,
+    proof,
+    sandbox,
+    statement,
+    transfer,
+    user,
+)
 
 SWEEP_EVERY_S: Final = 0.2
 SWEEP_ROWS_MAX: Final = 500
@@ -35,6 +46,9 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *packet.OPERATIONS,
     *claim.OPERATIONS,
     *proof.OPERATIONS,
+    *statement.OPERATIONS,
+    *case.OPERATIONS,
+    *limit.OPERATIONS,
     *health.OPERATIONS,
 )
 

@@ -1,5 +1,7 @@
 """Replies: bytes that are ready to be sent, with the headers every answer carries (响应)."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
@@ -48,3 +50,40 @@ class Reply:
 def reply(status: int, content: object) -> Reply:
     """Return an answer with JSON content."""
     return Reply(status, encode(content))
+
+
+class Stream:
+    """An answer whose body comes in pieces, until it ends or its reader goes away."""
+
+    __slots__ = ("headers", "pieces", "status")
+
+    def __init__(
+        self,
+        status: int,
+        pieces: AsyncIterator[bytes],
+        media: bytes,
+        headers: tuple[Header, ...] = (),
+    ) -> None:
+        self.status = status
+        self.pieces = pieces
+        self.headers = [(b"content-type", media), *SECURITY, *headers]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        """Send it, piece by piece."""
+        del scope
+        gone = asyncio.ensure_future(_until_gone(receive))
+        try:
+            start = {"type": "http.response.start", "status": self.status, "headers": self.headers}
+            await send(start)
+            async for piece in self.pieces:
+                if gone.done():
+                    break
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
+
+
+async def _until_gone(receive: Any) -> None:  # noqa: ANN401 - ASGI
+    while (await receive())["type"] != "http.disconnect":
+        pass
