@@ -9,6 +9,7 @@ import msgspec
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
 CSV: Final = b"text/csv; charset=utf-8"
+EVENTS: Final = b"text/event-stream; charset=utf-8"
 TEXT: Final = b"text/plain; charset=utf-8"
 # Answers are private, are never a page, and never say more than their type says.
 SECURITY: Final = (
@@ -20,6 +21,7 @@ SECURITY: Final = (
 
 encode: Final = msgspec.json.Encoder().encode
 Header = tuple[bytes, bytes]
+_NO_CONTENT: Final = 204
 
 
 class Reply:
@@ -28,16 +30,21 @@ class Reply:
     __slots__ = ("body", "headers", "status")
 
     def __init__(
-        self, status: int, body: bytes, media: bytes = JSON, headers: tuple[Header, ...] = ()
+        self,
+        status: int,
+        body: bytes,
+        media: bytes = JSON,
+        headers: tuple[Header, ...] = (),
+        *,
+        replaces: tuple[Header, ...] = (),
     ) -> None:
         self.status = status
         self.body = body
-        self.headers = [
-            (b"content-type", media),
-            (b"content-length", b"%d" % len(body)),
-            *SECURITY,
-            *headers,
-        ]
+        self.headers = [(b"content-type", media), *SECURITY, *headers]
+        if status != _NO_CONTENT:
+            self.headers.append((b"content-length", b"%d" % len(body)))
+        if replaces:
+            self.headers = list({**dict(self.headers), **dict(replaces)}.items())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Send it."""
