@@ -15,6 +15,7 @@ from lingqian.identity.user import User
 from lingqian.ledger.account import Account
 from lingqian.ledger.chart import balance_account, escrow_account
 from lingqian.redpacket.packet import Claim, Packet, Progress
+from lingqian.storage.codec import Row
 from lingqian.storage.schema import TABLES
 from lingqian.storage.sqlite import SELECT_ONE
 
@@ -59,6 +60,11 @@ SELECT_CASES: Final = (
 )
 _OPEN_CASES: Final = "AND state IN (1, 2, 3) "
 _CASES_END: Final = "ORDER BY opened_at_us DESC, case_id DESC LIMIT ?"
+SELECT_JOURNAL: Final = (
+    "SELECT lane, seq, at_us, kind, code, body FROM journal WHERE lane = ? AND seq > ? "
+    "ORDER BY seq LIMIT ?"
+)
+SELECT_ENDS: Final = "SELECT lane, next_seq - 1 FROM lanes"
 
 
 def _first(connection: apsw.Connection, statement: str, values: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a row of the engine
@@ -247,3 +253,21 @@ def cases(
     statement = SELECT_CASES + (_OPEN_CASES if is_open else "") + _CASES_END
     rows: Any = connection.execute(statement, (*before, rows_max))
     return [Stopped(case_id, Case(*values)) for case_id, *values in rows]
+
+
+def packet_row(connection: apsw.Connection, packet_id: bytes) -> Packet | None:
+    """Return what was fixed of a packet when it was sent."""
+    found: Packet | None = _one(connection, "packets", packet_id)
+    return found
+
+
+def journal_after(connection: apsw.Connection, lane: int, seq: int, rows_max: int) -> list[Row]:
+    """Return the journal rows of a lane after one of them."""
+    rows: Any = connection.execute(SELECT_JOURNAL, (lane, seq, rows_max))
+    return [Row(*row) for row in rows]
+
+
+def ends(connection: apsw.Connection) -> dict[int, int]:
+    """Return the last sequence of every lane's journal."""
+    rows: Any = connection.execute(SELECT_ENDS)
+    return dict(rows)

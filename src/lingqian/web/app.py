@@ -11,21 +11,29 @@ from litestar.datastructures import State
 from litestar.exceptions import HTTPException
 
 from lingqian.compose import Wallet
-from lingqian.flows.command import Command
 from lingqian.kernel.code import Code
-from lingqian.kernel.fault import Fault
-from lingqian.storage.lane import Submission
-from lingqian.storage.sweep import due
 from lingqian.web.call import Call
+from lingqian.web.document import document
 from lingqian.web.door import Door
-from lingqian.web.meter import Meter
 from lingqian.web.operation import Operation, bind, outside
 from lingqian.web.problem import problem
-from lingqian.web.reply import Reply
-from lingqian.web.route import claim, health, packet, proof, sandbox, transfer, user
+from lingqian.web.reply import Reply, encode
+from lingqian.web.route import (
+    case,
+    claim,
+    event,
+    health,
+    limit,
+    packet,
+    page,
+    proof,
+    sandbox,
+    statement,
+    transfer,
+    user,
+    webhook,
+)
 
-SWEEP_EVERY_S: Final = 0.2
-SWEEP_ROWS_MAX: Final = 500
 _log = logging.getLogger(__name__)
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
@@ -35,27 +43,31 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *packet.OPERATIONS,
     *claim.OPERATIONS,
     *proof.OPERATIONS,
+    *statement.OPERATIONS,
+    *case.OPERATIONS,
+    *limit.OPERATIONS,
+    *event.OPERATIONS,
+    *webhook.OPERATIONS,
+    *page.OPERATIONS,
     *health.OPERATIONS,
 )
 
 
 def create_app(wallet: Wallet) -> Litestar:
     """Build the HTTP API over a running wallet; the app must run on the thread that made it."""
-    meter = Meter()
-    meter.watch_depth(lambda: wallet.intake.depth)
-    door = Door(wallet, meter)
-    wallet.intake.on_batch = meter.batch
+    door = Door(wallet)
+    door.document = encode(document(OPERATIONS))
 
     @contextlib.asynccontextmanager
     async def background(app: Litestar) -> AsyncIterator[None]:
         del app
-        tasks = [asyncio.create_task(sweep(door))]
+        task = asyncio.create_task(door.work())
+        task.add_done_callback(_note_end)
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
 
     return Litestar(
         route_handlers=[bind(door, operation) for operation in OPERATIONS],
@@ -67,6 +79,11 @@ def create_app(wallet: Wallet) -> Litestar:
         logging_config=None,
         debug=False,
     )
+
+
+def _note_end(task: "asyncio.Task[None]") -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.critical("the background work has ended", exc_info=task.exception())
 
 
 def _response(answer: Reply) -> Response[bytes]:
@@ -85,17 +102,3 @@ def _failed(request: Any, error: Exception) -> Response[bytes]:  # noqa: ANN401 
     """Answer for our own bug: said in the log, not to the caller."""
     _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return _response(problem(Code.INTERNAL))
-
-
-async def sweep(door: Door) -> None:
-    """Settle what is due by the clock, again and again, until cancelled."""
-    while True:
-        commands: list[Command] = []
-        try:
-            commands = due(door.reader, door.wallet.clock.now_us(), SWEEP_ROWS_MAX)
-            if commands:
-                await asyncio.gather(*[door.ask(Submission(each)) for each in commands])
-        except Fault as fault:
-            _log.warning("sweep: %s", fault)
-        if len(commands) < SWEEP_ROWS_MAX:
-            await asyncio.sleep(SWEEP_EVERY_S)

@@ -1,42 +1,104 @@
-"""The door: what every handler stands on (接口层)."""
+"""The door: what every handler stands on, and the work that goes on beside them (接口层)."""
 
+import asyncio
+import logging
+import secrets
+import time
 from collections import OrderedDict
-from typing import Final
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
 
 import apsw
 
 from lingqian.compose import Wallet
+from lingqian.events import beacon
+from lingqian.events.push import Notices
+from lingqian.events.tail import Bell, Journal
+from lingqian.events.webhook import Dispatcher, Kit
+from lingqian.flows.command import Command
 from lingqian.kernel.bound import CACHE_ROWS_MAX
+from lingqian.kernel.clock import rfc3339
+from lingqian.kernel.fault import Fault
 from lingqian.storage import query
 from lingqian.storage.desk import FIELD_NICKNAME
+from lingqian.storage.endpoint import Endpoint
+from lingqian.storage.intake import Batched
 from lingqian.storage.keyring import Keyring
 from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.sweep import due
+from lingqian.storage.vault import fingerprint
 from lingqian.web.meter import Meter
+from lingqian.web.reply import encode
 
 STUCK_S: Final = 5
+SWEEP_EVERY_S: Final = 0.2
+SWEEP_ROWS_MAX: Final = 500
+DISABLED: Final = "webhook.disabled.v1"
+_log = logging.getLogger(__name__)
 
 
 class Door:
-    """The wallet with what the API adds: callers, meters, a memory of where packets are."""
+    """The wallet with what the API adds: callers, meters, events, a memory of where packets are."""
 
-    def __init__(self, wallet: Wallet, meter: Meter) -> None:
+    def __init__(self, wallet: Wallet) -> None:
         self.wallet = wallet
         self.keys = Keyring(wallet.reader)
-        self.meter = meter
+        self.meter = Meter()
+        self.meter.watch_depth(lambda: wallet.intake.depth)
         self.body_bytes_max = wallet.config.body_bytes_max
+        self.bell = Bell()
+        self.notices = Notices(self.bell)
+        self.source = f"urn:lingqian:{fingerprint(wallet.vault.public_key)}"
+        self.journal = Journal(wallet.reader, self.source)
+        self.dispatcher = Dispatcher(self._kit())
+        self.streams = 0
         self.is_stopping = False
+        # The OpenAPI document, made once when the app is.
+        self.document = b"{}"
         self.proofs: OrderedDict[bytes, bytes] = OrderedDict()
         self._conversations: dict[bytes, str] = {}
+        wallet.intake.on_batch = self._heard
+
+    def _kit(self) -> Kit:
+        wallet = self.wallet
+        return Kit(
+            self.journal,
+            wallet.reader,
+            self.chore,
+            wallet.vault,
+            self.bell,
+            self._tell_disabled,
+            wallet.config.webhook_private_hosts,
+        )
+
+    def _heard(self, batched: Batched) -> None:
+        """Count a batch and wake who waits for it; runs in the writer's thread."""
+        self.meter.batch(batched)
+        self.bell.strike()
+
+    def _tell_disabled(self, endpoint: Endpoint, at_us: int) -> None:
+        envelope = {
+            "specversion": "1.0",
+            "id": f"{endpoint.endpoint_id}:{at_us}",
+            "source": self.source,
+            "type": DISABLED,
+            "subject": endpoint.endpoint_id,
+            "time": rfc3339(at_us),
+            "datacontenttype": "application/json",
+            "data": {"endpoint_id": endpoint.endpoint_id, "url": endpoint.url},
+        }
+        self.notices.put(DISABLED, encode(envelope))
 
     @property
     def is_ready(self) -> bool:
-        """Whether commands are taken and the oldest does not wait too long."""
+        """Whether commands are taken and no batch hangs."""
         intake = self.wallet.intake
         return not self.is_stopping and intake.is_open and intake.waits_s < STUCK_S
 
     def stop(self) -> None:
         """Say that the process is about to end: streams close, readiness is withdrawn."""
         self.is_stopping = True
+        self.bell.strike()
 
     @property
     def reader(self) -> apsw.Connection:
@@ -49,6 +111,22 @@ class Door:
         Raises: Busy, Stopping, Unsent, Unknown, Fenced.
         """
         return await self.wallet.intake.ask(submission)
+
+    async def chore(self, work: Callable[[apsw.Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Run other writes on the writer's connection.
+
+        Raises: Unsent, Stopping.
+        """
+        return await asyncio.wrap_future(self.wallet.intake.chore(work))
+
+    async def counted(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        """Hand on the pieces of a stream, counted as open until it ends."""
+        self.streams += 1
+        try:
+            async for piece in pieces:
+                yield piece
+        finally:
+            self.streams -= 1
 
     def conversation(self, packet_id: bytes) -> str:
         """Return the conversation a packet was posted in; empty for none, or for no packet."""
@@ -79,3 +157,33 @@ class Door:
     def nickname(self, user_id: bytes) -> str:
         """Return how a person is called."""
         return self.text(user_id, FIELD_NICKNAME)
+
+    async def work(self) -> None:
+        """Do what goes on beside the requests, until cancelled."""
+        tasks = [self._sweep(), self.dispatcher.run()]
+        wallet = self.wallet
+        if wallet.beacon is not None:
+            follower = beacon.Follower(wallet.beacon, wallet.reader, wallet.clock, self._mix)
+            tasks.append(beacon.follow(follower))
+        await asyncio.gather(*tasks)
+
+    async def _mix(self, packet_id: bytes, randomness: bytes, signature: bytes) -> Answer:
+        return await self.ask(self.wallet.desk.beacon(packet_id, randomness, signature))
+
+    async def _sweep(self) -> None:
+        """Settle what is due by the clock, again and again."""
+        while True:
+            commands: list[Command] = []
+            try:
+                commands = due(self.reader, self.wallet.clock.now_us(), SWEEP_ROWS_MAX)
+                await asyncio.gather(*[self.ask(Submission(each)) for each in commands])
+            except Fault as fault:
+                _log.warning("sweep: %s", fault)
+                commands = []
+            if len(commands) < SWEEP_ROWS_MAX:
+                await asyncio.sleep(SWEEP_EVERY_S)
+
+
+def fresh_key() -> str:
+    """Return a key for a command that its caller did not name: it is asked once."""
+    return f"\0{time.time_ns()}-{secrets.token_hex(8)}"

@@ -1,5 +1,7 @@
 """Replies: bytes that are ready to be sent, with the headers every answer carries (响应)."""
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
@@ -7,6 +9,7 @@ import msgspec
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
 CSV: Final = b"text/csv; charset=utf-8"
+EVENTS: Final = b"text/event-stream; charset=utf-8"
 TEXT: Final = b"text/plain; charset=utf-8"
 # Answers are private, are never a page, and never say more than their type says.
 SECURITY: Final = (
@@ -18,6 +21,7 @@ SECURITY: Final = (
 
 encode: Final = msgspec.json.Encoder().encode
 Header = tuple[bytes, bytes]
+_NO_CONTENT: Final = 204
 
 
 class Reply:
@@ -26,16 +30,21 @@ class Reply:
     __slots__ = ("body", "headers", "status")
 
     def __init__(
-        self, status: int, body: bytes, media: bytes = JSON, headers: tuple[Header, ...] = ()
+        self,
+        status: int,
+        body: bytes,
+        media: bytes = JSON,
+        headers: tuple[Header, ...] = (),
+        *,
+        replaces: tuple[Header, ...] = (),
     ) -> None:
         self.status = status
         self.body = body
-        self.headers = [
-            (b"content-type", media),
-            (b"content-length", b"%d" % len(body)),
-            *SECURITY,
-            *headers,
-        ]
+        self.headers = [(b"content-type", media), *SECURITY, *headers]
+        if status != _NO_CONTENT:
+            self.headers.append((b"content-length", b"%d" % len(body)))
+        if replaces:
+            self.headers = list({**dict(self.headers), **dict(replaces)}.items())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Send it."""
@@ -48,3 +57,40 @@ class Reply:
 def reply(status: int, content: object) -> Reply:
     """Return an answer with JSON content."""
     return Reply(status, encode(content))
+
+
+class Stream:
+    """An answer whose body comes in pieces, until it ends or its reader goes away."""
+
+    __slots__ = ("headers", "pieces", "status")
+
+    def __init__(
+        self,
+        status: int,
+        pieces: AsyncIterator[bytes],
+        media: bytes,
+        headers: tuple[Header, ...] = (),
+    ) -> None:
+        self.status = status
+        self.pieces = pieces
+        self.headers = [(b"content-type", media), *SECURITY, *headers]
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
+        """Send it, piece by piece."""
+        del scope
+        gone = asyncio.ensure_future(_until_gone(receive))
+        try:
+            start = {"type": "http.response.start", "status": self.status, "headers": self.headers}
+            await send(start)
+            async for piece in self.pieces:
+                if gone.done():
+                    break
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            gone.cancel()
+
+
+async def _until_gone(receive: Any) -> None:  # noqa: ANN401 - ASGI
+    while (await receive())["type"] != "http.disconnect":
+        pass

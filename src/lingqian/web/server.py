@@ -60,6 +60,7 @@ def make(app: Any) -> Server:  # noqa: ANN401 - any ASGI app
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_DRAIN_S,
         backlog=4_096,

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from typing import Final
+from typing import Any, Final
 
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_PACKET
@@ -86,7 +86,7 @@ OPERATIONS: Final = (
         run=read,
         summary="Give the proof of a closed packet",
         tag="packets",
-        gives={200: Given(dict[str, object], {"format": "lingqian.proof", "version": 1})},
+        gives={200: Given(dict[str, Any], {"format": "lingqian.proof", "version": 1})},
         refuses=(Code.NOT_FOUND, Code.PACKET_NOT_CLOSED),
         is_public=True,
     ),

@@ -1,6 +1,5 @@
 """Users: registered once per external id, looked up, changed; balances; conversations (用户)."""
 
-import secrets
 from typing import Any, Final, Literal
 
 import msgspec
@@ -15,7 +14,7 @@ from lingqian.storage import query
 from lingqian.storage.desk import FIELD_EXTERNAL
 from lingqian.web import field
 from lingqian.web.call import Call, user_id
-from lingqian.web.door import Door
+from lingqian.web.door import Door, fresh_key
 from lingqian.web.operation import Given, Operation
 from lingqian.web.problem import Refused, problem
 from lingqian.web.reply import Reply, reply
@@ -155,7 +154,7 @@ async def change(door: Door, call: Call) -> Reply:
     submission = door.wallet.desk.change(
         identity,
         row,
-        caller_key=secrets.token_hex(16),
+        caller_key=fresh_key(),
         changes=changes,
         nickname=body.nickname,
     )
@@ -195,7 +194,7 @@ async def set_members(door: Door, call: Call) -> Reply:
     status = door.wallet.directory.status
     if not all(status(member) for member in members):
         raise Refused(Code.USER_UNKNOWN, field="member_ids")
-    submission = door.wallet.desk.members(conversation_id, members, secrets.token_hex(16))
+    submission = door.wallet.desk.members(conversation_id, members, fresh_key())
     answer: Any = await door.ask(submission)
     door.wallet.directory.forget_conversation(conversation_id)
     if answer.code:

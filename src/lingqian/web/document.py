@@ -1,0 +1,157 @@
+"""OpenAPI: the document of the API, made from the table of operations and the types it names.
+
+The schemas come from the very types that decode the bodies, so the document cannot say more or less
+than the decoder does. An integer is written without a point or an exponent.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final, get_args
+
+import msgspec
+
+from lingqian import __version__
+from lingqian.kernel.code import TABLE, Code
+from lingqian.web.operation import Given, Operation
+from lingqian.web.problem import Problem, shape
+
+_REF: Final = "#/components/schemas/{name}"
+_PROBLEM: Final = "application/problem+json"
+_JSON: Final = "application/json"
+_PARAMETER: Final = re.compile(r"\{(\w+)\}")
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Yours; the same key and request always get the first answer again.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
+}
+_WORDS: Final = (
+    "Integer fen everywhere; times are RFC 3339 in UTC. Every refusal is a problem (RFC 9457) with "
+    "a stable `code`, words in Chinese and English, and what may be tried again. 429 and 503 carry "
+    "`Retry-After` and never use up a key."
+)
+
+
+def document(operations: Iterable[Operation]) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document."""
+    table = tuple(operations)
+    shapes = _shapes(table)
+    found, components = msgspec.json.schema_components(shapes, ref_template=_REF)
+    schemas = dict(zip([repr(each) for each in shapes], found, strict=True))
+    paths: dict[str, dict[str, Any]] = {}
+    for row in table:
+        paths.setdefault(row.path, {})[row.method.lower()] = _operation(row, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Lingqian 零钱",
+            "version": __version__,
+            "summary": "Red packets on a ledger",
+            "description": _WORDS,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": [{"name": tag} for tag in dict.fromkeys(row.tag for row in table)],
+        "paths": paths,
+        "components": {
+            "schemas": components,
+            "securitySchemes": {
+                "key": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "An API key: `lingqian key new NAME`.",
+                }
+            },
+        },
+    }
+
+
+def _shapes(table: tuple[Operation, ...]) -> list[Any]:
+    """Return every type that stands in a body or an answer, each once."""
+    shapes: dict[str, Any] = {repr(Problem): Problem}
+    for row in table:
+        for each in (row.takes, *[given.shape for given in row.gives.values()]):
+            if each is not None:
+                shapes[repr(each)] = each
+    return list(shapes.values())
+
+
+def _operation(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": f"{row.tag}_{row.run.__name__}".replace("-", "_"),
+        "tags": [row.tag],
+        "summary": row.summary,
+        "description": _description(row),
+        "parameters": _parameters(row),
+        "responses": {**_answers(row, schemas), **_problems(row, schemas)},
+        "security": [] if row.is_public else [{"key": []}],
+    }
+    if row.takes is not None:
+        content = {"schema": schemas[repr(row.takes)], "example": row.example}
+        described["requestBody"] = {"required": True, "content": {_JSON: content}}
+    return described
+
+
+def _description(row: Operation) -> str:
+    words = (row.run.__doc__ or "").strip().splitlines()[0]
+    needs = ", ".join(f"`{scope}`" for scope in row.scopes)
+    return f"{words}\n\nNeeds {needs}." if needs else words
+
+
+def _parameters(row: Operation) -> list[dict[str, Any]]:
+    found = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(row.path)
+    ]
+    if row.asks is not None:
+        found += [_query(each) for each in msgspec.structs.fields(row.asks)]
+    return [*found, dict(_KEY)] if row.is_keyed else found
+
+
+def _query(asked: Any) -> dict[str, Any]:  # noqa: ANN401 - a field of a struct
+    schema = msgspec.json.schema(_without_none(asked.type))
+    schema.pop("$ref", None)
+    return {"name": asked.name, "in": "query", "required": asked.required, "schema": schema}
+
+
+def _without_none(kind: Any) -> Any:  # noqa: ANN401 - a type
+    """Return the type a parameter has when it is given."""
+    parts = [part for part in get_args(kind) if part is not type(None)]
+    is_optional = type(None) in get_args(kind)
+    return parts[0] if is_optional and len(parts) == 1 else kind
+
+
+def _answers(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    return {str(status): _answer(status, given, schemas) for status, given in row.gives.items()}
+
+
+def _answer(status: int, given: Given, schemas: dict[str, Any]) -> dict[str, Any]:
+    words = {200: "Done, or done before.", 201: "Done now.", 202: "Taken."}.get(status, "Done.")
+    if given.shape is None:
+        return {"description": words}
+    content = {
+        "schema": schemas[repr(given.shape)],
+        "example": msgspec.to_builtins(given.example),
+    }
+    return {"description": words, "content": {given.media: content}}
+
+
+def _problems(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
+    """Return the refusals by status, each code with an example."""
+    by_status: dict[int, list[Code]] = {}
+    for code in row.codes:
+        by_status.setdefault(TABLE[code].status, []).append(code)
+    return {str(status): _problem(codes, schemas) for status, codes in sorted(by_status.items())}
+
+
+def _problem(codes: list[Code], schemas: dict[str, Any]) -> dict[str, Any]:
+    examples = {
+        code.name.lower(): {"summary": TABLE[code].en, "value": msgspec.to_builtins(shape(code))}
+        for code in codes
+    }
+    content = {"schema": schemas[repr(Problem)], "examples": examples}
+    return {
+        "description": ", ".join(f"`{name}`" for name in examples),
+        "content": {_PROBLEM: content},
+    }
