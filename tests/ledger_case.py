@@ -90,7 +90,8 @@ class LedgerCase:
         registered = self.step(*[self.desk.register(name, name.title(), 3) for name in names])
         self.people = [answer.command.user_id for answer in registered]
         self.step(*[self.desk.fund(each, 1_000_000, self.key()) for each in self.people])
-        self.step(self.desk.members("lunch", self.people[:6], self.key()))
+        for name in ("lunch", "family", "a very long name"):
+            self.step(self.desk.members(name, self.some(6), self.key()))
         self.step(self.desk.members("lunch", self.people[:9], self.key()))
 
     def _pay(self):
@@ -194,8 +195,8 @@ class LedgerCase:
                 f"INSERT INTO api_keys VALUES ('k1', 'shop', zeroblob(32), 'all', {at_us}, 0);"
                 "INSERT INTO endpoints VALUES "
                 f"('e1', 'https://example.test', '*', zeroblob(61), {at_us}, 0);"
-                "INSERT INTO endpoint_cursors VALUES ('e1', 0, 3);"
-                "INSERT INTO deliveries VALUES ('e1', 'v1', 0, 2, 1, 5, 500);"
+                "INSERT INTO endpoint_cursors VALUES ('e1', 0, 1);"
+                "INSERT INTO deliveries VALUES ('e1', 'v1', 0, 1, 1, 5, 500);"
             )
 
         self.store.chore(write)

@@ -17,10 +17,12 @@ from lingqian.storage.head import NAME, check_heads, lane_rows, log_size
 from lingqian.storage.law import LAW_TABLES, broken_laws
 from lingqian.storage.operation import OPERATION_TABLES, operation_faults
 from lingqian.storage.personal import personal_faults
-from lingqian.storage.replay import Emit, Replay, Tick
+from lingqian.storage.replay import IMPOSSIBLE, Emit, Replay, Tick
 from lingqian.storage.vault import Vault
 
 FINDINGS_OF_A_KIND_MAX: Final = 1_000
+SELECT_TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+TABLE_INFO: Final = "SELECT * FROM pragma_table_info(?)"
 
 
 class Scope(NamedTuple):
@@ -64,6 +66,21 @@ def _check_file(scope: Scope) -> None:
     for (words,) in scope.connection.execute("PRAGMA integrity_check(100)"):
         if words != "ok":
             scope.emit(Finding(FindingKind.FILE_UNREADABLE, "", 0, 0, "", str(words)))
+
+
+def _check_types(scope: Scope) -> None:
+    """Find values of another type than their column's: the engine itself would keep any."""
+    names = [str(name) for (name,) in scope.connection.execute(SELECT_TABLES).fetchall()]
+    for name in names:
+        columns = [
+            (row[1], row[2], row[5]) for row in scope.connection.execute(TABLE_INFO, (name,))
+        ]
+        wrong = [f"typeof({column}) <> '{kind.lower()}'" for column, kind, _ in columns]
+        key = " || '/' || ".join(f"hex({column})" for column, _, place in columns if place)
+        query = f"SELECT {key} FROM {name} WHERE {' OR '.join(wrong)}"  # noqa: S608 - names from the schema
+        for (shown,) in scope.connection.execute(query):
+            words = f"{name} has a value of another type in row {shown}"
+            scope.emit(Finding(FindingKind.VALUE_TYPE, name, 0, 0, str(shown), words))
 
 
 def _check_heads(scope: Scope) -> None:
@@ -150,6 +167,7 @@ def _check_laws(scope: Scope) -> None:
 
 PASSES: Final[tuple[Pass, ...]] = (
     Pass("pages and indexes", frozenset(), _check_file),
+    Pass("types of values", frozenset(), _check_types),
     Pass("published heads", frozenset({"seals", "lanes"}), _check_heads),
     Pass("journal", frozenset({"journal", "seals", "lanes", *EXPECTATIONS}), _replay),
     Pass("laws", LAW_TABLES, _check_laws),
@@ -195,8 +213,9 @@ def audit(
         for each in PASSES:
             try:
                 each.run(scope)
-            except (apsw.CorruptError, apsw.NotADBError) as error:
-                words = f"{each.name}: {error}"
+            except (apsw.Error, *IMPOSSIBLE) as error:
+                # Garbage may stop a pass; the audit says so and goes on with the next.
+                words = f"{each.name}: stopped by {type(error).__name__}: {error}"
                 count(Finding(FindingKind.FILE_UNREADABLE, "", 0, 0, "", words))
         return Summary(rows, dict(counts), _notes(connection, heads, vault))
     finally:

@@ -11,6 +11,7 @@ class FindingKind(StrEnum):
     """Every kind of finding; scripts may rely on these words."""
 
     FILE_UNREADABLE = "file_unreadable"
+    VALUE_TYPE = "value_type"
     HEAD_ABSENT = "head_absent"
     HEAD_BEYOND = "head_beyond"
     HEAD_DIFFERS = "head_differs"
@@ -46,6 +47,7 @@ class FindingKind(StrEnum):
 
 MEANING: Final[dict[FindingKind, str]] = {
     FindingKind.FILE_UNREADABLE: "the database file is damaged below the level of rows",
+    FindingKind.VALUE_TYPE: "a value is stored under another type than its column's",
     FindingKind.HEAD_ABSENT: "the journal has rows, and no head of it was ever published",
     FindingKind.HEAD_BEYOND: "the journal is shorter than a published head: its tail is lost",
     FindingKind.HEAD_DIFFERS: "the journal has another head than the one published at that place",

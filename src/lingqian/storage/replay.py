@@ -8,6 +8,7 @@ Memory: rows that can never change again are compared at once and dropped; what 
 proportional to people and to packets that are open, not to history.
 """
 
+import struct
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from operator import itemgetter
@@ -50,11 +51,12 @@ SELECT_SEALS: Final = (
     "WHERE lane = ? ORDER BY last_seq"
 )
 # Bytes that decode and yet fold into nothing possible: for an audit that is a finding, no bug.
-_IMPOSSIBLE: Final = (
+IMPOSSIBLE: Final = (
     AssertionError,
     ArithmeticError,
     AttributeError,
     LookupError,
+    struct.error,
     TypeError,
     ValueError,
 )
@@ -182,7 +184,7 @@ class Replay:
         try:
             record, posted = decode(row)
             is_burnt = burns(record.command, record.code)  # type: ignore[arg-type]  # a Command by its number
-        except (Damaged, *_IMPOSSIBLE) as error:
+        except (Damaged, *IMPOSSIBLE) as error:
             self._find(FindingKind.JOURNAL_FORM, seq, str(error))
             return
         self._fold(record, posted)
@@ -196,7 +198,7 @@ class Replay:
             self._check(record)
             if record.outcome is not None:
                 BY_NUMBER[record.kind].fold(view, record)
-        except _IMPOSSIBLE as error:
+        except IMPOSSIBLE as error:
             words = f"{type(error).__name__}: {error}"
             self._find(FindingKind.JOURNAL_FOLD, record.seq, words)
         command = record.command

@@ -1,5 +1,7 @@
 """The audit: silent on a clean ledger, and it sees any value of any table change."""
 
+import secrets
+
 import apsw
 import pytest
 
@@ -163,6 +165,23 @@ def test_audit_names_a_row_that_was_removed_or_added(data, table):
     kinds = {(each.kind, each.table) for each in findings_of(data)}
     assert (FindingKind.ROW_EXTRA, table) in kinds
     assert (FindingKind.ROW_MISSING, table) not in kinds
+
+
+@pytest.mark.parametrize("table", ["journal", "seals", "entries", "claims", "personal", "lanes"])
+def test_audit_survives_values_of_another_type(data, table):
+    """SQLite stores any type anywhere; garbage is found, never tripped over."""
+    db = apsw.Connection(str(data / "ledger.db"))
+    for column in [row[1] for row in db.execute(f"PRAGMA table_info({table})")]:
+        value = secrets.choice(["X'C3'", "'word'", "1.5", "X''", "-1"])
+        db.execute("BEGIN")
+        try:
+            db.execute(f"UPDATE OR IGNORE {table} SET {column} = CAST({value} AS TEXT)")
+        except apsw.MismatchError:
+            db.execute("ROLLBACK")
+            continue
+        db.execute("COMMIT")
+        assert findings_of(data), (table, column, value)
+    db.close()
 
 
 def test_audit_runs_beside_a_writer(tmp_path):
