@@ -39,6 +39,14 @@ class Written(NamedTuple):
     outcome: Any
 
 
+class _Told(NamedTuple):
+    command: Any
+    expected: Expected
+    lane: int
+    at: int
+    seq: int
+
+
 class _Repeat(NamedTuple):
     command: Any
     expected: Seen | Share
@@ -83,7 +91,7 @@ class Auditor:
         for repeat in repeats:
             _same_first(repeat)
 
-    def _answer(self, command: Any, answer: Any, now: int) -> Expected:
+    def _answer(self, command: Any, answer: Any, now: int) -> Expected:  # noqa: ANN401 - any command
         lane, at = home(command), answer.at_us
         if not now <= at <= max(now, self._last.get(lane, 0)) + _AHEAD_US:
             raise Violation(f"ledger time {at} is not the clock's {now}")
@@ -92,10 +100,11 @@ class Auditor:
         right = (expected.code, expected.outcome, expected.field, seq)
         if told != right:
             raise Violation(f"answered {told}, expected {right}, at {at}, to {command}")
-        self._note(command, expected, lane, at, seq)
+        self._note(_Told(command, expected, lane, at, seq))
         return expected
 
-    def _note(self, command: Any, expected: Expected, lane: int, at: int, seq: int) -> None:
+    def _note(self, told: _Told) -> None:
+        command, expected, lane, at, seq = told
         if seq:
             if at <= self._last.get(lane, 0):
                 raise Violation(f"ledger time does not increase: {at} in lane {lane}")
@@ -104,26 +113,34 @@ class Auditor:
         if expected.first is not None:
             self.kinds[f"again {type(command).__name__}"] += 1
 
-    def unanswered(self, commands: Sequence[Any], rows: dict[int, list[Written]]) -> None:
-        """Take a batch that was committed and not answered, from the rows that it left.
+    def starts(self, asked: Sequence[Any], rows: list[Written], now: int) -> int | None:
+        """Say where in an unanswered batch the first of these rows stands; None when in none.
 
-        Raises: Violation.
+        `asked` is one lane's part of the batch, `now` the clock when it was asked: each command is
+        a microsecond after the one before, so the rows' times say which commands they are.
         """
-        lanes: dict[int, list[Any]] = {}
-        for command in commands:
-            lanes.setdefault(home(command), []).append(command)
-        for lane, asked in lanes.items():
-            self._fill(lane, asked, rows.pop(lane, []))
-        if rows:
-            raise Violation(f"the journal holds rows nobody asked for, in lanes {list(rows)}")
+        late = self._last.get(home(rows[0].command), 0) + _AHEAD_US
+        for start, command in enumerate(asked):
+            base = rows[0].at - start
+            if command != rows[0].command or not (base == now or now < base <= late):
+                continue
+            places = [row.at - base for row in rows]
+            if places[-1] < len(asked) and all(
+                asked[place] == row.command for place, row in zip(places, rows, strict=True)
+            ):
+                return start
+        return None
 
-    def _fill(self, lane: int, asked: list[Any], rows: list[Written]) -> None:
-        start = 0 if not rows else _place(asked, rows)
+    def unanswered(self, lane: int, asked: Sequence[Any], rows: list[Written], start: int) -> None:
+        """Take one lane's part of a batch that was committed and not answered.
+
+        Raises: Violation unless the rows are all that the part should have left.
+        """
         base = rows[0].at - start if rows else self._last.get(lane, 0) + 1
         left = list(rows)
         for place, command in enumerate(asked):
             expected, seq = self.model.apply(command, base + place, lane)
-            self._note(command, expected, lane, base + place, seq)
+            self._note(_Told(command, expected, lane, base + place, seq))
             if not seq:
                 continue
             row = left.pop(0) if left else None
@@ -175,39 +192,14 @@ class Auditor:
             raise Violation(f"owed to users {owed}, backed by {backing}")
 
 
-def _place(asked: list[Any], rows: list[Written]) -> int:
-    """Return where in a batch the first row's command stands; the others' times must agree."""
-    for start, command in enumerate(asked):
-        if command != rows[0].command:
-            continue
-        places = [start + row.at - rows[0].at for row in rows]
-        if places[-1] < len(asked) and all(
-            asked[place] == row.command for place, row in zip(places, rows, strict=True)
-        ):
-            return start
-    raise Violation(f"the journal holds a command nobody asked: {rows[0].command}")
-
-
-def holds(asked: Sequence[Any], rows: list[Written]) -> bool:
-    """Say whether rows can have come from this batch."""
-    try:
-        _place(list(asked), rows)
-    except Violation:
-        return False
-    return True
-
-
 def _same_first(repeat: _Repeat) -> None:
     """Compare what a repeat was told with what was answered first."""
     command, expected, first = repeat
     if isinstance(expected, Seen):
-        told = (first.seq, first.at_us, first.code, first.outcome)
-        right = (expected.seq, expected.at, expected.expected.code, expected.expected.outcome)
+        told = (first.code, first.outcome)
+        right = (expected.expected.code, expected.expected.outcome)
     else:
-        told = (first.seq, first.at_us, first.ticket, first.share, first.amount_fen, first.chain)
-        right = (
-            expected.seq, expected.at, expected.ticket, expected.number, expected.amount,
-            expected.link,
-        )  # fmt: skip
-    if told != right:
+        told = (first.share, (first.ticket, first.amount_fen, first.chain))
+        right = (expected.number, (expected.ticket, expected.amount, expected.link))
+    if (first.seq, first.at_us, *told) != (expected.seq, expected.at, *right):
         raise Violation(f"the second answer {told} is not the first {right}: {command}")

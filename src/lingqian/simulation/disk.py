@@ -6,10 +6,13 @@ again. Not modelled: a failed sync after which the system forgets that pages wer
 whose changes reach the disk later than a sync that follows them.
 """
 
+import sys
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from random import Random
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import apsw
 
@@ -126,6 +129,22 @@ def _survivors(pending: list[Change], chance: Random) -> list[Change]:
     return [change for change in pending if chance.randrange(2)]
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hush what the engine swallows: an error of the disk that it decides to live with."""
+    loud = sys.unraisablehook
+
+    def hook(event: Any) -> None:  # noqa: ANN401 - the interpreter's own type has no name
+        if not isinstance(event.exc_value, apsw.Error):
+            loud(event)
+
+    sys.unraisablehook = hook
+    try:
+        yield
+    finally:
+        sys.unraisablehook = loud
+
+
 class Disk:
     """A file system that outlives the processes that mount it; starts empty and healthy."""
 
@@ -133,6 +152,7 @@ class Disk:
         self.name = name
         self.files: dict[str, File] = {}
         self.points = 0
+        self.struck = 0
         self.events: Counter[str] = Counter()
         self.is_dead = False
         self.generation = 0
@@ -203,6 +223,7 @@ class Disk:
         self.points += 1
         if not self._first <= self.points <= self._last:
             return None
+        self.struck += 1
         self.is_dead = self._trouble in DEADLY
         return self._trouble
 
@@ -216,8 +237,10 @@ class Mount(apsw.VFS):
         self._disk = disk
         self._generation = disk.generation
 
-    def excepthook(self, kind: object, error: object, trace: object) -> None:
+    def excepthook(self, kind: object, error: object, trace: object) -> bool:
         """Say nothing: what the engine cannot report, the process that is gone need not hear."""
+        del kind, error, trace
+        return True
 
     def check(self) -> None:
         """Stop a process that is gone.
@@ -235,7 +258,9 @@ class Mount(apsw.VFS):
         self.check()
         return self._disk.strike()
 
-    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> "Handle":  # noqa: N802 - the engine's name
+    def xOpen(  # type: ignore[override]  # noqa: N802 - any object with a file's methods will do
+        self, name: str | apsw.URIFilename | None, flags: list[int]
+    ) -> "Handle":
         """Open or make a file; without a name, one that nobody else sees and no trouble meets."""
         self.check()
         flags[1] = flags[0]
@@ -284,8 +309,10 @@ class Handle:
         self._file = file
         self._is_scratch = is_scratch
 
-    def excepthook(self, kind: object, error: object, trace: object) -> None:
+    def excepthook(self, kind: object, error: object, trace: object) -> bool:
         """Say nothing: what the engine cannot report, the process that is gone need not hear."""
+        del kind, error, trace
+        return True
 
     def _strike(self) -> Trouble | None:
         if self._is_scratch:
@@ -367,7 +394,7 @@ class Handle:
 
 
 def _failure(code: int, words: str) -> apsw.Error:
-    error = apsw.FullError(words) if code == apsw.SQLITE_FULL else apsw.IOError(words)
-    error.result = code & 0xFF
+    error: Any = apsw.FullError(words) if code == apsw.SQLITE_FULL else apsw.IOError(words)
     error.extendedresult = code
-    return error
+    failure: apsw.Error = error
+    return failure

@@ -5,7 +5,7 @@ its decisions: no flow, no fold, no view. Where the two differ, one of them is w
 Units: fen; µs.
 """
 
-import datetime
+import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Iterable
 from hashlib import sha256
@@ -31,7 +31,7 @@ BEACON_WAIT: Final = 120 * SECOND
 TRIES_MAX: Final = 5
 TICKETS_MAX: Final = 5_000
 SHARES_MAX: Final = 5_000
-FUNDED_MAX: Final = 2**62
+COUNTER_MAX: Final = 2**62
 CHALLENGE_WAIT: Final = 600 * SECOND
 REVIEW_WAIT: Final = 72 * 3_600 * SECOND
 BALANCE, ESCROW, TRANSIT, BANK = b"\x01\x01", b"\x02\x01", b"\x03\x01", b"\x0a\x01"
@@ -77,6 +77,8 @@ _PACKET_OVER: Final = {
     INVALIDATED: Code.PACKET_INVALIDATED,
 }
 
+# What the gate is told: action, object, person, amount.
+About = tuple[int, bytes, bytes, int]
 # Shares, key and salt of a packet, from its command and the entropy and beacon that came.
 Opener = Callable[[Any, bytes, bytes], Secret]
 
@@ -168,6 +170,7 @@ class Model:
         self._caps: dict[tuple[int, int], int | None] = {}
         self._opener = opener
         self.posted: dict[bytes, int] = {}
+        self.credits: dict[bytes, int] = {}
         self.held: dict[bytes, int] = {}
         self.coming: dict[bytes, int] = {}
         self.people: dict[bytes, Person] = {}
@@ -180,7 +183,9 @@ class Model:
         self.keys: dict[bytes, Seen] = {}
         self.streams: dict[tuple[int, int], list[tuple[bytes, int]]] = {}
         self.marks: dict[tuple[int, int], int] = {}
+        # In the order in which they came about, for those who look for something recent.
         self.case_ids: list[bytes] = []
+        self.packet_ids: list[bytes] = []
         self.events: Counter[str] = Counter()
         self.touched: set[bytes] = set()
         self.moves = 0
@@ -232,6 +237,7 @@ class Model:
         self.moves += 1
         posted[source] = posted.get(source, 0) - amount
         posted[target] = posted.get(target, 0) + amount
+        self.credits[target] = self.credits.get(target, 0) + amount
         self.touched.add(source)
         self.touched.add(target)
 
@@ -286,10 +292,11 @@ class Model:
         del at
         if command.user_id not in self.people:
             return Expected(Code.USER_UNKNOWN)
-        bank = command.user_id[:2] + bytes(14) + BANK
-        if command.amount_fen - self.posted.get(bank, 0) > FUNDED_MAX:
+        bank, account = command.user_id[:2] + bytes(14) + BANK, command.user_id + BALANCE
+        before = max(-self.posted.get(bank, 0), self.credits.get(account, 0))
+        if before + command.amount_fen > COUNTER_MAX:
             return Expected(Code.EXCEEDS_BALANCE_MAX)
-        self._move(bank, command.user_id + BALANCE, command.amount_fen)
+        self._move(bank, account, command.amount_fen)
         return Expected(Code.OK, (command.funding_id,))
 
     # --- the gate ---
@@ -336,8 +343,8 @@ class Model:
         person.years[year] = person.years.get(year, 0) + amount
         person.ever += amount
 
-    def _weigh(self, key: bytes, about: tuple[int, bytes, bytes, int], at: int) -> Expected | None:
-        """Weigh (action, object, person, amount); None lets it pass.
+    def _weigh(self, identity: bytes, about: About, at: int) -> Expected | None:
+        """Weigh (action, object, person, amount), stopped before as `identity`; None lets it pass.
 
         An answer of OK sets the money aside; its outcome is the case that opens.
         """
@@ -350,15 +357,12 @@ class Model:
             return None
         if rule.verdict == BLOCK:
             return Expected(Code.BLOCKED)
-        identity = case_of(key)
         case = self.cases.get(identity)
         if case is None:
             return Expected(_told(action, rule.verdict), _opened(identity, about, rule, at))
         return self._known_case(case, about, rule, at)
 
-    def _known_case(
-        self, case: Case, about: tuple[int, bytes, bytes, int], rule: Rule, at: int
-    ) -> Expected | None:
+    def _known_case(self, case: Case, about: About, rule: Rule, at: int) -> Expected | None:
         verdict = case.opened[5]
         if case.state in (PASSED, RELEASED):
             return None
@@ -384,7 +388,9 @@ class Model:
         code = code or _standing(command.target_class, command.target_state)
         if code:
             return Expected(code)
-        stop = self._weigh(command.key, (TRANSFER, command.transfer_id, source, amount), at)
+        asked = (source, target, amount, command.note_mac)
+        about = (TRANSFER, command.transfer_id, source, amount)
+        stop = self._weigh(case_of(command.key, asked), about, at)
         if stop is not None and stop.code:
             return self._stopped(stop, (0,), at)
         if self._available(source) < amount:
@@ -411,13 +417,15 @@ class Model:
         if code:
             return Expected(code)
         sender, packet, total = command.sender_id, command.packet_id, command.total_fen
-        stop = self._weigh(command.key, (SEND, packet, sender, total), at)
+        asked = tuple([getattr(command, name) for name in ASKED["SendPacket"]])
+        stop = self._weigh(case_of(command.key, asked), (SEND, packet, sender, total), at)
         if stop is not None and stop.code:
             return self._stopped(stop, (0, 0, 0), at)
         if self._available(sender) < total:
             return Expected(Code.EXCEEDS_AVAILABLE)
         self._count(sender, total, at)
         bag = self.bags[packet] = Bag(command, at)
+        self.packet_ids.append(packet)
         if stop is not None and stop.outcome is not None:
             self._hold(stop.outcome, sender + BALANCE, packet + ESCROW, at)
             return Expected(Code.OK, (HELD, 0, 0, stop.outcome))
@@ -492,16 +500,18 @@ class Model:
         code = _closed(bag, at) or _stranger(bag, command)
         if code:
             return Expected(code)
-        if bag.command.passphrase_mac:
-            wrong = self._phrase(bag, command)
-            if wrong is not None:
-                return wrong
+        wrong = self._phrase(bag, command) if bag.command.passphrase_mac else None
+        if wrong is not None:
+            return wrong
+        return self._claim_by_rules(bag, command, at)
+
+    def _claim_by_rules(self, bag: Bag, command: Any, at: int) -> Expected:  # noqa: ANN401 - any command
         code = _standing(command.account_class, command.state)
         if code:
             return Expected(code)
         average = bag.command.total_fen // bag.command.count
         about = (CLAIM, command.packet_id, command.user_id, average)
-        stop = self._weigh(command.packet_id + command.user_id, about, at)
+        stop = self._weigh(case_of(command.packet_id + command.user_id, ()), about, at)
         if stop is not None:
             return self._stopped(stop, (), at)
         return self._take(bag, command, at)
@@ -662,18 +672,21 @@ def transit(lane: int) -> bytes:
 def calendar(at: int) -> tuple[int, int]:
     """Return the Shanghai day (days since 1970) and its year."""
     day = (at + 8 * 3_600 * SECOND) // DAY
-    return day, (datetime.date(1970, 1, 1) + datetime.timedelta(days=day)).year
+    return day, (dt.date(1970, 1, 1) + dt.timedelta(days=day)).year
 
 
-def case_of(key: bytes) -> bytes:
-    """Return the id of the case that a command with this key may have."""
-    return key[:2] + sha256(b"lingqian case\x01" + key).digest()[:14]
+def case_of(key: bytes, asked: tuple[Any, ...]) -> bytes:
+    """Return the id of the case that this request under this key may have."""
+    words = repr(tuple([int(one) if isinstance(one, int) else one for one in asked])).encode()
+    return key[:2] + sha256(b"lingqian case\x01%c%b%b" % (len(key), key, words)).digest()[:14]
 
 
 def _ending(state: int, event: str) -> str:
     if state == RELEASED:
         return "case released by the clock" if event == "due" else "case released by a person"
-    return {PASSED: "case passed", DENIED: "case refused", LAPSED: "case lapsed by the clock"}[state]
+    return {PASSED: "case passed", DENIED: "case refused", LAPSED: "case lapsed by the clock"}[
+        state
+    ]
 
 
 def _again(name: str, asked: tuple[str, ...], command: Any, seen: Seen) -> Expected:  # noqa: ANN401 - any command
@@ -699,7 +712,7 @@ def _told(action: int, verdict: int) -> int:
 
 def _opened(
     identity: bytes,
-    about: tuple[int, bytes, bytes, int],
+    about: About,
     rule: Rule,
     at: int,
     verdict: int | None = None,

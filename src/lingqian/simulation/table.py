@@ -170,8 +170,10 @@ _TABLES: Final[tuple[tuple[str, str, Callable[[Model], Rows]], ...]] = (
     ("journal", "SELECT lane, MIN(seq), MAX(seq), COUNT(*) FROM journal GROUP BY lane", _journal),
     (
         "seals",
-        "SELECT lane, MIN(first_seq), MAX(last_seq), SUM(last_seq - first_seq + 1) FROM seals "
-        "GROUP BY lane",
+        (
+            "SELECT lane, MIN(first_seq), MAX(last_seq), SUM(last_seq - first_seq + 1) FROM seals "
+            "GROUP BY lane"
+        ),
         _journal,
     ),
     (
@@ -186,8 +188,10 @@ _TABLES: Final[tuple[tuple[str, str, Callable[[Model], Rows]], ...]] = (
     ),
     (
         "users",
-        "SELECT user_id, external_mac, nickname_mac, account_class, state, version, created_at_us "
-        "FROM users",
+        (
+            "SELECT user_id, external_mac, nickname_mac, account_class, state, version, "
+            "created_at_us FROM users"
+        ),
         _users,
     ),
     (
@@ -197,15 +201,19 @@ _TABLES: Final[tuple[tuple[str, str, Callable[[Model], Rows]], ...]] = (
     ),
     (
         "accounts",
-        "SELECT account, credits_posted - debits_posted, debits_pending, credits_pending "
-        "FROM accounts",
+        (
+            "SELECT account, credits_posted - debits_posted, debits_pending, credits_pending "
+            "FROM accounts"
+        ),
         _accounts,
     ),
     (
         "entries",
-        "SELECT account, SUM(amount_fen), (SELECT balance_after_fen FROM entries l "
-        "WHERE l.account = e.account ORDER BY seq DESC, leg DESC LIMIT 1) "
-        "FROM entries e GROUP BY account",
+        (
+            "SELECT account, SUM(amount_fen), (SELECT balance_after_fen FROM entries l "
+            "WHERE l.account = e.account ORDER BY seq DESC, leg DESC LIMIT 1) "
+            "FROM entries e GROUP BY account"
+        ),
         _entries,
     ),
     (
@@ -230,21 +238,27 @@ _TABLES: Final[tuple[tuple[str, str, Callable[[Model], Rows]], ...]] = (
     ),
     (
         "packets",
-        "SELECT packet_id, sender_id, kind, total_fen, count, commitment, recipients, "
-        "created_at_us FROM packets",
+        (
+            "SELECT packet_id, sender_id, kind, total_fen, count, commitment, recipients, "
+            "created_at_us FROM packets"
+        ),
         _packets,
     ),
     (
         "progress",
-        "SELECT packet_id, await_until_us, beacon, chain, claimed_count, claimed_fen, "
-        "closed_at_us, due_at_us, entropy, entropy_at_us, expires_at_us, returned_fen, state, "
-        "ticket_count, wants_round FROM progress",
+        (
+            "SELECT packet_id, await_until_us, beacon, chain, claimed_count, claimed_fen, "
+            "closed_at_us, due_at_us, entropy, entropy_at_us, expires_at_us, returned_fen, state, "
+            "ticket_count, wants_round FROM progress"
+        ),
         _progress,
     ),
     (
         "claims",
-        "SELECT CAST(packet_id || user_id AS BLOB), amount_fen, at_us, chain, pseudonym, seq, "
-        "share, ticket FROM claims",
+        (
+            "SELECT CAST(packet_id || user_id AS BLOB), amount_fen, at_us, chain, pseudonym, seq, "
+            "share, ticket FROM claims"
+        ),
         _claims,
     ),
     (
@@ -254,16 +268,20 @@ _TABLES: Final[tuple[tuple[str, str, Callable[[Model], Rows]], ...]] = (
     ),
     (
         "cases",
-        "SELECT case_id, action, amount_fen, decided_by, due_at_us, object_id, opened_at_us, "
-        "owner, rule, state, user_id, verdict FROM cases",
+        (
+            "SELECT case_id, action, amount_fen, decided_by, due_at_us, object_id, opened_at_us, "
+            "owner, rule, state, user_id, verdict FROM cases"
+        ),
         _cases,
     ),
     ("relay_heads", "SELECT CAST(source || target AS BLOB), value FROM relay_heads", _heads),
     ("relay_marks", "SELECT CAST(target || source AS BLOB), value FROM relay_marks", _marks),
     (
         "relays",
-        "SELECT printf('%s%s%016X', hex(source), hex(target), number), account, amount_fen "
-        "FROM relays",
+        (
+            "SELECT printf('%s%s%016X', hex(source), hex(target), number), account, amount_fen "
+            "FROM relays"
+        ),
         _relays,
     ),
     (

@@ -58,7 +58,6 @@ class Traffic:
         self._users: list[list[bytes]] = [[] for _ in range(lanes)]
         self._everybody: list[bytes] = []
         self._stale: dict[bytes, tuple[int, int, int]] = {}
-        self._packets: list[bytes] = []
         self._recent: list[Submission] = []
         self._now_us = 0
         self._target = (b"", b"")
@@ -153,7 +152,7 @@ class Traffic:
         user = self._mint(lane)
         self._users[lane].append(user)
         self._everybody.append(user)
-        account_class = self._chance.choice((0, 1, 1, 2, 2, 3, 3, 3, 3, 3))
+        account_class = self._chance.choice((0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3))
         return RegisterUser(
             user[:2] + external[:14], user, external[16:], self._bytes(16), account_class
         )
@@ -169,8 +168,8 @@ class Traffic:
         self._stale[user] = self._status(user)
         if chance.randrange(20) == 0:
             user = self._mint(int.from_bytes(user[:2], "big"))
-        account_class = chance.choice((0, 1, 2, 3, 3, 3, 3))
-        state = chance.choice((1, 1, 1, 2))
+        account_class = chance.choice((0, 1, 2, 3, 3, 3, 3, 3, 3))
+        state = chance.choice((1, 1, 1, 1, 2))
         return ChangeUser(self._key(user), user, account_class, state, self._bytes(16))
 
     def _members(self) -> Command:
@@ -208,7 +207,8 @@ class Traffic:
         count = chance.choice((1, 2, 3, 3, 5, 5, 8, 12, 20, 60))
         is_lucky = kind != PacketKind.EQUAL and chance.randrange(4) > 0
         total = max(self._amount(1, 30_000) * count + chance.randrange(count), 1)
-        low, high = chance.choice((0, 1, 1, 1, 5)), chance.choice((20_000, 20_000, 60_000, 500))
+        low = chance.choice((0, *[1] * 12, 5))
+        high = chance.choice((20_000, 20_000, 60_000, 500))
         recipients = b""
         if kind == PacketKind.TARGETED:
             recipients = b"".join({self._user(): None for _ in range(count)})
@@ -227,7 +227,6 @@ class Traffic:
             *((_BEACON, 1 + chance.randrange(9)) if chance.randrange(10) == 0 else (b"", 0)),
         )  # fmt: skip
         seed = self._bytes(32)
-        self._packets.append(packet)
         return command._replace(
             commitment=commitment(terms(packet, command), seed),  # type: ignore[arg-type]  # same fields
             seed_sealed=self._sealing.seal(packet, seed),
@@ -237,7 +236,7 @@ class Traffic:
         return sha256(b"phrase" + packet).digest()[:16]
 
     def _packet(self) -> bytes:
-        chance, packets = self._chance, self._packets
+        chance, packets = self._chance, self._model.packet_ids
         if not packets or chance.randrange(200) == 0:
             return self._mint(chance.randrange(self._lanes))
         if chance.randrange(5):
@@ -252,7 +251,9 @@ class Traffic:
             place = chance.randrange(len(bag.command.recipients) // 16)
             user = bag.command.recipients[place * 16 : place * 16 + 16]
         elif bag is not None and bag.command.kind == PacketKind.PASSPHRASE:
-            phrase = chance.choice((self._phrase(packet), self._phrase(packet), self._bytes(16), b""))
+            phrase = chance.choice(
+                (self._phrase(packet), self._phrase(packet), self._bytes(16), b"")
+            )
         if bag is not None and chance.randrange(30) == 0:
             user = bag.command.sender_id
         return self._claim_by(packet, user, phrase)
@@ -261,8 +262,9 @@ class Traffic:
         """Try one passphrase after another, as somebody would who does not know it."""
         chance = self._chance
         if chance.randrange(10) == 0 or not self._target[0]:
-            bags = [self._model.bags.get(packet) for packet in self._packets[-_HOT_PACKETS * 3 :]]
-            packets = [bag.command.packet_id for bag in bags if bag and bag.command.passphrase_mac]
+            model = self._model
+            recent = model.packet_ids[-_HOT_PACKETS * 3 :]
+            packets = [each for each in recent if model.bags[each].command.passphrase_mac]
             self._target = (packets[-1] if packets else self._packet(), self._user())
         return self._claim_by(*self._target, self._bytes(16))
 
@@ -289,7 +291,9 @@ class Traffic:
 
     def _close(self) -> Command:
         is_invalidation = self._chance.randrange(3) == 0
-        return ClosePacket(self._packet(), is_invalidation, "operator" if is_invalidation else "clock")
+        return ClosePacket(
+            self._packet(), is_invalidation, "operator" if is_invalidation else "clock"
+        )
 
     def _settle(self) -> Command:
         chance, cases = self._chance, self._model.case_ids

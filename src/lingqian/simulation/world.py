@@ -1,4 +1,4 @@
-"""A world from one seed: its clock, people, disk and misfortunes, and the real lane in it (模拟世界).
+"""A world from one seed: clock, people, disk, misfortunes, and the real lane in it (模拟世界).
 
 Law: the same seed gives the same journal bytes; whatever happens, the auditor agrees.
 """
@@ -21,9 +21,9 @@ from lingqian.kernel.fault import Fault
 from lingqian.ledger.account import Account
 from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.simulation import exercise
-from lingqian.simulation.auditor import Auditor, Violation, Written, holds, home
+from lingqian.simulation.auditor import Auditor, Violation, Written, home
 from lingqian.simulation.cut import Cut, CutStore
-from lingqian.simulation.disk import DEADLY, Disk, Plan, Trouble
+from lingqian.simulation.disk import DEADLY, Disk, Plan, Trouble, quiet
 from lingqian.simulation.model import ESCROW, TRANSIT, Model
 from lingqian.simulation.seed import Sealing
 from lingqian.simulation.table import compare
@@ -98,6 +98,13 @@ class Report(NamedTuple):
     head: str
 
 
+class _Asked(NamedTuple):
+    """A batch that was not answered, and when it was asked."""
+
+    batch: list[Submission]
+    now_us: int
+
+
 class WorldClock:
     """The business clock of a world; only the world moves it."""
 
@@ -126,7 +133,7 @@ class World:
         self.disk = Disk(f"lingqian-world-{id(self):x}", self._chance)
         self._traffic = Traffic(self._chance, self.model, lanes, sealing)
         self._shell = Shell(self._clock, self._chance.randbytes, sealing.reveal)
-        self._unanswered: list[list[Submission]] = []
+        self._unanswered: list[_Asked] = []
         self._again: list[Submission] = []
         self._delivered: list[DeliverRelay] = []
         self._asked = self._batches = self._restarts = self._points = 0
@@ -134,20 +141,25 @@ class World:
         self._store: CutStore
         self._writer: Writer
 
-    def run(self, commands: int, progress: Callable[[int], None] = lambda done: None) -> Report:
+    def run(self, commands: int, progress: Callable[[int], None] | None = None) -> Report:
         """Live through so many commands and the end, and report.
 
         Raises: Violation when the auditor and the product differ.
         """
+        with quiet():
+            return self._live(commands, progress)
+
+    def _live(self, commands: int, progress: Callable[[int], None] | None) -> Report:
         self._start()
-        people = max(12, min(120, commands // 100))
+        people = max(12, min(100, commands // 60))
         self._submit(self._traffic.opening(people, self._clock.at_us))
         while self._asked < commands:
             self._pass_time()
             self._misfortune()
             before = self._asked
             self._submit(self._gather())
-            progress(self._asked - before)
+            if progress is not None:
+                progress(self._asked - before)
             self._between_batches()
         self._end()
         return self._report()
@@ -244,11 +256,13 @@ class World:
     def _submit(self, batch: list[Submission]) -> None:
         self._asked += len(batch)
         self._batches += 1
-        before = self.disk.points
+        before, struck, cut = self.disk.points, self.disk.struck, self._store.cut
         try:
             answers = self._writer.apply(batch)
-        except Fault:
-            self._unanswered.append(batch)
+        except Fault as fault:
+            if self.disk.struck == struck and self._store.cut == cut:
+                raise Violation("the lane failed, and nothing had happened to it") from fault
+            self._unanswered.append(_Asked(batch, self._clock.at_us))
             self.disk.disarm()
             if self.disk.is_dead:
                 self._crash()
@@ -257,7 +271,7 @@ class World:
         self._points = self.disk.points - before
         if self.disk.is_dead or self._chance.randrange(150) == 0:
             # The answers never arrive: whoever asked has to ask again.
-            self._unanswered.append(batch)
+            self._unanswered.append(_Asked(batch, self._clock.at_us))
             self._crash()
             return
         self._hear(batch, answers)
@@ -288,9 +302,9 @@ class World:
         """
         batches, self._unanswered = self._unanswered, []
         sealed = {lane: self._sealed(lane, new[lane]) for lane in self._lanes}
-        for batch in batches:
-            is_committed = self._settle(batch, sealed)
-            self._again += batch
+        for asked in batches:
+            is_committed = self._settle(asked, sealed)
+            self._again += asked.batch
             if is_crash:
                 after = "crash after commit, before the answer"
                 self._event(after if is_committed else "crash before commit")
@@ -299,18 +313,23 @@ class World:
                 raise Violation(f"lane {lane} holds a batch nobody asked for: {groups[0][0]}")
         self.auditor.conserved(self._store.connection)
 
-    def _settle(self, batch: list[Submission], sealed: dict[int, list[list[Written]]]) -> bool:
+    def _settle(self, asked: _Asked, sealed: dict[int, list[list[Written]]]) -> bool:
         """Say whether a batch was committed, and if so let it happen in the model."""
-        commands = [submission.command for submission in batch]
-        rows: dict[int, list[Written]] = {}
-        for lane, groups in sealed.items():
-            mine = [command for command in commands if home(command) == lane]
-            if groups and holds(mine, groups[0]):
-                rows[lane] = groups.pop(0)
-        is_committed = bool(rows)
-        if is_committed:
-            self.auditor.unanswered(commands, rows)
-        return is_committed
+        parts: dict[int, list[Any]] = {lane: [] for lane in sealed}
+        for submission in asked.batch:
+            parts[home(submission.command)].append(submission.command)
+        starts = {
+            lane: self.auditor.starts(part, sealed[lane][0], asked.now_us)
+            for lane, part in parts.items()
+            if sealed[lane]
+        }
+        if all(start is None for start in starts.values()):
+            return False
+        for lane, part in parts.items():
+            start = starts.get(lane)
+            rows = [] if start is None else sealed[lane].pop(0)
+            self.auditor.unanswered(lane, part, rows, start or 0)
+        return True
 
     def _sealed(self, lane: int, new: int) -> list[list[Written]]:
         """Return the journal's batches beyond what the auditor has seen."""
@@ -372,7 +391,7 @@ class World:
             connection = self._store.connection
             batch += [Submission(each) for each in due(connection, self._clock.at_us, 4_096)]
             batch += [Submission(each) for each in waiting(connection)]
-            if not batch:
+            if not batch and not self._unanswered:
                 break
             self._submit(batch)
         else:

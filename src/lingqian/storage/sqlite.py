@@ -4,7 +4,7 @@ Law: an answer is given only after COMMIT has returned. Reads have connections o
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib import resources
 from operator import itemgetter
 from pathlib import Path
@@ -23,6 +23,8 @@ _IN_CHUNKS: Final = (1, 8, 64, 512)
 _BATCH_ID_NONE: Final = bytes(16)
 _BUSY_MS: Final = 5_000
 _FIRST: Final = itemgetter(0)
+# A database in memory has no log and needs none.
+_MODES: Final = ("wal", "memory")
 _RETRIABLE: Final = (apsw.BusyError, apsw.LockedError)
 
 
@@ -96,13 +98,25 @@ def connect(
     )
     flags |= apsw.SQLITE_OPEN_URI
     connection = apsw.Connection(path, flags=flags, vfs=vfs, statementcachesize=256)
-    connection.set_busy_timeout(_BUSY_MS)
-    if is_alone:
-        # First of all: reading the schema of a WAL file needs shared memory, or to be alone.
-        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.execute("PRAGMA cache_size = -65536")
-    connection.execute("PRAGMA foreign_keys = OFF")
+    with _closed_unless_usable(connection):
+        connection.set_busy_timeout(_BUSY_MS)
+        if is_alone:
+            # First of all: reading the schema of a WAL file needs shared memory, or to be alone.
+            connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA cache_size = -65536")
+        connection.execute("PRAGMA foreign_keys = OFF")
     return connection
+
+
+@contextmanager
+def _closed_unless_usable(connection: apsw.Connection) -> Iterator[None]:
+    """Close a connection that could not be set up at once, not whenever memory is tidied."""
+    try:
+        yield
+    except BaseException:
+        with suppress(apsw.Error):
+            connection.close(force=True)
+        raise
 
 
 def migrations() -> list[tuple[int, str, str]]:
@@ -146,17 +160,22 @@ class SqliteStore:
         self._is_alone = is_alone
         self._synchronous = synchronous
         self._connection = self._open()
-        migrate(self._connection)
+        with _closed_unless_usable(self._connection):
+            migrate(self._connection)
 
     def _open(self) -> apsw.Connection:
         connection = connect(self._path, vfs=self._vfs, is_alone=self._is_alone)
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        connection.execute("PRAGMA cache_size = -262144")
-        # Checkpoints happen between batches, never inside an unlucky commit.
-        connection.wal_autocheckpoint(0)
-        self._wal_pages = 0
-        connection.set_wal_hook(self._note_wal)
+        with _closed_unless_usable(connection):
+            mode = connection.pragma("journal_mode", "WAL")
+            if mode not in _MODES:
+                # The engine keeps quiet about it: on a full disk it stays with what it had.
+                raise Unsent(f"the write-ahead log cannot be turned on: the mode is still {mode}")
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute("PRAGMA cache_size = -262144")
+            # Checkpoints happen between batches, never inside an unlucky commit.
+            connection.wal_autocheckpoint(0)
+            self._wal_pages = 0
+            connection.set_wal_hook(self._note_wal)
         return connection
 
     def _note_wal(self, connection: apsw.Connection, database: str, pages: int) -> int:
