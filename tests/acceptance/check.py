@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 
 class Book(NamedTuple):
-    """A packet's books: claims are (person, fen, seconds), returned is every amount sent back."""
+    """A packet's books: claims are (person, fen, µs), returned is every amount sent back."""
 
     total_fen: int
     claims: list
     returned: list
-    expires_s: float
+    expires_us: int
 
 
 def all_shares_once(told, *, count, total_fen):
@@ -50,5 +50,5 @@ def funded_is_claimed_and_returned(book):
     assert len([fen for fen in book.returned if fen]) <= 1, f"returned twice: {book.returned}"
     returned = sum(book.returned)
     assert claimed + returned == book.total_fen, f"{claimed} + {returned} != {book.total_fen}"
-    late = [at_s for _, _, at_s in book.claims if at_s >= book.expires_s]
-    assert not late, f"a claim is stamped {max(late) - book.expires_s:.6f} s after expiry"
+    late = [at_us for _, _, at_us in book.claims if at_us >= book.expires_us]
+    assert not late, f"a claim is stamped {max(late) - book.expires_us} µs after expiry"

@@ -13,6 +13,7 @@ import sys
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from aiohttp import web
@@ -50,12 +51,12 @@ class Packet:
         """Return the next share; how it is drawn is not on trial here."""
         return self.left_fen if self.left == 1 else max(1, self.left_fen // self.left)
 
-    def take(self, user, *, at_s=0.0):
+    def take(self, user):
         """Take a share in one step."""
         amount = self.next_fen()
         self.left -= 1
         self.left_fen -= amount
-        self.claims.append((user, amount, at_s or time.time()))
+        self.claims.append((user, amount, time.time()))
         return claimed(amount, len(self.claims))
 
 
@@ -111,8 +112,7 @@ async def unqueued(packet, user):
 
 async def overlapping(packet, user):
     """C5, C6: the refund pays what it once read to be left, without asking what it changed."""
-    read_s = time.time()
-    if read_s >= packet.expires_s:
+    if time.time() >= packet.expires_s:
         return EXPIRED
     await asyncio.sleep(ROUND_TRIP_S)
     return FINISHED if packet.left <= 0 else packet.take(user)
@@ -153,7 +153,8 @@ class House:
         expires_s = time.time() + body.get("expires_in_s", 86_400)
         identity = f"{request.match_info['rule']}-{next(self.numbers)}"
         self.packets[identity] = Packet(body["total_fen"], body["count"], expires_s)
-        return web.json_response({"id": identity, "expires_s": expires_s}, status=201)
+        made = {"id": identity, "expires_at": datetime.fromtimestamp(expires_s, UTC).isoformat()}
+        return web.json_response(made, status=201)
 
     async def claim(self, request):
         """Open a packet by its rule."""
@@ -171,7 +172,9 @@ class House:
         """Show the books of a packet."""
         packet = self.packets[request.match_info["id"]]
         shown = {"remaining_count": packet.left, "total_fen": packet.total_fen}
-        shown.update(claims=packet.claims, returned=packet.returned, expires_s=packet.expires_s)
+        claims = [(user, fen, int(at_s * 1e6)) for user, fen, at_s in packet.claims]
+        expires_us = int(packet.expires_s * 1e6)
+        shown.update(claims=claims, returned=packet.returned, expires_us=expires_us)
         return web.json_response(shown)
 
     async def sweep(self):
