@@ -17,7 +17,7 @@ import aiohttp
 
 HEAD_START_S = 0.15
 CALL_S = 60
-AGAIN_S = 0.05
+AGAIN_S = 0.5
 LATER = (0, 429, 503)
 
 

@@ -35,7 +35,7 @@ SELECT_RETURNED = (
     "ON back.account = ? AND back.seq = gone.seq AND back.leg = gone.leg "
     "WHERE gone.account = ? AND gone.amount_fen < 0"
 )
-SELECT_DUE = "SELECT count(*) FROM progress WHERE due_at_us > 0"
+SELECT_DUE = "SELECT due_at_us FROM progress WHERE packet_id = ?"
 
 
 def our_book(connection, packet_id):
@@ -49,12 +49,13 @@ def our_book(connection, packet_id):
 
 
 def our_books(server, made):
-    """Wait until nothing is due any more; return the books of the packets."""
+    """Wait until nothing of these packets is due any more; return their books."""
     end = time.monotonic() + 30
     with server.reader() as connection:
-        while connection.execute(SELECT_DUE).fetchone()[0]:
-            assert time.monotonic() < end, "what was due has not been returned"
-            time.sleep(0.05)
+        for each in made:
+            while connection.execute(SELECT_DUE, (parse("rp", each["id"]),)).fetchone()[0]:
+                assert time.monotonic() < end, "what was due has not been returned"
+                time.sleep(0.05)
         law.conservation(connection)
         return [our_book(connection, each["id"]) for each in made]
 
