@@ -25,13 +25,16 @@ class Row(NamedTuple):
 
 
 COMMANDS: Final = (
+    Row("demo", "demo.command", "demo", "Start a seeded, living world and open it in a browser."),
+    Row("serve", "serve", "serve", "Serve the HTTP API from a data directory."),
+    Row("key", "key", "app", "Make, list and revoke API keys."),
     Row("config", "config", "app", "Show every setting and where its value comes from."),
-    Row("serve", "serve", "serve", "Serve the HTTP API on a data directory."),
-    Row("key", "key", "app", "API keys: new, list, revoke."),
     Row("split", "split", "split", "Split a total by the law of lucky packets."),
     Row("verify", "verify", "verify", "Check a packet's proof, offline."),
+    Row("bench", "bench", "bench", "Measure this machine against the rivals."),
 )
 _ROWS: Final = {row.name: row for row in COMMANDS}
+assert len(_ROWS) == len(COMMANDS), "every command has one row"
 _INTERRUPTED: Final = 130
 
 

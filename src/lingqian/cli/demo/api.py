@@ -106,13 +106,18 @@ class Api:
             answer.raise_for_status()
             identity, parts = "", list[str]()
             async for raw in answer.content:
-                name, _, value = raw.decode().rstrip("\r\n").partition(": ")
+                line = raw.decode().rstrip("\r\n")
+                name, _, value = line.partition(":")
                 if name == "id":
-                    identity = value
+                    identity = value.removeprefix(" ")
                 elif name == "data":
-                    parts.append(value)
-                elif not name and parts:
-                    envelope = json.loads("\n".join(parts))
+                    parts.append(value.removeprefix(" "))
+                elif not line and parts:
+                    yield identity, read_event("\n".join(parts))
                     parts.clear()
-                    kind = envelope["type"].rpartition(".v")[0]
-                    yield identity, Event(kind, envelope["data"])
+
+
+def read_event(text: str) -> Event:
+    """Read an envelope; a new version of a type keeps its name."""
+    envelope = json.loads(text)
+    return Event(envelope["type"].rpartition(".v")[0], envelope["data"])

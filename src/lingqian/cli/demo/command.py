@@ -27,6 +27,7 @@ from lingqian.cli.demo.screen import Reading, Screen
 from lingqian.compose import DATABASE, Config, Wallet
 from lingqian.identity.key import Scope
 from lingqian.storage.keyring import add_key, open_beside, revoke_key
+from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.trial import trial
 from lingqian.web.app import create_app
 from lingqian.web.server import address, listen, make
@@ -75,8 +76,9 @@ def demo(
     _prepare(data, is_new=reset)
     listener = _listen(port)
     console = Console()
+    is_live = console.is_terminal and not headless
     try:
-        asyncio.run(_run(data, listener, console, seconds=seconds, is_live=not headless))
+        asyncio.run(_run(data, listener, console, seconds=seconds, is_live=is_live))
     except KeyboardInterrupt:
         console.print("Stopped.", highlight=False)
     finally:
@@ -90,7 +92,9 @@ def _prepare(folder: Path, *, is_new: bool) -> None:
     if folder.exists() and not is_ours and any(folder.iterdir()):
         _refuse(f"{folder} holds something that no demo made; choose another --data")
     if is_new and is_ours:
+        lock = DirectoryLock(folder)  # raises Fenced while a demo runs in it
         shutil.rmtree(folder)
+        lock.release()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / MARK).touch()
 
@@ -202,6 +206,9 @@ async def _hear(stage: Stage, console: Console, *, is_live: bool) -> None:
     async for event in stage.api.events():
         _remember(stage.recent, event)
         stage.crowd.see(event)
+        if event.type == "packet.finished":
+            reply = await stage.api.get(f"packets/{event.data['packet_id']}")
+            event.data["best"] = reply.fields.get("best")
         for line in stage.screen.hear(event):
             if not is_live:
                 console.print(line, markup=False, highlight=False)

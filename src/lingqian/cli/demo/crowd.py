@@ -207,14 +207,13 @@ class Crowd:
     async def _open(self, packet: dict[str, Any], user_id: str, after_s: float) -> None:
         """Open a packet after a while; somebody mistypes now and then, somebody is curious."""
         await asyncio.sleep(after_s)
-        path = f"packets/{packet['id']}/claims"
-        fields = {"user_id": user_id}
-        if packet["kind"] == "targeted" and self._chance.random() < _DISCRETION:
-            if self.name(user_id) not in packet.get("recipients", ()):
-                return
+        is_other_s = packet["kind"] == "targeted" and self.name(user_id) not in packet["recipients"]
+        if is_other_s and self._chance.random() < _DISCRETION:
+            return
+        path, fields = f"packets/{packet['id']}/claims", {"user_id": user_id}
         if packet["kind"] == "passphrase":
             if self._chance.random() < _MISTYPES:
                 await self._api.post(path, {**fields, "passphrase": "恭喜"})
                 await asyncio.sleep(1)
-            fields["passphrase"] = packet.get("greeting", "")
+            fields["passphrase"] = packet["greeting"]
         await self._api.post(path, fields)

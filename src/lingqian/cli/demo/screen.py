@@ -1,11 +1,11 @@
 """What the demo shows in a terminal: the groups' talk, the money, and the law that it obeys."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.console import Group as Lines
-from rich.console import RenderableType
 from rich.layout import Layout
 from rich.panel import Panel
 from rich.table import Table
@@ -38,6 +38,18 @@ def yuan(fen: int) -> str:
     """Write fen as yuan."""
     sign = "-" if fen < 0 else ""
     return f"{sign}{abs(fen) // 100:,}.{abs(fen) % 100:02d}"
+
+
+class Tail:
+    """The last lines of a talk, as many as there is room for."""
+
+    def __init__(self, lines: Iterable[Text]) -> None:
+        self._lines = list(lines)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """Yield the lines that fit."""
+        del console
+        yield from self._lines[-(options.height or LINES_MAX) :]
 
 
 class Screen:
@@ -113,8 +125,7 @@ class Screen:
         return Panel(Lines(*lines), title="Lingqian 零钱 · demo", border_style="red")
 
     def _room(self, title: str) -> Panel:
-        newest = list(self._talk[title])[::-1]  # newest on top: nothing is cut off there
-        return Panel(Lines(*newest), title=title, border_style="dim", title_align="left")
+        return Panel(Tail(self._talk[title]), title=title, border_style="dim", title_align="left")
 
     def _money(self) -> Panel:
         table = Table.grid(padding=(0, 3))
@@ -130,6 +141,7 @@ class Screen:
                 table,
                 Text(self.law(), style=style),
                 Text(f"{self._rate:.1f} commands a second · {counts}", style="dim"),
+                *list(self._talk[STREET])[-1:],
             ),
             title="money 资金",
             title_align="left",
@@ -168,7 +180,7 @@ def _expired(data: Mapping[str, Any], name: Callable[[str], str]) -> Text:
 
 def _drawn(data: Mapping[str, Any], name: Callable[[str], str]) -> Text:
     del name
-    return Text(f"  drawn: {data['claimed_count']} shares; the proof is out", style="green")
+    return Text(f"  drawn: {len(data['winners'])} people win", style="green")
 
 
 def _transferred(data: Mapping[str, Any], name: Callable[[str], str]) -> Text:
