@@ -9,9 +9,9 @@ import random
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import law
 import pytest
 
+import law
 from acceptance import people
 from acceptance.check import Book, funded_is_claimed_and_returned
 from acceptance.crew import Call

@@ -10,9 +10,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import law
 import pytest
 
+import law
 from acceptance import people
 from acceptance.check import all_shares_once, funded_is_claimed_and_returned
 from acceptance.rival import ahead, stale

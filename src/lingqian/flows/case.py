@@ -39,8 +39,10 @@ MACHINE: Final = machine(
         (CaseState.HELD, "release", CaseState.RELEASED),
         (CaseState.HELD, "refuse", CaseState.REFUSED),
         (CaseState.HELD, "due", CaseState.LAPSED),
-        # A challenge that lapsed may be asked for again by a new try of the same command.
+        # A challenge that lapsed is weighed anew by a new try of the same command.
         (CaseState.LAPSED, "challenge", CaseState.CHALLENGED),
+        (CaseState.LAPSED, "delay", CaseState.DELAYED),
+        (CaseState.LAPSED, "review", CaseState.HELD),
     ],
 )
 OPEN_STATES: Final = (CaseState.CHALLENGED, CaseState.DELAYED, CaseState.HELD)

@@ -103,9 +103,9 @@ def _known(case: Case, subject: Subject, rule: Rule, at_us: int) -> Stop | None:
     if case.state == CaseState.REFUSED:
         return Stop(Verdict.BLOCK, Code.BLOCKED, None)
     if case.state == CaseState.LAPSED and case.verdict == Verdict.CHALLENGE:
-        identity = case_id(subject.key, subject.asked)
-        opened = _opened(identity, subject, rule, at_us)
-        return Stop(Verdict.CHALLENGE, Code.CHALLENGE_REQUIRED, opened)
+        # Nothing was set aside and nobody answered: the command is weighed anew, by today's rules.
+        opened = _opened(case_id(subject.key, subject.asked), subject, rule, at_us)
+        return Stop(rule.verdict, _code(subject, rule.verdict), opened)
     if case.state == CaseState.LAPSED:
         return Stop(Verdict.BLOCK, Code.BLOCKED, None)
     verdict = Verdict(case.verdict)

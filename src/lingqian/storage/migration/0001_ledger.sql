@@ -152,7 +152,8 @@ CREATE TABLE progress (
 CREATE INDEX progress_by_round ON progress (wants_round) WHERE wants_round > 0;
 CREATE INDEX progress_by_due ON progress (due_at_us) WHERE due_at_us > 0;
 
--- The key is the one-claim rule; the index is the one-share rule (a ticket is a claim's place in its packet).
+-- The key is the one-claim rule; the index by ticket (a claim's place in its packet) is the
+-- one-share rule.
 CREATE TABLE claims (
     packet_id BLOB NOT NULL,
     user_id BLOB NOT NULL,
