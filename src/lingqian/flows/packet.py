@@ -43,10 +43,11 @@ def need_send(command: SendPacket, wanted: Wanted) -> None:
     wanted.accounts.add(balance_account(sender))
     wanted.accounts.add(escrow_account(command.packet_id))
     if wanted.is_gated:
-        want_case(wanted, command.key, _asked(command))
+        want_case(wanted, command.key, asked(command))
 
 
-def _asked(command: SendPacket) -> tuple[bytes | str | int, ...]:
+def asked(command: SendPacket) -> tuple[bytes | str | int, ...]:
+    """Return what the sender chose; the case of a stopped send is named by it."""
     # All from the sender to the cover; what follows is drawn by the shell anew at each try.
     return command[2:18]
 
@@ -84,7 +85,7 @@ def _weigh(view: View, command: SendPacket, at_us: int) -> Stop | None:
         command.packet_id,
         command.sender_id,
         command.total_fen,
-        _asked(command),
+        asked(command),
     )
     return weigh(view, subject, at_us)
 

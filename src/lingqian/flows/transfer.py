@@ -119,11 +119,12 @@ def need_transfer(command: Transfer, wanted: Wanted) -> None:
     wanted.usages.add(source)
     wanted.accounts.add(balance_account(source))
     if wanted.is_gated:
-        want_case(wanted, command.key, _asked(command))
+        want_case(wanted, command.key, asked(command))
     want_landing(source[0] << 8 | source[1], command.target_id, wanted)
 
 
-def _asked(command: Transfer) -> tuple[bytes | int, ...]:
+def asked(command: Transfer) -> tuple[bytes | int, ...]:
+    """Return what the payer chose; the case of a stopped transfer is named by it."""
     return command.source_id, command.target_id, command.amount_fen, command.note_mac
 
 
@@ -159,7 +160,7 @@ def _weigh(view: View, command: Transfer, at_us: int) -> Stop | None:
         command.transfer_id,
         command.source_id,
         command.amount_fen,
-        _asked(command),
+        asked(command),
     )
     return weigh(view, subject, at_us)
 

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from lingqian.flows import packet, transfer
 from lingqian.flows.case import case_id
 from lingqian.flows.claim import claim_key
-from lingqian.flows.command import ClaimPacket
+from lingqian.flows.command import ClaimPacket, SendPacket
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_CASE, show
 from lingqian.storage.lane import Answer
@@ -22,12 +23,15 @@ def refusal(answer: Answer) -> Reply:
 
 
 def case_of(command: Any) -> str:  # noqa: ANN401 - any command that the gate may stop
-    """Return the id of the case that a command's key opens."""
-    if isinstance(command, ClaimPacket):
-        key = claim_key(command.packet_id, command.user_id)
-    else:
-        key = command.key
-    return show(PREFIX_CASE, case_id(key))
+    """Return the id of the case that a request opens, also when it comes again."""
+    match command:
+        case ClaimPacket():
+            identity = case_id(claim_key(command.packet_id, command.user_id))
+        case SendPacket():
+            identity = case_id(command.key, packet.asked(command))
+        case _:
+            identity = case_id(command.key, transfer.asked(command))
+    return show(PREFIX_CASE, identity)
 
 
 def first_of(answer: Answer) -> tuple[Any, bool]:

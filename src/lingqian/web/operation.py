@@ -102,7 +102,8 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
     path = operation.path.replace("}", ":str}")
     limit = operation.body_bytes_max or door.body_bytes_max
     methods = [HttpMethod(operation.method)]
-    return route(path, http_method=methods, request_max_body_size=limit)(handle)
+    # The status is each answer's own; the framework only wants to know that there is a body.
+    return route(path, http_method=methods, request_max_body_size=limit, status_code=200)(handle)
 
 
 _BY_STATUS: Final = {
