@@ -31,6 +31,7 @@ COMMANDS: Final = (
     Row("config", "config", "app", "Show every setting and where its value comes from."),
     Row("split", "split", "split", "Split a total by the law of lucky packets."),
     Row("verify", "verify", "verify", "Check a packet's proof, offline."),
+    Row("simulate", "simulate", "simulate", "Run whole worlds from a seed and audit them."),
     Row("bench", "bench", "bench", "Measure this machine against the rivals."),
 )
 _ROWS: Final = {row.name: row for row in COMMANDS}

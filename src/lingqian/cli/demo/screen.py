@@ -154,8 +154,9 @@ Teller = Callable[[Mapping[str, Any], Callable[[str], str]], Text]
 
 def _sent(data: Mapping[str, Any], name: Callable[[str], str]) -> Text:
     kind = _KINDS.get(str(data.get("kind")), "红包")
+    shares = "1 share" if data["count"] == 1 else f"{data['count']} shares"
     text = Text(name(data["sender_id"]), style="bold")
-    return text.append(f" sends a {kind} of {data['count']} shares", style="red")
+    return text.append(f" sends a {kind} of {shares}", style="red")
 
 
 def _claimed(data: Mapping[str, Any], name: Callable[[str], str]) -> Text:
