@@ -39,7 +39,9 @@ def test_split_repeats_a_seed_and_only_a_seed():
 def test_split_gives_the_first_lines_of_a_longer_run():
     """Line k depends on the seed and k alone, across the blocks in which lines are written."""
     short = run("40", "5", "--repeat", "10", "--seed", SEED).stdout
-    assert run("40", "5", "--repeat", "5000", "--seed", SEED).stdout.startswith(short)
+    long = run("40", "5", "--repeat", "5000", "--seed", SEED).stdout
+    assert long.startswith(short)
+    assert long.count("\n") == 5000
 
 
 def test_split_keeps_to_its_bounds():
