@@ -15,6 +15,9 @@ from significance import FULL, SIGNIFICANCE, Places, goodness, mean_is_zero, siz
 
 from lingqian.redpacket.split import SLOTS, equal, feasible, lucky, spread_for
 
+#: Seconds in the ordinary command; some of the full sizes take ten minutes on a busy machine.
+pytestmark = pytest.mark.timeout(sized(120, 7200))
+
 
 def place_p(source, count, figure):
     """Return the p-value of a figure of the shares being alike at every place."""
@@ -37,7 +40,6 @@ def random_packet(chance, count_max):
     return terms(total, count, low, low + cap, chance.choice((1, 2, 2, 3, 8)))
 
 
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(
     ("count_max", "size"), [(20, sized(9_000, 10**6)), (500, sized(300, 10**4))]
 )
@@ -68,7 +70,6 @@ def test_s1_infeasible_is_refused():
 # --- S2, S3, S4: means and variances by place ----------------------------------------------------
 
 
-@pytest.mark.timeout(3600)
 def test_s2_means_are_alike_at_every_place():
     """The first and the last claimer expect the same, to 0.05 % of the mean at full size."""
     size = sized(40_000, 2_000_000)
@@ -81,7 +82,6 @@ def test_s2_means_are_alike_at_every_place():
     assert all(abs(mean - 100) < 5.5 * error for mean in places.means())
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("name", "size"),
     [
@@ -97,7 +97,6 @@ def test_s2_control_fails(name, size):
     assert place_p(source, 10, lambda shares: shares) < SIGNIFICANCE
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize(("total", "count"), [(30, 20), (100, 18)])
 def test_s3_tiny_amounts_are_fair(total, count):
     """A few fen each, the favourite joke packet, is where others are worst."""
@@ -105,7 +104,6 @@ def test_s3_tiny_amounts_are_fair(total, count):
     assert place_p(source, count, lambda shares: shares) > SIGNIFICANCE
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("name", rival.TRUNCATED)
 def test_s3_control_every_truncating_rule_fails(name):
     """Control: every rule of the reference's table is unfair at 30 fen for 20 people."""
@@ -118,7 +116,6 @@ def squared(shares):
     return [(share - 100) ** 2 for share in shares]
 
 
-@pytest.mark.timeout(3600)
 def test_s4_variances_are_alike_at_every_place():
     """Waiting must not make the game wilder or tamer either."""
     places = Places(10)
@@ -129,7 +126,6 @@ def test_s4_variances_are_alike_at_every_place():
     assert max(variances) / min(variances) < sized(1.2, 1.05)
 
 
-@pytest.mark.timeout(3600)
 def test_s4_control_double_mean_fails():
     """Control: the ideal double mean is 1.77 times as wild at the end as at the start."""
     places = Places(10)
@@ -159,7 +155,6 @@ LUCK = (
 )
 
 
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("best", "count", "size"), LUCK)
 def test_s5_luck_is_uniform_over_the_places(best, count, size):
     """Best and worst luck fall on every place equally often."""
@@ -167,7 +162,6 @@ def test_s5_luck_is_uniform_over_the_places(best, count, size):
     assert goodness(counts, [size / count] * count) > SIGNIFICANCE
 
 
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize(("best", "count", "size"), LUCK)
 def test_s5_control_double_mean_fails(best, count, size):
     """Control: under double mean the last two take 16 % of best luck, and more of the worst."""
@@ -218,7 +212,6 @@ def law_p(source, size, chances):
     return goodness(list(counts.values()), [float(chance * size) for chance in chances.values()])
 
 
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("row", SMALL, ids=str)
 def test_s6_small_splits_follow_the_law(row):
     """Every split of a small packet is drawn as often as the product of its weights says."""
@@ -226,7 +219,6 @@ def test_s6_small_splits_follow_the_law(row):
     assert law_p(splits(terms(*row), size), size, law(row)) > SIGNIFICANCE
 
 
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("row", SMALL, ids=str)
 def test_s6_control_another_spread_fails(row):
     """Control: the law of another spread is told apart by a sample of the same size."""
@@ -243,7 +235,6 @@ def test_s6_control_clipping_fails(row):
     assert law_p(source, size, law(row)) < SIGNIFICANCE
 
 
-@pytest.mark.timeout(3600)
 def test_s6_slots_follow_their_law():
     """The last rung has a law too: any two shares are jointly hypergeometric."""
     count, cap, surplus, size = 14, 2, 14, sized(20_000, 1_000_000)
@@ -298,7 +289,6 @@ def lag_p(source, lag):
     return mean_is_zero(values)
 
 
-@pytest.mark.timeout(3600)
 def test_s7_triples_come_in_every_order():
     """No three places have a favourite order."""
     source = splits(terms(1000, 10), sized(15_000, 500_000))
@@ -312,7 +302,6 @@ def test_s7_control_double_mean_fails_on_triples():
     assert triple_p(source, chance) < SIGNIFICANCE
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("lag", [1, 2, 9])
 def test_s7_lags_are_correlated_alike(lag):
     """Neighbours are no more and no less alike than strangers."""
@@ -330,7 +319,6 @@ def test_s7_control_double_mean_fails_on_lags():
 NEAR = (0.2, 0.35, 0.5, 0.65, 0.9, 0.999)
 
 
-@pytest.mark.timeout(7200)
 @pytest.mark.parametrize("cap", [20_000, 60, 1])
 @pytest.mark.parametrize("part", NEAR)
 def test_s8_near_the_cap_is_fast_exact_and_exchangeable(part, cap):
@@ -349,7 +337,6 @@ def test_s8_near_the_cap_is_fast_exact_and_exchangeable(part, cap):
     assert places.p_value() > SIGNIFICANCE
 
 
-@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("part", NEAR)
 def test_s8_small_near_the_cap_is_exchangeable(part):
     """The same on twelve shares, where the sample is large enough to see a small bias."""
@@ -396,7 +383,6 @@ def luck_p(source, chance, habits):
     return places.p_value()
 
 
-@pytest.mark.timeout(3600)
 def test_s11_nobody_is_favoured():
     """Fifty people with fixed habits over many packets have the same luck."""
     chance = rival.fresh()
