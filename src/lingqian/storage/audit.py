@@ -6,11 +6,13 @@ the schema. Runs beside a running wallet, on one snapshot, and streams what it f
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import apsw
 
+from lingqian.kernel.fault import Damaged
 from lingqian.storage.expectation import EXPECTATIONS, place_of, show_key
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.head import NAME, check_heads, lane_rows, log_size
@@ -18,6 +20,7 @@ from lingqian.storage.law import LAW_TABLES, broken_laws
 from lingqian.storage.operation import OPERATION_TABLES, operation_faults
 from lingqian.storage.personal import personal_faults
 from lingqian.storage.replay import IMPOSSIBLE, Emit, Replay, Tick
+from lingqian.storage.sqlite import connect, migrations
 from lingqian.storage.vault import Vault
 
 FINDINGS_OF_A_KIND_MAX: Final = 1_000
@@ -236,3 +239,25 @@ def _notes(connection: apsw.Connection, heads: Path | None, vault: Vault | None)
     if erased:
         notes.append(f"{erased} users have no personal data: erased, or never kept")
     return tuple(notes)
+
+
+@contextmanager
+def snapshot(database: Path) -> Iterator[apsw.Connection]:
+    """Open a ledger for reading, beside whoever writes; close it.
+
+    Raises: Damaged when there is none, or it is no database of this program's schema.
+    """
+    if not database.exists():
+        raise Damaged(f"there is no ledger at {database}")
+    try:
+        connection = connect(str(database), readonly=True)
+        version, newest = connection.pragma("user_version"), migrations()[-1][0]
+    except apsw.Error as error:
+        raise Damaged(f"{database} cannot be opened: {error}") from error
+    try:
+        if version != newest:
+            words = f"{database} has schema {version}, this program knows {newest}"
+            raise Damaged(f"{words}; run `lingqian migrate`")
+        yield connection
+    finally:
+        connection.close(force=True)

@@ -262,18 +262,26 @@ def check_heads(connection: apsw.Connection, path: Path, bytes_max: int) -> Iter
     """Compare every published line; name each lane's first that differs and the rows in doubt."""
     yield from _absent(connection, last_heads(path, [row.lane for row in lane_rows(connection)]))
     fits: dict[int, int] = {}
-    broken: set[int] = set()
+    broken: dict[int, Finding] = {}
     for line in read_heads(path, bytes_max):
         if line.fault:
             words = f"line {line.number} {line.fault}"
             yield Finding(FindingKind.HEAD_LINE, NAME, 0, 0, str(line.number), words)
         head = line.head
-        if head is None or head.lane in broken:
+        if head is None or not _may_say_more(broken.get(head.lane)):
             continue
         finding = check_head(connection, head)
         if finding is None:
             fits[head.lane] = head.seq
-            continue
-        broken.add(head.lane)
-        first = fits.get(head.lane, 0) + 1
-        yield finding._replace(words=f"{finding.words}; rows {first} to {head.seq} are in doubt")
+        else:
+            broken[head.lane] = finding
+    for lane, finding in broken.items():
+        first = fits.get(lane, 0) + 1
+        yield finding._replace(
+            words=f"{finding.words}; everything after row {first - 1} is in doubt"
+        )
+
+
+def _may_say_more(finding: Finding | None) -> bool:
+    """Say whether later lines matter: of a lost tail the last one does, of a change the first."""
+    return finding is None or finding.kind == FindingKind.HEAD_BEYOND

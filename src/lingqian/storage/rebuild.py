@@ -5,8 +5,10 @@ code that serves the lane, so a rebuild that agrees to the fen proves fold and w
 audit compares by an arithmetic of its own.
 """
 
+import os
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import apsw
@@ -20,11 +22,12 @@ from lingqian.ledger.posting import Posted
 from lingqian.redpacket.packet import Packet, Progress, Secret
 from lingqian.storage.chain import Seal
 from lingqian.storage.codec import Row, decode, seal
-from lingqian.storage.head import lane_rows
+from lingqian.storage.head import lane_rows, sync_folder
 from lingqian.storage.operation import OPERATION_TABLES
 from lingqian.storage.port import Batch, LaneRow, Store
 from lingqian.storage.replay import IMPOSSIBLE, SELECT_JOURNAL, SELECT_SEALS, Tick
 from lingqian.storage.schema import APPENDED, TABLES
+from lingqian.storage.sqlite import SqliteStore
 
 _GROUP_ROWS: Final = 4_096
 _COPIED: Final = ("personal", *sorted(OPERATION_TABLES))
@@ -253,3 +256,22 @@ def _told(one: object, two: object, order: int) -> str:
     if order < 0:
         return f"nothing in the journal makes {one}"
     return f"the journal makes {two}" + ("" if order else f", stored is {one}")
+
+
+def rebuild(source: apsw.Connection, target: Path, tick: Tick) -> list[TableCheck]:
+    """Fold a ledger's journal into a new file, durably, and compare; one snapshot throughout.
+
+    Raises: Damaged when the journal cannot be folded.
+    """
+    store = SqliteStore(target, synchronous="OFF")
+    source.execute("BEGIN")
+    try:
+        fold_journal(source, store, tick)
+        checks = [*compare(source, store.connection)]
+    finally:
+        source.execute("ROLLBACK")
+        store.close()
+    with target.open("rb+") as file:
+        os.fsync(file.fileno())
+    sync_folder(target.parent)
+    return checks

@@ -1,0 +1,33 @@
+"""The command `lingqian migrate`: bring a ledger to this program's schema.
+
+Exit code: 0 done; 1 it is in use, damaged or newer than this program; 2 asked wrongly.
+"""
+
+import json
+from typing import Annotated
+
+import typer
+
+from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.compose import DATABASE, migrate_folder
+
+
+def migrate(
+    data: DataFolder = DATA_DEFAULT,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the steps as JSON.")] = False,
+) -> None:
+    """Run the numbered schema steps a stopped wallet's database lacks; make a backup before.
+
+    Each step is one transaction: it is done whole or not at all. `serve` runs them too.
+    """
+    if not (data / DATABASE).exists():
+        typer.echo(f"lingqian migrate: there is no ledger at {data / DATABASE}", err=True)
+        raise typer.Exit(2)
+    steps = list(migrate_folder(data))
+    if as_json:
+        typer.echo(json.dumps({"steps": steps}))
+        return
+    for step in steps:
+        typer.echo(step)
+    typer.echo(f"{len(steps)} steps" if steps else "already at the newest schema")
