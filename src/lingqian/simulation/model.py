@@ -456,7 +456,7 @@ class Model:
             return Expected(Code.OK)
         if not bag.command.awaits_entropy:
             return Expected(Code.ENTROPY_NOT_AWAITED)
-        if bag.state != AWAITING or at >= bag.opens:
+        if bag.entropy or bag.state != AWAITING or at >= bag.opens:
             return Expected(Code.ENTROPY_TOO_LATE)
         bag.entropy, bag.entropy_at, bag.secret = command.entropy, at, None
         is_open = bag.command.kind == DRAW or not bag.wants
@@ -470,13 +470,10 @@ class Model:
             return Expected(Code.PACKET_UNKNOWN)
         if bag.beacon == command.randomness:
             return Expected(Code.OK)
-        if not bag.wants:
-            return Expected(Code.ENTROPY_NOT_AWAITED)
+        code = _untimely(bag, at)
+        if code:
+            return Expected(code)
         is_draw = bag.command.kind == DRAW
-        if is_draw and at < bag.command.draw_at_us:
-            return Expected(Code.NOT_DUE)
-        if not is_draw and (bag.state != AWAITING or at >= bag.opens):
-            return Expected(Code.ENTROPY_TOO_LATE)
         bag.beacon, bag.wants, bag.secret = command.randomness, 0, None
         is_open = not is_draw and (not bag.command.awaits_entropy or bag.entropy != b"")
         bag.state = OPEN if is_open else bag.state
@@ -762,6 +759,18 @@ def _closed(bag: Bag, at: int) -> int:
     if at >= bag.command.draw_at_us:
         return Code.PACKET_FINISHED
     return Code.DRAW_FULL if len(bag.people) >= TICKETS_MAX else Code.OK
+
+
+def _untimely(bag: Bag, at: int) -> int:
+    """Say why a beacon's round cannot be mixed in now."""
+    if not bag.wants:
+        return Code.ENTROPY_NOT_AWAITED
+    if bag.state not in (AWAITING, OPEN):
+        return Code.ENTROPY_TOO_LATE
+    if bag.command.kind == DRAW:
+        return Code.NOT_DUE if at < bag.command.draw_at_us else Code.OK
+    in_time = bag.state == AWAITING and at < bag.opens
+    return Code.OK if in_time else Code.ENTROPY_TOO_LATE
 
 
 def _stranger(bag: Bag, command: Any) -> int:  # noqa: ANN401 - any command
