@@ -25,6 +25,7 @@ from lingqian.simulation.auditor import Auditor, Left, Violation, Written, home
 from lingqian.simulation.cut import Cut, CutStore
 from lingqian.simulation.disk import DEADLY, Disk, Plan, Trouble, quiet
 from lingqian.simulation.model import ESCROW, TRANSIT, Model
+from lingqian.simulation.proof import audited, rebuilt
 from lingqian.simulation.seed import Sealing
 from lingqian.simulation.table import compare
 from lingqian.simulation.traffic import Traffic, starts_at_us
@@ -409,6 +410,8 @@ class World:
         self._start()
         compare(self._store.connection, self.model)
         self._at_rest()
+        audited(self._store.connection)
+        rebuilt(self._store.connection, f"rebuilt-{id(self):x}")
 
     def _at_rest(self) -> None:
         """Check what holds once nothing is on its way."""
