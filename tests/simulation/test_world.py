@@ -38,19 +38,22 @@ def live(seed, lanes, commands, **settings):
 @pytest.mark.parametrize("lanes", [1, 4])
 def test_world_agrees_with_its_auditor(lanes):
     """The whole of it, small: whatever happened, nothing answered is lost, doubled or wrong."""
-    report = live(SEED + lanes, lanes, 6_000)
-    assert report.commands >= 6_000
+    report = live(SEED + lanes, lanes, 4_000)
+    assert report.commands >= 4_000
     assert report.restarts > 1
 
 
+@pytest.mark.timeout(600)
 def test_worlds_meet_everything_on_the_list():
     """A generator that never meets a case makes every check of it empty."""
     events, codes = Counter(), Counter()
-    for place, lanes in enumerate((1, 4, 1, 4)):
-        report = live(SEED + 10 + place, lanes, 15_000)
+    for place in range(10):
+        report = live(SEED + 10 + place, 1 if place % 2 else 4, 10_000)
         events += report.events
         codes += report.codes
-    assert missing(events, codes, has_lanes=True) == []
+        if not missing(events, codes, has_lanes=True):
+            return
+    pytest.fail(f"never done: {missing(events, codes, has_lanes=True)}")
 
 
 def test_list_says_what_a_run_has_not_done():
@@ -199,12 +202,12 @@ BROKEN = (
 def test_auditor_finds(break_it, monkeypatch):
     """A model that agrees with a broken product is no model."""
     break_it(monkeypatch)
-    for place in range(6):
+    for place in range(8):
         try:
-            World(SEED + place, 4).run(6_000)
+            World(SEED + place, 4).run(3_000)
         except Exception:  # noqa: BLE001 - asserts and the engine notice some first
             return
-    pytest.fail(f"six worlds did not notice: {break_it.__doc__}")
+    pytest.fail(f"eight worlds did not notice: {break_it.__doc__}")
 
 
 # --- the command --------------------------------------------------------------------------------

@@ -39,6 +39,14 @@ class Written(NamedTuple):
     outcome: Any
 
 
+class Left(NamedTuple):
+    """What a batch left in one lane: its rows, its own id, and the lane's time before it."""
+
+    batch_id: bytes
+    before: int
+    rows: list[Written]
+
+
 class _Told(NamedTuple):
     command: Any
     expected: Expected
@@ -113,42 +121,24 @@ class Auditor:
         if expected.first is not None:
             self.kinds[f"again {type(command).__name__}"] += 1
 
-    def starts(self, asked: Sequence[Any], rows: list[Written], now: int) -> int | None:
-        """Say where in an unanswered batch the first of these rows stands; None when in none.
+    def unanswered(self, lane: int, asked: Sequence[Any], left: Left, now: int) -> None:
+        """Take one lane's part of a batch that was committed and never answered.
 
-        `asked` is one lane's part of the batch, `now` the clock when it was asked: each command is
-        a microsecond after the one before, so the rows' times say which commands they are.
+        `now` is the clock when it was asked; each command is a microsecond after the one before.
+        Raises: Violation unless the rows are exactly what the part should have left.
         """
-        late = self._last.get(home(rows[0].command), 0) + _AHEAD_US
-        for start, command in enumerate(asked):
-            base = rows[0].at - start
-            if command != rows[0].command or not (base == now or now < base <= late):
-                continue
-            places = [row.at - base for row in rows]
-            if places[-1] < len(asked) and all(
-                asked[place] == row.command for place, row in zip(places, rows, strict=True)
-            ):
-                return start
-        return None
-
-    def unanswered(self, lane: int, asked: Sequence[Any], rows: list[Written], start: int) -> None:
-        """Take one lane's part of a batch that was committed and not answered.
-
-        Raises: Violation unless the rows are all that the part should have left.
-        """
-        base = rows[0].at - start if rows else self._last.get(lane, 0) + 1
-        left = list(rows)
+        base, rows = max(now, left.before + 1), list(left.rows)
         for place, command in enumerate(asked):
             expected, seq = self.model.apply(command, base + place, lane)
             self._note(_Told(command, expected, lane, base + place, seq))
             if not seq:
                 continue
-            row = left.pop(0) if left else None
-            right = (seq, expected.code, expected.outcome)
-            if row is None or (row.seq, row.code, row.outcome) != right:
+            row = rows.pop(0) if rows else None
+            right = (seq, base + place, expected.code, command, expected.outcome)
+            if row != right:
                 raise Violation(f"a batch was committed in part: {row}, expected {right}")
-        if left:
-            raise Violation(f"the journal holds more than was asked: {left[0]}")
+        if rows:
+            raise Violation(f"the journal holds more than was asked: {rows[0]}")
 
     # --- money ---
 

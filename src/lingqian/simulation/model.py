@@ -16,6 +16,7 @@ from lingqian.kernel.code import Code
 from lingqian.redpacket.commitment import chain, chain_start, draw_key, draw_order, pseudonym
 from lingqian.redpacket.packet import Secret
 from lingqian.risk.rule import Rule
+from lingqian.storage.desk import FIELD_EXTERNAL, FIELD_GREETING, FIELD_NICKNAME, FIELD_NOTE
 
 SECOND: Final = 1_000_000
 DAY: Final = 86_400 * SECOND
@@ -49,6 +50,16 @@ ASKED: Final[dict[str, tuple[str, ...]]] = {
         "passphrase_mac", "greeting_mac", "cover",
     ),
 }  # fmt: skip
+# What comes with a command and is kept apart: whose it is, which field, and its digest.
+PERSONAL: Final[dict[str, tuple[tuple[str, int, str], ...]]] = {
+    "RegisterUser": (
+        ("user_id", FIELD_NICKNAME, "nickname_mac"),
+        ("user_id", FIELD_EXTERNAL, "external_mac"),
+    ),
+    "ChangeUser": (("user_id", FIELD_NICKNAME, "nickname_mac"),),
+    "Transfer": (("transfer_id", FIELD_NOTE, "note_mac"),),
+    "SendPacket": (("packet_id", FIELD_GREETING, "greeting_mac"),),
+}
 BURNT: Final = frozenset(
     {
         Code.OK, Code.SAME_USER, Code.PACKET_INFEASIBLE, Code.DRAW_TIME_INVALID,
@@ -106,7 +117,7 @@ class Person:
 
     def __init__(self, command: Any, at: int) -> None:  # noqa: ANN401 - a registration
         self.external = command.external_mac
-        self.nickname = self.first_nickname = command.nickname_mac
+        self.nickname = command.nickname_mac
         self.account_class = command.account_class
         self.state = ACTIVE
         self.version = 1
@@ -181,6 +192,7 @@ class Model:
         self.tries: dict[bytes, int] = {}
         self.groups: dict[str, bytes] = {}
         self.keys: dict[bytes, Seen] = {}
+        self.personal: dict[bytes, bytes] = {}
         self.streams: dict[tuple[int, int], list[tuple[bytes, int]]] = {}
         self.marks: dict[tuple[int, int], int] = {}
         # In the order in which they came about, for those who look for something recent.
@@ -228,6 +240,9 @@ class Model:
         self.seqs[lane] = seq + 1
         if burns:
             self.keys[command.key] = Seen(command, expected, at, seq)
+        if not expected.code:
+            for owner, field, mac in PERSONAL.get(name, ()):
+                self.personal[getattr(command, owner) + bytes((field,))] = getattr(command, mac)
         return expected, seq
 
     # --- money ---
@@ -456,7 +471,7 @@ class Model:
             return Expected(Code.OK)
         if not bag.command.awaits_entropy:
             return Expected(Code.ENTROPY_NOT_AWAITED)
-        if bag.state != AWAITING or at >= bag.opens:
+        if bag.entropy or bag.state != AWAITING or at >= bag.opens:
             return Expected(Code.ENTROPY_TOO_LATE)
         bag.entropy, bag.entropy_at, bag.secret = command.entropy, at, None
         is_open = bag.command.kind == DRAW or not bag.wants
@@ -470,13 +485,10 @@ class Model:
             return Expected(Code.PACKET_UNKNOWN)
         if bag.beacon == command.randomness:
             return Expected(Code.OK)
-        if not bag.wants:
-            return Expected(Code.ENTROPY_NOT_AWAITED)
+        code = _untimely(bag, at)
+        if code:
+            return Expected(code)
         is_draw = bag.command.kind == DRAW
-        if is_draw and at < bag.command.draw_at_us:
-            return Expected(Code.NOT_DUE)
-        if not is_draw and (bag.state != AWAITING or at >= bag.opens):
-            return Expected(Code.ENTROPY_TOO_LATE)
         bag.beacon, bag.wants, bag.secret = command.randomness, 0, None
         is_open = not is_draw and (not bag.command.awaits_entropy or bag.entropy != b"")
         bag.state = OPEN if is_open else bag.state
@@ -762,6 +774,18 @@ def _closed(bag: Bag, at: int) -> int:
     if at >= bag.command.draw_at_us:
         return Code.PACKET_FINISHED
     return Code.DRAW_FULL if len(bag.people) >= TICKETS_MAX else Code.OK
+
+
+def _untimely(bag: Bag, at: int) -> int:
+    """Say why a beacon's round cannot be mixed in now."""
+    if not bag.wants:
+        return Code.ENTROPY_NOT_AWAITED
+    if bag.state not in (AWAITING, OPEN):
+        return Code.ENTROPY_TOO_LATE
+    if bag.command.kind == DRAW:
+        return Code.NOT_DUE if at < bag.command.draw_at_us else Code.OK
+    in_time = bag.state == AWAITING and at < bag.opens
+    return Code.OK if in_time else Code.ENTROPY_TOO_LATE
 
 
 def _stranger(bag: Bag, command: Any) -> int:  # noqa: ANN401 - any command

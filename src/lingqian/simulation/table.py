@@ -286,10 +286,7 @@ _TABLES: Final[tuple[tuple[str, str, Callable[[Model], Rows]], ...]] = (
     ),
     (
         "personal",
-        "SELECT owner_id, field, cipher, mac FROM personal",
-        lambda model: {
-            user: (1, one.first_nickname[::-1], one.first_nickname)
-            for user, one in model.people.items()
-        },
+        "SELECT CAST(owner_id || char(field) AS BLOB), cipher, mac FROM personal",
+        lambda model: {key: (mac[::-1], mac) for key, mac in model.personal.items()},
     ),
 )

@@ -28,7 +28,7 @@ from lingqian.kernel.clock import DAY_US, SECOND_US
 from lingqian.kernel.id import mint
 from lingqian.redpacket.commitment import commitment
 from lingqian.redpacket.packet import PacketKind, terms
-from lingqian.simulation.model import ASKED, Model
+from lingqian.simulation.model import ASKED, PERSONAL, Model
 from lingqian.simulation.seed import Sealing
 from lingqian.storage.lane import Submission
 from lingqian.storage.port import Personal
@@ -110,9 +110,15 @@ class Traffic:
         return submission
 
     def _personal(self, command: Command) -> tuple[Personal, ...]:
-        if not isinstance(command, RegisterUser):
-            return ()
-        return (Personal(command.user_id, 1, command.nickname_mac[::-1], command.nickname_mac),)
+        """Return the personal data that comes with a command; its cipher is a stand-in too."""
+        fields = PERSONAL.get(type(command).__name__, ())
+        return tuple(
+            [
+                Personal(getattr(command, owner), field, getattr(command, mac)[::-1], mac_of)
+                for owner, field, mac in fields
+                if (mac_of := getattr(command, mac))
+            ]
+        )
 
     # --- where things live ---
 

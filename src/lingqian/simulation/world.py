@@ -21,10 +21,11 @@ from lingqian.kernel.fault import Fault
 from lingqian.ledger.account import Account
 from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.simulation import exercise
-from lingqian.simulation.auditor import Auditor, Violation, Written, home
+from lingqian.simulation.auditor import Auditor, Left, Violation, Written, home
 from lingqian.simulation.cut import Cut, CutStore
 from lingqian.simulation.disk import DEADLY, Disk, Plan, Trouble, quiet
 from lingqian.simulation.model import ESCROW, TRANSIT, Model
+from lingqian.simulation.proof import audited, rebuilt
 from lingqian.simulation.seed import Sealing
 from lingqian.simulation.table import compare
 from lingqian.simulation.traffic import Traffic, starts_at_us
@@ -45,8 +46,9 @@ _ACCOUNT: Final = (
     "WHERE account = ?"
 )
 _SEALS: Final = (
-    "SELECT first_seq, last_seq FROM seals WHERE lane = ? AND last_seq >= ? AND first_seq < ? "
-    "ORDER BY last_seq"
+    "SELECT s.batch_id, COALESCE(b.at_us, 0), s.lane, s.first_seq, s.last_seq FROM seals s "
+    "LEFT JOIN seals b ON b.lane = s.lane AND b.last_seq = s.first_seq - 1 "
+    "WHERE s.lane = ? AND s.last_seq >= ? AND s.first_seq < ? ORDER BY s.last_seq"
 )
 _ROWS: Final = (
     "SELECT lane, seq, at_us, kind, code, body FROM journal "
@@ -99,10 +101,11 @@ class Report(NamedTuple):
 
 
 class _Asked(NamedTuple):
-    """A batch that was not answered, and when it was asked."""
+    """A batch that was not answered, when it was asked, and the ids its lanes gave it."""
 
     batch: list[Submission]
     now_us: int
+    batch_ids: list[bytes]
 
 
 class WorldClock:
@@ -132,7 +135,8 @@ class World:
         self.events = self.model.events
         self.disk = Disk(f"lingqian-world-{id(self):x}", self._chance)
         self._traffic = Traffic(self._chance, self.model, lanes, sealing)
-        self._shell = Shell(self._clock, self._chance.randbytes, sealing.reveal)
+        self._shell = Shell(self._clock, self._batch_id, sealing.reveal)
+        self._batch_ids: list[bytes] = []
         self._unanswered: list[_Asked] = []
         self._again: list[Submission] = []
         self._delivered: list[DeliverRelay] = []
@@ -218,6 +222,11 @@ class World:
 
     # --- asking ---
 
+    def _batch_id(self, size: int) -> bytes:
+        """Give a lane chance for a batch, and remember it: so a lost batch is found again."""
+        self._batch_ids.append(self._chance.randbytes(size))
+        return self._batch_ids[-1]
+
     def _gather(self) -> list[Submission]:
         chance, now_us = self._chance, self._clock.at_us
         batch = self._traffic.batch(chance.choice(_BATCH_SIZES), now_us)
@@ -256,13 +265,14 @@ class World:
     def _submit(self, batch: list[Submission]) -> None:
         self._asked += len(batch)
         self._batches += 1
+        self._batch_ids = []
         before, struck, cut = self.disk.points, self.disk.struck, self._store.cut
         try:
             answers = self._writer.apply(batch)
         except Fault as fault:
             if self.disk.struck == struck and self._store.cut == cut:
                 raise Violation("the lane failed, and nothing had happened to it") from fault
-            self._unanswered.append(_Asked(batch, self._clock.at_us))
+            self._unanswered.append(_Asked(batch, self._clock.at_us, self._batch_ids))
             self.disk.disarm()
             if self.disk.is_dead:
                 self._crash()
@@ -271,7 +281,7 @@ class World:
         self._points = self.disk.points - before
         if self.disk.is_dead or self._chance.randrange(150) == 0:
             # The answers never arrive: whoever asked has to ask again.
-            self._unanswered.append(_Asked(batch, self._clock.at_us))
+            self._unanswered.append(_Asked(batch, self._clock.at_us, self._batch_ids))
             self._crash()
             return
         self._hear(batch, answers)
@@ -310,35 +320,34 @@ class World:
                 self._event(after if is_committed else "crash before commit")
         for lane, groups in sealed.items():
             if groups:
-                raise Violation(f"lane {lane} holds a batch nobody asked for: {groups[0][0]}")
+                raise Violation(f"lane {lane} holds a batch nobody asked for: {groups[0].rows[0]}")
         self.auditor.conserved(self._store.connection)
 
-    def _settle(self, asked: _Asked, sealed: dict[int, list[list[Written]]]) -> bool:
+    def _settle(self, asked: _Asked, sealed: dict[int, list[Left]]) -> bool:
         """Say whether a batch was committed, and if so let it happen in the model."""
-        parts: dict[int, list[Any]] = {lane: [] for lane in sealed}
+        mine = {
+            lane: batches.pop(0)
+            for lane, batches in sealed.items()
+            if batches and batches[0].batch_id in asked.batch_ids
+        }
+        if not mine:
+            return False
+        parts: dict[int, list[Any]] = {lane: [] for lane in self._lanes}
         for submission in asked.batch:
             parts[home(submission.command)].append(submission.command)
-        starts = {
-            lane: self.auditor.starts(part, sealed[lane][0], asked.now_us)
-            for lane, part in parts.items()
-            if sealed[lane]
-        }
-        if all(start is None for start in starts.values()):
-            return False
         for lane, part in parts.items():
-            start = starts.get(lane)
-            rows = [] if start is None else sealed[lane].pop(0)
-            self.auditor.unanswered(lane, part, rows, start or 0)
+            left = mine.get(lane, Left(b"", self._clock.at_us, []))
+            self.auditor.unanswered(lane, part, left, asked.now_us)
         return True
 
-    def _sealed(self, lane: int, new: int) -> list[list[Written]]:
+    def _sealed(self, lane: int, new: int) -> list[Left]:
         """Return the journal's batches beyond what the auditor has seen."""
         connection = self._store.connection
         first, end = self.model.seqs.get(lane, 1), self._writer.lanes[lane].row.next_seq - new
-        bounds = connection.execute(_SEALS, (lane, first, end)).fetchall()
+        found: list[Any] = connection.execute(_SEALS, (lane, first, end)).fetchall()
         return [
-            [_written(Row(*row)) for row in connection.execute(_ROWS, (lane, *each))]
-            for each in bounds
+            Left(batch_id, before, [_written(Row(*row)) for row in connection.execute(_ROWS, key)])
+            for batch_id, before, *key in found
         ]
 
     # --- what happens to a world ---
@@ -401,6 +410,8 @@ class World:
         self._start()
         compare(self._store.connection, self.model)
         self._at_rest()
+        audited(self._store.connection)
+        rebuilt(self._store.connection, f"rebuilt-{id(self):x}")
 
     def _at_rest(self) -> None:
         """Check what holds once nothing is on its way."""

@@ -168,7 +168,8 @@ class SqliteStore:
         with _closed_unless_usable(connection):
             mode = connection.pragma("journal_mode", "WAL")
             if mode not in _MODES:
-                # The engine keeps quiet about it: on a full disk it stays with what it had.
+                # The engine keeps quiet about it: on a file system without shared memory it stays
+                # with what it had, under which a power cut may undo what was answered.
                 raise Unsent(f"the write-ahead log cannot be turned on: the mode is still {mode}")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA cache_size = -262144")
