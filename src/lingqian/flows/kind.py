@@ -172,7 +172,9 @@ def fold(view: View, record: Record) -> list[tuple[int, bytes, bytes, int, int, 
     kind = BY_NUMBER[number]
     if outcome is not None:
         kind.fold(view, record)
-    posted = [_fold_posting(view, seq, leg, posting) for leg, posting in enumerate(postings)]
+    posted: list[tuple[int, bytes, bytes, int, int, int]] = []
+    for posting in postings:
+        posted.append(_fold_posting(view, seq, len(posted), posting))
     for account, amount_fen in relayed:
         _fold_credit(view, seq, account, amount_fen)
     if kind.asked and burns(command, code):  # type: ignore[arg-type]  # a Command by BY_NUMBER
