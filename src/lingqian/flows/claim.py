@@ -72,14 +72,14 @@ def claim_key(packet_id: bytes, user_id: bytes) -> bytes:
 
 def need_claim(command: ClaimPacket, wanted: Wanted) -> None:
     """Name the rows a claim touches."""
-    packet_id, user_id = command.packet_id, command.user_id
+    packet_id, user_id, passphrase_mac, _, _, _, _ = command
     key = packet_id + user_id
     wanted.claims.add(key)
     wanted.packets.add(packet_id)
     wanted.progress.add(packet_id)
     wanted.accounts.add(escrow_account(packet_id))
     want_landing(packet_id[0] << 8 | packet_id[1], user_id, wanted)
-    if command.passphrase_mac:
+    if passphrase_mac:
         wanted.tries.add(key)
     if wanted.is_gated:
         want_case(wanted, key)
@@ -92,14 +92,15 @@ def decide_claim(view: View, command: ClaimPacket, at_us: int) -> Decision:
     own_packet, not_a_recipient, passphrase_locked, wrong_passphrase, real_name_required,
     account_frozen, draw_full, blocked, challenge_required, claim_held.
     """
-    key = command.packet_id + command.user_id
-    known = view.claims.get(key)
+    packet_id, user_id, _, _, account_class, state, _ = command
+    key = packet_id + user_id
+    known = view.claims.rows[key]
     if known is not None:
         return Decision(Code.OK, first=known)
-    packet = view.packets.get(command.packet_id)
+    packet = view.packets.rows[packet_id]
     if packet is None:
         return refused(Code.PACKET_UNKNOWN)
-    progress = view.progress.have(command.packet_id)
+    progress = view.progress.have(packet_id)
     code = _check_packet(packet, progress, at_us) or _check_person(packet, command)
     if code:
         return refused(code)
@@ -107,7 +108,7 @@ def decide_claim(view: View, command: ClaimPacket, at_us: int) -> Decision:
         stopped = _check_passphrase(view, packet, command, key)
         if stopped is not None:
             return stopped
-    code = may_pay(command.account_class, command.state)
+    code = may_pay(account_class, state)
     if code:
         return refused(code)
     return _take(view, command, packet, progress, at_us)
@@ -215,16 +216,9 @@ def fold_claim(view: View, record: Record) -> None:
         # Nothing came in time: the packet opens without it, and its proof says the lower level.
         progress.state = MACHINE.step(progress.state, "open")
         progress.wants_round = progress.wants_round if packet.kind == PacketKind.DRAW else 0
-    progress.chain = outcome.chain
-    claim = Claim(
-        outcome.amount_fen,
-        record.at_us,
-        outcome.chain,
-        outcome.pseudonym,
-        record.seq,
-        outcome.share,
-        outcome.ticket,
-    )
+    share, amount_fen, ticket, name, link = outcome
+    progress.chain = link
+    claim = Claim(amount_fen, record.at_us, link, name, record.seq, share, ticket)
     view.claims.put(key, claim)
     if packet.kind == _DRAW:
         progress.ticket_count += 1
@@ -232,7 +226,7 @@ def fold_claim(view: View, record: Record) -> None:
             view.tickets[command.packet_id].append((command.user_id, claim))
         return
     progress.claimed_count += 1
-    progress.claimed_fen += outcome.amount_fen
+    progress.claimed_fen += amount_fen
     assert progress.claimed_count <= packet.count, "never more claims than shares"
     if progress.claimed_count == packet.count:
         assert progress.claimed_fen == packet.total_fen, "the shares are the total"

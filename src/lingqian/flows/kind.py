@@ -28,7 +28,7 @@ from lingqian.flows.view import Counter, Relay, View, Wanted
 from lingqian.kernel.code import TABLE, Code
 from lingqian.kernel.id import lane_of
 from lingqian.ledger.chart import DEBIT_NORMAL
-from lingqian.ledger.posting import Phase, Posting, post
+from lingqian.ledger.posting import Phase, Posted, Posting, post
 
 Deepen = Callable[[View, Any, Wanted], None]
 
@@ -163,16 +163,15 @@ def burns(command: Command, code: int) -> bool:
     return type(command) in KEYED and (not code or TABLE[Code(code)].burns)
 
 
-def fold(view: View, record: Record) -> list[tuple[int, bytes, bytes, int, int, int]]:
-    """Apply one journal record to the view; the same code serves the lane and `rebuild`.
-
-    Returns the postings as the journal keeps them: tuples with the fields of `Posted`.
-    """
+def fold(view: View, record: Record) -> list[Posted]:
+    """Apply one journal record to the view; the same code serves the lane and `rebuild`."""
     seq, _, number, code, command, outcome, postings, relayed = record
     kind = BY_NUMBER[number]
     if outcome is not None:
         kind.fold(view, record)
-    posted = [_fold_posting(view, seq, leg, posting) for leg, posting in enumerate(postings)]
+    posted: list[Posted] = []
+    for posting in postings:
+        posted.append(_fold_posting(view, seq, len(posted), posting))
     for account, amount_fen in relayed:
         _fold_credit(view, seq, account, amount_fen)
     if kind.asked and burns(command, code):  # type: ignore[arg-type]  # a Command by BY_NUMBER
@@ -186,21 +185,19 @@ def fold(view: View, record: Record) -> list[tuple[int, bytes, bytes, int, int, 
 _MOVES: Final = frozenset((int(Phase.POST), int(Phase.CAPTURE)))
 
 
-def _fold_posting(
-    view: View, seq: int, leg: int, posting: Posting
-) -> tuple[int, bytes, bytes, int, int, int]:
+def _fold_posting(view: View, seq: int, leg: int, posting: Posting) -> Posted:
     phase, debit_account, credit_account, amount_fen = posting
     debit, credit = view.account(debit_account), view.account(credit_account)
-    debit_after, credit_after = post(debit, credit, posting)
+    posted = post(debit_account, debit, credit_account, credit, posting)
     debit.seq = credit.seq = seq
     if phase in _MOVES:
         debit_fen = amount_fen if debit_account[16] in DEBIT_NORMAL else -amount_fen
         credit_fen = -amount_fen if credit_account[16] in DEBIT_NORMAL else amount_fen
         view.new_entries += (
-            (debit_account, seq, leg, debit_fen, debit_after),
-            (credit_account, seq, leg, credit_fen, credit_after),
+            (debit_account, seq, leg, debit_fen, posted.debit_after_fen),
+            (credit_account, seq, leg, credit_fen, posted.credit_after_fen),
         )
-    return phase, debit_account, credit_account, amount_fen, debit_after, credit_after
+    return posted
 
 
 def _fold_credit(view: View, seq: int, account: bytes, amount_fen: int) -> None:

@@ -114,13 +114,13 @@ def want_landing(lane: int, user_id: bytes, wanted: Wanted) -> None:
 
 def need_transfer(command: Transfer, wanted: Wanted) -> None:
     """Name the rows a transfer touches."""
-    source = command.source_id
+    key, _, source, target, _, _, _, _ = command
     wanted.users.add(source)
     wanted.usages.add(source)
     wanted.accounts.add(balance_account(source))
     if wanted.is_gated:
-        want_case(wanted, command.key, asked(command))
-    want_landing(source[0] << 8 | source[1], command.target_id, wanted)
+        want_case(wanted, key, asked(command))
+    want_landing(source[0] << 8 | source[1], target, wanted)
 
 
 def asked(command: Transfer) -> tuple[bytes | int, ...]:
@@ -134,22 +134,24 @@ def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
     Refuses: same_user, user_unknown, real_name_required, account_frozen, the limits, blocked,
     challenge_required, exceeds_available.
     """
-    source = command.source_id
-    code = _check_people(view, command, at_us)
+    _, _, source, target, amount_fen, _, target_class, target_state = command
+    if source == target:
+        return refused(Code.SAME_USER)
+    code = check_payer(view, source, amount_fen, at_us) or may_pay(target_class, target_state)
     if code:
         return refused(code)
     stop = _weigh(view, command, at_us) if view.policy.rules else None
     if stop is not None and stop.code:
         outcome = None if stop.opened is None else TransferDone(TransferState.CREATED, stop.opened)
         return Decision(stop.code, outcome)
-    if not has_available(view, source, command.amount_fen):
+    if not has_available(view, source, amount_fen):
         return refused(Code.EXCEEDS_AVAILABLE)
     # From here it must succeed.
-    account, relayed = landing(view.lane, command.target_id, command.amount_fen)
+    account, relayed = landing(view.lane, target, amount_fen)
     if stop is not None:
-        posting = Posting(Phase.HOLD, balance_account(source), account, command.amount_fen)
+        posting = Posting(Phase.HOLD, balance_account(source), account, amount_fen)
         return Decision(Code.OK, TransferDone(TransferState.HELD, stop.opened), (posting,))
-    posting = Posting(_POST, balance_account(source), account, command.amount_fen)
+    posting = Posting(_POST, balance_account(source), account, amount_fen)
     return Decision(OK, _DONE, (posting,), relayed)
 
 
@@ -163,13 +165,6 @@ def _weigh(view: View, command: Transfer, at_us: int) -> Stop | None:
         asked(command),
     )
     return weigh(view, subject, at_us)
-
-
-def _check_people(view: View, command: Transfer, at_us: int) -> Code:
-    if command.source_id == command.target_id:
-        return Code.SAME_USER
-    code = check_payer(view, command.source_id, command.amount_fen, at_us)
-    return code or may_pay(command.target_class, command.target_state)
 
 
 _DONE: Final = TransferDone(TransferState.DONE, None)
@@ -200,11 +195,12 @@ def has_available(view: View, user_id: bytes, amount_fen: int) -> bool:
 
 def count_usage(view: View, user_id: bytes, amount_fen: int, at_us: int) -> None:
     """Count one payment against the person's limits."""
-    usage = view.usages.get(user_id)
+    usages = view.usages
+    usage = usages.rows[user_id]
     if usage is None:
-        usage = Usage()
+        usage = usages.rows[user_id] = Usage()
+    usages.dirty[user_id] = usage
     count_payment(usage, amount_fen, at_us)
-    view.usages.put(user_id, usage)
 
 
 def fold_transfer(view: View, record: Record) -> None:
@@ -216,16 +212,11 @@ def fold_transfer(view: View, record: Record) -> None:
         fold_opened(view, outcome.opened, record)
     if record.code:
         return
-    row = Transferred(
-        command.amount_fen,
-        record.at_us,
-        command.note_mac,
-        command.source_id,
-        outcome.state,
-        command.target_id,
-    )
-    view.transfers.put(command.transfer_id, row)
-    count_usage(view, command.source_id, command.amount_fen, record.at_us)
+    _, transfer_id, source, target, amount_fen, note_mac, _, _ = command
+    at_us = record.at_us
+    row = Transferred(amount_fen, at_us, note_mac, source, outcome.state, target)
+    view.transfers.put(transfer_id, row)
+    count_usage(view, source, amount_fen, at_us)
     if outcome.state == _HELD:
         posting = record.postings[0]
         hold = Hold(command.amount_fen, record.at_us, posting.credit, posting.debit, HoldState.HELD)

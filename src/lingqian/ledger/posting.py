@@ -45,6 +45,9 @@ class Posted(NamedTuple):
 Entry = tuple[bytes, int, int, int, int]
 
 
+# Half the time of Posted(…): every posting makes one.
+_new: Final = tuple.__new__
+
 # Looked up once: a member of an enum costs more to reach than the addition it decides about.
 _POST: Final = Phase.POST
 _HOLD: Final = Phase.HOLD
@@ -70,9 +73,11 @@ def apply(phase: int, debit: Account, credit: Account, amount_fen: int) -> None:
             credit.credits_posted += amount_fen
 
 
-def post(debit: Account, credit: Account, posting: Posting) -> tuple[int, int]:
-    """Apply a posting to its two accounts and return both balances after it, debit first."""
-    phase, debit_account, credit_account, amount_fen = posting
+def post(
+    debit_account: bytes, debit: Account, credit_account: bytes, credit: Account, posting: Posting
+) -> Posted:
+    """Apply a posting and return its journal form with the balances after it."""
+    phase, _, _, amount_fen = posting
     apply(phase, debit, credit, amount_fen)
     debit_after = debit.credits_posted - debit.debits_posted
     credit_after = credit.credits_posted - credit.debits_posted
@@ -83,4 +88,5 @@ def post(debit: Account, credit: Account, posting: Posting) -> tuple[int, int]:
         debit_after = -debit_after
     if credit_account[16] in DEBIT_NORMAL:
         credit_after = -credit_after
-    return debit_after, credit_after
+    after = (phase, debit_account, credit_account, amount_fen, debit_after, credit_after)
+    return _new(Posted, after)

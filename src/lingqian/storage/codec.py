@@ -6,7 +6,6 @@ form, so equal records have equal bytes. Source: decisions/0004.
 """
 
 import struct
-from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -44,10 +43,7 @@ class Row(NamedTuple):
 
 
 def encode(
-    command: object,
-    outcome: object,
-    posted: Sequence[tuple[int, bytes, bytes, int, int, int]],
-    relayed: tuple[tuple[bytes, int], ...],
+    command: object, outcome: object, posted: list[Posted], relayed: tuple[tuple[bytes, int], ...]
 ) -> bytes:
     """Return the body of a journal row."""
     return _outcome_number[type(outcome)] + _encode((command, outcome, posted, relayed))

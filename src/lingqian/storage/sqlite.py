@@ -6,7 +6,7 @@ Law: an answer is given only after COMMIT has returned. Reads have connections o
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
-from operator import itemgetter
+from operator import add, itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -389,10 +389,9 @@ def writes(batch: Batch) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
 
 def _lines(place: int, dirty: dict[bytes, Any]) -> Iterable[tuple[Any, ...]]:
     """Return upsert rows in key order, so that each page is written once."""
-    values, cut = VALUES[place], TABLES[place].cut
-    if cut:
-        return [(key[:cut], key[cut:], *values(dirty[key])) for key in sorted(dirty)]
-    return [(key, *values(dirty[key])) for key in sorted(dirty)]
+    cut, keys = TABLES[place].cut, sorted(dirty)
+    heads = [(key[:cut], key[cut:]) for key in keys] if cut else zip(keys, strict=False)
+    return map(add, heads, map(VALUES[place], map(dirty.__getitem__, keys)))
 
 
 def _chunks(keys: list[bytes]) -> Iterable[tuple[int, tuple[bytes, ...]]]:
