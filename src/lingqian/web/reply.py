@@ -40,9 +40,9 @@ class Reply:
     ) -> None:
         self.status = status
         self.body = body
-        self.headers = [(b"content-type", media), *SECURITY, *headers]
+        self.headers = [*SECURITY, *headers]
         if status != _NO_CONTENT:
-            self.headers.append((b"content-length", b"%d" % len(body)))
+            self.headers += ((b"content-type", media), (b"content-length", b"%d" % len(body)))
         if replaces:
             self.headers = list({**dict(self.headers), **dict(replaces)}.items())
 
