@@ -3,15 +3,15 @@
 import ast
 from pathlib import Path
 
-import law
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from world import World
 
+import law
 import lingqian
 from acceptance import people
 from lingqian.kernel.bound import AMOUNT_FEN_MAX
+from world import World
 
 FIRST_WRONG_FEN = 2**53 + 1
 CORE = ("kernel", "ledger", "redpacket", "identity", "risk", "compliance", "flows")
@@ -45,7 +45,7 @@ def carried(amount_fen, read):
 @settings(max_examples=20)
 @given(around)
 def test_c12_amounts_beyond_the_last_exact_float_are_exact(amount_fen):
-    """C12: every fen goes through funding, transfer, split, claims, and the law's own arithmetic."""
+    """C12: every fen goes through funding, transfer, split, claims and the law's arithmetic."""
     assert carried(amount_fen, read=lambda fen: fen) == amount_fen
 
 

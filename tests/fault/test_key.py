@@ -2,7 +2,6 @@
 
 import world
 from law import all_laws
-
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged
 from lingqian.redpacket.packet import PacketKind
