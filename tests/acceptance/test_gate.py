@@ -100,9 +100,7 @@ def test_c11_a_delayed_claim_opens_when_its_time_has_come(crew, gated, sender):
     (user,) = people.register(crew, gated, 1)
     case = stopped_without_a_share(crew, gated, packet_id, user, "claim_held")["case_id"]
     gated.good("POST", "/v1/sandbox/clock", {"advance_s": 61})
-    for _ in range(100):
-        if gated.good("GET", f"/v1/cases/{case}")["state"] == "released":
-            break
+    gated.wait(lambda: gated.good("GET", f"/v1/cases/{case}")["state"] == "released")
     assert open_for(gated, packet_id, user).status == 201
     assert open_for(gated, sent(crew, gated, sender, SMALL_FEN), user).status == 201
 
