@@ -92,20 +92,23 @@ class Server:
                 stdin=subprocess.DEVNULL,
                 **self.options,
             )
-        end = time.monotonic() + START_S
-        while "listens on" not in (new := self.log.read_bytes()[said:].decode()):
-            assert self.process.poll() is None, f"it ended at once: {self.words()}"
-            assert time.monotonic() < end, f"not up in {START_S} s: {self.words()}"
-            time.sleep(0.02)
-        self.port = urlsplit(new.split("listens on", 1)[1].split()[0]).port
-        while self.call("GET", "/readyz").status != 200:
-            assert time.monotonic() < end, f"not ready in {START_S} s: {self.words()}"
-            time.sleep(0.02)
+        self.wait(lambda: "listens on" in self.log.read_bytes()[said:].decode())
+        where = self.log.read_bytes()[said:].decode().split("listens on", 1)[1]
+        self.port = urlsplit(where.split()[0]).port
+        self.wait(lambda: self.call("GET", "/readyz").status == 200)
         if not self.key:
             made = run("key", "new", "acceptance", "--data", str(self.folder))
             assert made.returncode == 0, made.stderr
             self.key = made.stdout.strip()
         return self
+
+    def wait(self, is_so):
+        """Wait until something is so, as long as the process lives."""
+        end = time.monotonic() + START_S
+        while not is_so():
+            assert self.process.poll() is None, f"it has ended: {self.words()}"
+            assert time.monotonic() < end, f"not so in {START_S} s: {self.words()}"
+            time.sleep(0.02)
 
     def stop(self):
         """Ask it to end as an operator would, and return its exit code."""

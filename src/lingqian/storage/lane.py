@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
 from lingqian.flows.command import Command
-from lingqian.flows.decision import Decision, Record
+from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.kind import KINDS, burns, decide, fold, home_lane, need
 from lingqian.flows.view import Policy, Reveal, View, Wanted
 from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX
 from lingqian.kernel.clock import Clock
-from lingqian.kernel.fault import Fault, Unknown, Unsent
+from lingqian.kernel.code import Code
+from lingqian.kernel.fault import Damaged, Fault, Unknown, Unsent
 from lingqian.storage.codec import Row, encode, seal
 from lingqian.storage.port import Batch, LaneRow, Personal, Store
 from lingqian.storage.schema import TABLES
@@ -82,7 +83,11 @@ class Lane:
         rows: list[Row] = []
         personal: list[Personal] = []
         for command, private in submissions:
-            decision = decide(view, command, at_us)
+            try:
+                decision = decide(view, command, at_us)
+            except Damaged:
+                # A seed that cannot be opened harms its own packet, never a neighbour in the batch.
+                decision = refused(Code.UNAVAILABLE)
             code, outcome, _, _, field, first = decision
             is_written = first is None and (outcome is not None or burns(command, code))
             if is_written and not field:

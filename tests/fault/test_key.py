@@ -1,0 +1,49 @@
+"""A root key that is gone: its packets cannot be opened, and nothing else is harmed (密钥缺失)."""
+
+import world
+from law import all_laws
+from lingqian.kernel.code import Code
+from lingqian.kernel.fault import Damaged
+from lingqian.redpacket.packet import PacketKind
+from lingqian.storage.lane import Shell, Writer
+
+
+class Keyless(world.World):
+    """A world in which the seeds of some packets cannot be opened any more."""
+
+    lost = frozenset()
+
+    def open_writer(self):
+        """Take every lane; opening a lost seed fails as the vault does."""
+
+        def reveal(packet_id, packet, progress):
+            if packet_id in {self.ids[name] for name in self.lost}:
+                raise Damaged("sealed bytes name a key that is not in the key folder")
+            return world.open_seed(packet_id, packet, progress)
+
+        shell = Shell(self.clock, self.chance, reveal)
+        return Writer(self.store, range(self.lane_count), self.policy, shell)
+
+
+def test_lost_seed_stops_its_own_packet_and_no_neighbour():
+    """One packet that cannot be opened must not stop the batch it is asked for in, for ever."""
+    here = Keyless()
+    here.lost = frozenset({"lost", "lost draw"})
+    for name in ("amy", "ben"):
+        here.do(here.register(name))
+    here.do(here.fund("amy", 100_000))
+    due_us = here.clock.us + 60_000_000
+    for name in ("lost", "good"):
+        assert here.do(here.send(name, "amy")).code == 0
+    assert here.do(here.send("lost draw", "amy", PacketKind.DRAW, draw_at_us=due_us)).code == 0
+    answers = here.batch(
+        here.claim("lost", "ben"), here.claim("good", "ben"), here.transfer("amy", "ben", 5)
+    )
+    assert [answer.code for answer in answers] == [Code.UNAVAILABLE, Code.OK, Code.OK]
+    here.clock.us = due_us
+    swept = here.batch(here.draw("lost draw"), here.transfer("amy", "ben", 5))
+    assert [answer.code for answer in swept] == [Code.UNAVAILABLE, Code.OK]
+    all_laws(here.connection)
+    here.lost = frozenset()
+    assert here.do(here.claim("lost", "ben")).code == Code.OK, "found again, it opens"
+    here.close()
