@@ -10,7 +10,7 @@ from math import comb
 
 import pytest
 import rival
-from sample import rivals, splits, terms
+from drawing import rivals, splits, terms
 from significance import FULL, SIGNIFICANCE, Places, goodness, mean_is_zero, sized
 
 from lingqian.redpacket.split import SLOTS, equal, feasible, lucky, spread_for
