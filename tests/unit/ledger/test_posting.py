@@ -29,21 +29,23 @@ def rich(fen, held=0):
 def test_post_moves_money_and_says_both_balances_after():
     """The journal keeps what each side had after it, so that a balance is one seek."""
     source, target = rich(100), rich(5)
-    assert post(source, target, Posting(Phase.POST, A, B, 30)) == (70, 35)
+    posted = post(A, source, B, target, Posting(Phase.POST, A, B, 30))
+    assert (posted.debit_after_fen, posted.credit_after_fen) == (70, 35)
     assert (balance_fen(A, source), balance_fen(B, target)) == (70, 35)
 
 
 def test_post_counts_the_bank_on_its_own_side():
     """What the bank holds grows with debits."""
     bank, target = Account(), Account()
-    assert post(bank, target, Posting(Phase.POST, BANK, A, 30)) == (30, 30)
+    posted = post(BANK, bank, A, target, Posting(Phase.POST, BANK, A, 30))
+    assert (posted.debit_after_fen, posted.credit_after_fen) == (30, 30)
     assert balance_fen(BANK, bank) == 30
 
 
 def test_hold_leaves_the_balance_and_takes_from_what_is_available():
     """Held money is still its owner's, and no longer his to spend."""
     source, target = rich(100), Account()
-    post(source, target, Posting(Phase.HOLD, A, B, 30))
+    post(A, source, B, target, Posting(Phase.HOLD, A, B, 30))
     assert (balance_fen(A, source), available_fen(source)) == (100, 70)
     assert (balance_fen(B, target), available_fen(target)) == (0, 0)
 
@@ -52,10 +54,10 @@ def test_capture_pays_what_was_held_and_release_gives_it_back():
     """Each step of a hold undoes the hold; only the capture moves money."""
     source, target = rich(100), Account()
     for _ in range(2):
-        post(source, target, Posting(Phase.HOLD, A, B, 30))
-    post(source, target, Posting(Phase.CAPTURE, A, B, 30))
+        post(A, source, B, target, Posting(Phase.HOLD, A, B, 30))
+    post(A, source, B, target, Posting(Phase.CAPTURE, A, B, 30))
     assert (balance_fen(A, source), available_fen(source)) == (70, 40)
-    post(source, target, Posting(Phase.RELEASE, A, B, 30))
+    post(A, source, B, target, Posting(Phase.RELEASE, A, B, 30))
     assert (balance_fen(A, source), available_fen(source)) == (70, 70)
     assert balance_fen(B, target) == 30
 
@@ -70,13 +72,13 @@ def test_posting_of_nothing_is_a_bug(fen):
 def test_posting_below_the_floor_is_a_bug():
     """The ladder refuses before; if it ever does not, the lane stops here."""
     with pytest.raises(AssertionError, match="floor"):
-        post(rich(29), Account(), Posting(Phase.POST, A, B, 30))
+        post(A, rich(29), B, Account(), Posting(Phase.POST, A, B, 30))
 
 
 def test_posting_into_held_money_is_a_bug():
     """The floor of an account is what is set aside from it, not zero."""
     with pytest.raises(AssertionError, match="floor"):
-        post(rich(100, held=71), Account(), Posting(Phase.POST, A, B, 30))
+        post(A, rich(100, held=71), B, Account(), Posting(Phase.POST, A, B, 30))
 
 
 @pytest.mark.parametrize("phase", [Phase.CAPTURE, Phase.RELEASE])
@@ -91,9 +93,10 @@ def test_more_cannot_come_out_of_a_hold_than_went_in(phase, empty):
 
 def test_transit_has_no_floor():
     """One lane's transit owes what another lane's has."""
-    transit = transit_account(0)
-    after = post(Account(), Account(), Posting(Phase.POST, transit, A, 30))
-    assert after == (-30, 30)
+    posted = post(
+        transit_account(0), Account(), A, Account(), Posting(Phase.POST, transit_account(0), A, 30)
+    )
+    assert posted.debit_after_fen == -30
 
 
 @given(st.lists(st.tuples(st.sampled_from(Phase), st.integers(1, 100)), max_size=30))
@@ -103,7 +106,7 @@ def test_any_postings_keep_debits_equal_to_credits(steps):
     for phase, fen in steps:
         if phase in {Phase.CAPTURE, Phase.RELEASE} and source.debits_pending < fen:
             continue
-        post(source, target, Posting(phase, A, B, fen))
+        post(A, source, B, target, Posting(phase, A, B, fen))
     assert source.debits_posted == target.credits_posted
     assert source.debits_pending == target.credits_pending
     assert balance_fen(A, source) + balance_fen(B, target) == 10**6
