@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import apsw
 
 from lingqian.kernel.clock import rfc3339
+from lingqian.kernel.fault import Damaged
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.port import LaneRow
 
@@ -23,6 +24,7 @@ _VERSION: Final = "v1"
 _DIGEST_CHARS: Final = 16
 _START: Final = "0" * _DIGEST_CHARS
 _TAIL_BYTES: Final = 65_536
+_TAIL_LINES: Final = 512
 SELECT_LANES: Final = "SELECT lane, epoch, next_seq, batch_id, head, at_us FROM lanes ORDER BY lane"
 SELECT_HEAD: Final = "SELECT head FROM seals WHERE lane = ? AND last_seq = ?"
 SELECT_END: Final = "SELECT COALESCE(max(last_seq), 0) FROM seals WHERE lane = ?"
@@ -209,11 +211,12 @@ def last_heads(path: Path, lanes: Iterable[int]) -> dict[int, Head]:
     """Return the last published head of each lane, reading from the end."""
     missing = set(lanes)
     heads: dict[int, Head] = {}
-    for head, _ in _backwards(path):
+    for count, (head, _) in enumerate(_backwards(path)):
         if head.lane not in heads:
             heads[head.lane] = head
             missing.discard(head.lane)
-        if not missing:
+        # A few hundred lines at least: they may name lanes that the database has lost.
+        if not missing and count >= _TAIL_LINES:
             break
     return heads
 
@@ -222,14 +225,14 @@ def check_tail(connection: apsw.Connection, path: Path) -> list[Finding]:
     """Compare each lane with its last published head; empty when the file has lost nothing.
 
     For every start: a few reads, however long the journal is. `check_heads` compares every line.
+    Raises: Damaged when the pages that hold the heads cannot be read.
     """
-    heads = last_heads(path, [row.lane for row in lane_rows(connection)])
-    findings = [*_absent(connection, heads)]
-    for head in heads.values():
-        finding = check_head(connection, head)
-        if finding is not None:
-            findings.append(finding)
-    return findings
+    try:
+        heads = last_heads(path, [row.lane for row in lane_rows(connection)])
+        found = [check_head(connection, head) for head in heads.values()]
+        return [*_absent(connection, heads), *[each for each in found if each is not None]]
+    except apsw.CorruptError as error:
+        raise Damaged(f"the ledger is damaged ({error}); restore a backup of it") from error
 
 
 def _absent(connection: apsw.Connection, heads: dict[int, Head]) -> Iterator[Finding]:

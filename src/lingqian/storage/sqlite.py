@@ -144,7 +144,11 @@ def migrate(connection: apsw.Connection) -> list[str]:
 
 
 class SqliteStore:
-    """The embedded store. All methods belong to the one thread that writes."""
+    """The embedded store. All methods belong to the one thread that writes.
+
+    Opening raises: Damaged when the file is, or is newer than this program; Unsent when it cannot
+    be opened for writing.
+    """
 
     def __init__(
         self,
@@ -159,9 +163,14 @@ class SqliteStore:
         # Alone: WAL without shared memory, for file systems (and the simulated disk) without it.
         self._is_alone = is_alone
         self._synchronous = synchronous
-        self._connection = self._open()
-        with _closed_unless_usable(self._connection):
-            migrate(self._connection)
+        try:
+            self._connection = self._open()
+            with _closed_unless_usable(self._connection):
+                migrate(self._connection)
+        except (apsw.CorruptError, apsw.NotADBError) as error:
+            raise Damaged(f"{path} is damaged ({error}); restore a backup of it") from error
+        except apsw.Error as error:
+            raise Unsent(f"{path} cannot be opened for writing: {error}") from error
 
     def _open(self) -> apsw.Connection:
         connection = connect(self._path, vfs=self._vfs, is_alone=self._is_alone)
