@@ -78,6 +78,8 @@ def demo(tmp_path_factory):
         process.communicate()
     assert process.returncode == 0, rest
     assert "THE LEDGER IS WRONG" not in rest
+    for check in (["audit"], ["rebuild", "--check"]):
+        subprocess.run([program, *check, "--data", folder], check=True, timeout=STOP_S)
 
 
 def began(process):

@@ -174,4 +174,4 @@ def show(
         return
     for row in rows:
         value = json.dumps(row["value"], ensure_ascii=False)
-        typer.echo(f"{row['name']:<22}{value:<16}{row['source']}")
+        typer.echo(f"{row['name']:<22}{value:<16}  {row['source']}")

@@ -31,6 +31,11 @@ COMMANDS: Final = (
     Row("config", "config", "app", "Show every setting and where its value comes from."),
     Row("split", "split", "split", "Split a total by the law of lucky packets."),
     Row("verify", "verify", "verify", "Check a packet's proof, offline."),
+    Row("audit", "audit", "audit", "Check a ledger against its journal, while it runs."),
+    Row("rebuild", "rebuild", "rebuild", "Fold the journal again and compare to the fen."),
+    Row("backup", "backup", "backup", "Copy a running ledger, audited and encrypted."),
+    Row("restore", "restore", "restore", "Bring a backup into an empty data directory."),
+    Row("migrate", "migrate", "migrate", "Bring a ledger to the newest schema."),
     Row("simulate", "simulate", "simulate", "Run whole worlds from a seed and audit them."),
     Row("bench", "bench", "bench", "Measure this machine against the rivals."),
 )

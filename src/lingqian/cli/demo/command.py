@@ -77,6 +77,7 @@ def demo(
     listener = _listen(port)
     console = Console()
     is_live = console.is_terminal and not headless
+    console.print("Letting people in …", highlight=False)
     try:
         asyncio.run(_run(data, listener, console, seconds=seconds, is_live=is_live))
     except KeyboardInterrupt:
