@@ -230,8 +230,12 @@ class Writer:
         if len(self._lanes) == 1:
             return [(next(iter(self._lanes.values())), range(len(submissions)))]
         routes: dict[int, list[int]] = {}
+        anywhere = next(iter(self._lanes))
         for place, submission in enumerate(submissions):
-            routes.setdefault(home_lane(submission.command), []).append(place)
+            number = home_lane(submission.command)
+            # An id can name a lane that never was: nothing is there, and any lane can say so.
+            number = number if number in self._lanes else anywhere
+            routes.setdefault(number, []).append(place)
         return [(self._lanes[number], places) for number, places in sorted(routes.items())]
 
     def _commit(self, batches: list[Batch]) -> None:
