@@ -384,9 +384,8 @@ class Model:
         if case.state == DENIED or (case.state == LAPSED and verdict != CHALLENGE):
             return Expected(Code.BLOCKED)
         if case.state == LAPSED:
-            return Expected(
-                Code.CHALLENGE_REQUIRED, _opened(case.opened[0], about, rule, at, CHALLENGE)
-            )
+            # Nobody answered and nothing was set aside: it is a new question under today's rules.
+            return Expected(_told(about[0], rule.verdict), _opened(case.opened[0], about, rule, at))
         return Expected(_told(about[0], verdict))
 
     def _open_case(self, opened: tuple[Any, ...], at: int) -> None:
@@ -722,16 +721,9 @@ def _told(action: int, verdict: int) -> int:
     return Code.CLAIM_HELD if action == CLAIM else Code.OK
 
 
-def _opened(
-    identity: bytes,
-    about: About,
-    rule: Rule,
-    at: int,
-    verdict: int | None = None,
-) -> tuple[Any, ...]:
-    verdict = rule.verdict if verdict is None else verdict
-    wait = {CHALLENGE: CHALLENGE_WAIT, DELAY: rule.delay_s * SECOND, REVIEW: REVIEW_WAIT}[verdict]
-    return (identity, *about, verdict, rule.name, at + wait)
+def _opened(identity: bytes, about: About, rule: Rule, at: int) -> tuple[Any, ...]:
+    wait = {CHALLENGE: CHALLENGE_WAIT, DELAY: rule.delay_s * SECOND, REVIEW: REVIEW_WAIT}
+    return (identity, *about, rule.verdict, rule.name, at + wait[rule.verdict])
 
 
 def _shape(command: Any, at: int) -> int:  # noqa: ANN401 - any command

@@ -40,6 +40,8 @@ _BATCH_SIZES: Final = (1, 1, 2, 8, 16, 32, 64, 200)
 _SWEEP_ROWS: Final = 64
 _TABLES_EVERY: Final = 12
 _CALM_ROUNDS: Final = 40
+# One start in five meets trouble: so many in a row do not happen by chance.
+_STARTS_MAX: Final = 40
 _TROUBLES: Final = (*[Trouble.POWER_CUT] * 5, *[Trouble.KILL] * 2, Trouble.FULL, *Trouble)
 _ACCOUNT: Final = (
     "SELECT debits_posted, credits_posted, debits_pending, credits_pending, seq FROM accounts "
@@ -174,9 +176,13 @@ class World:
         """Start the process as often as it takes, and take stock of what it finds."""
         if self._chance.randrange(2):
             self._policy = Policy(caps(LIMITS), self._chance.choice(_RULES))
-        while not self._try_start():
+        for _ in range(_STARTS_MAX):
+            if self._try_start():
+                break
             self._event("crash while starting")
             self._after_crash()
+        else:
+            raise Violation("what the crash left cannot be opened any more")
         self._restarts += 1
         self._take_stock(Counter(), is_crash=True)
         # Only now: what was on its way was decided under the rules before.
