@@ -13,6 +13,7 @@ import pytest
 REQUIRE = "LINGQIAN_TEST_REQUIRE"
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
+    "curl": ("curl",),
     "mariadb": ("mariadbd", "mysqld"),
     "node": ("node",),
 }

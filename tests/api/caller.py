@@ -167,9 +167,7 @@ class House:
             with listen("127.0.0.1", 0) as listening:
                 self.port = listening.getsockname()[1]
                 task = asyncio.create_task(self.server.serve(sockets=[listening]))
-                while not self.server.started and not task.done():
-                    await asyncio.sleep(0.01)
-                self._ready.set()
+                self._ready.set()  # callers wait in the socket's queue until it has started
                 await task
         finally:
             wallet.close()

@@ -9,7 +9,6 @@ from api.caller import Caller, moment, running, wait_for
 from lingqian.events.envelope import TYPES
 from lingqian.identity.key import Scope
 
-
 opened = []
 
 

@@ -12,7 +12,7 @@ from lingqian.kernel.bound import AMOUNT_FEN_MAX, BODY_BYTES_MAX
 AMOUNTS = [
     "1.0", "1e2", "0.1", "-1", "0", "-0", "NaN", "Infinity", "-Infinity", '"100"', "null", "true",
     "[]", "{}", "9223372036854775808", "9007199254740992", "9007199254740993",
-    "1" * 400, "-9223372036854775809", "1E400", "0x10", "01", "+1", "1_000", "١",
+    "1" * 400, "-9223372036854775809", "1E400", "0x10", "01", "+1", "1_000", "\u0661",
 ]  # fmt: skip
 BODIES = [
     b"", b"{", b"null", b"[]", b'""', b"0", b"{}{}", b'{"a":1,}', b"\xff\xfe", b"\xef\xbb\xbf{}",
@@ -40,14 +40,14 @@ def test_an_amount_that_is_no_whole_number_of_fen_moves_nothing(house, api, amou
     user, other = api.rich(), api.user()
     before = state(house)
     bodies = {
-        "/v1/sandbox/funding": '{"user_id": "%s", "amount_fen": %s}' % (user, amount),
-        "/v1/transfers": '{"source_id": "%s", "target_id": "%s", "amount_fen": %s}'
-        % (user, other, amount),
-        "/v1/packets": '{"sender_id": "%s", "kind": "lucky", "count": 1, "total_fen": %s}'
-        % (user, amount),
+        "/v1/sandbox/funding": {"user_id": user},
+        "/v1/transfers": {"source_id": user, "target_id": other},
+        "/v1/packets": {"sender_id": user, "kind": "lucky", "count": 1},
     }
     for path, body in bodies.items():
-        told = api.post(path, raw=body.encode(), once=f"hostile-{path}")
+        name = "total_fen" if "kind" in body else "amount_fen"
+        raw = json.dumps(body)[:-1] + f', "{name}": {amount}}}'
+        told = api.post(path, raw=raw.encode(), once=f"hostile-{path}")
         assert told.status in (400, 422), (path, told)
         assert told.code in ("malformed_json", "invalid_field")
     assert state(house) == before
@@ -152,8 +152,7 @@ def test_an_address_that_is_none_is_told_so(house, method, path, status):
     b"GET /livez HTTP/1.1\r\nHost: a b\xff\r\n\r\n",
     b"POST /v1/users HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n",
     b"POST /v1/users HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
-    b"POST /v1/users HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 5_000,
 ])  # fmt: skip
 def test_bytes_that_are_no_request_end_the_connection_only(house, api, raw):
@@ -191,6 +190,6 @@ def test_no_answer_is_taken_for_a_page(api):
 
 def test_text_comes_back_as_it_was_sent(api):
     """Emoji, right to left, zero width, quotes: a nickname is data and nothing else."""
-    for text in ("👨‍👩‍👧", "\u202eabc", "a\u200bb", '"\\\'<script>', "0", "\x7f\x01"):
+    for text in ("👨‍👩‍👧", "\u202eabc", "a\u200bb", "\"\\'<script>", "0", "\x7f\x01"):
         user = api.user(text)
         assert api.get(f"/v1/users/{user}").body["nickname"] == text

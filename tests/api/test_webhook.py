@@ -115,7 +115,8 @@ def test_only_the_types_asked_for_arrive(tmp_path, receiver):
         assert kinds == {"packet.claimed.v1": 2, "packet.finished.v1": 1}
 
 
-def test_what_is_not_taken_is_tried_again(tmp_path, receiver, quick):
+@pytest.mark.usefixtures("quick")
+def test_what_is_not_taken_is_tried_again(tmp_path, receiver):
     """A receiver that was down for a moment misses nothing."""
     with open_to_all(tmp_path) as house:
         api = house.caller()
@@ -133,7 +134,8 @@ def test_what_is_not_taken_is_tried_again(tmp_path, receiver, quick):
         )
 
 
-def test_retries_survive_a_restart(tmp_path, receiver, quick):
+@pytest.mark.usefixtures("quick")
+def test_retries_survive_a_restart(tmp_path, receiver):
     """What happened while nobody could be told is told by the next process."""
     with open_to_all(tmp_path) as house:
         api = house.caller()
@@ -148,7 +150,8 @@ def test_retries_survive_a_restart(tmp_path, receiver, quick):
         wait_for(lambda: {each["data"]["user_id"] for each in receiver.events()} == users)
 
 
-def test_a_redirect_is_not_followed(tmp_path, receiver, quick):
+@pytest.mark.usefixtures("quick")
+def test_a_redirect_is_not_followed(tmp_path, receiver):
     """It could lead to where the address itself was not allowed to."""
     with open_to_all(tmp_path) as house:
         api = house.caller()
@@ -159,9 +162,8 @@ def test_a_redirect_is_not_followed(tmp_path, receiver, quick):
         assert receiver.events() == []
 
 
-def test_an_endpoint_that_is_lost_is_disabled_and_it_is_said(
-    tmp_path, receiver, quick, monkeypatch
-):
+@pytest.mark.usefixtures("quick")
+def test_an_endpoint_that_is_lost_is_disabled_and_it_is_said(tmp_path, receiver, monkeypatch):
     """Nobody tries for ever, and nobody stops without a word."""
     monkeypatch.setattr(webhook, "TRIES_MAX", 3)
     with open_to_all(tmp_path) as house:
@@ -184,7 +186,8 @@ def test_an_endpoint_that_is_lost_is_disabled_and_it_is_said(
         assert len(receiver.got) == count
 
 
-def test_a_removed_endpoint_gets_nothing_more(tmp_path, receiver, quick):
+@pytest.mark.usefixtures("quick")
+def test_a_removed_endpoint_gets_nothing_more(tmp_path, receiver):
     """Neither what is new nor what still waits."""
     with open_to_all(tmp_path) as house:
         api = house.caller()
@@ -229,7 +232,7 @@ def test_an_address_that_must_not_be_called_is_refused(api, url):
     assert (told.status, told.code, told.body["field"]) == (422, "invalid_field", "url")
 
 
-def test_a_public_address_is_taken(api):
+def test_a_public_address_is_taken():
     """The control of the test above."""
     assert check_url("https://hooks.example.com/a?b=c", allows_private=False) == ""
     assert check_url("https://93.184.215.14/", allows_private=False) == ""
@@ -251,7 +254,7 @@ def test_a_name_that_leads_home_is_not_followed(monkeypatch):
     """The name is checked when it is resolved, and what was checked is what is connected to."""
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", 443))]
 
-    async def resolve(allows_private):
+    async def resolve(*, allows_private):
         loop = asyncio.get_running_loop()
 
         async def lookup(*words, **more):
@@ -263,8 +266,8 @@ def test_a_name_that_leads_home_is_not_followed(monkeypatch):
         return await resolver.resolve("rebound.example", 443)
 
     with pytest.raises(PrivateHostError):
-        asyncio.run(resolve(False))
-    assert asyncio.run(resolve(True))[0]["host"] == "127.0.0.1"
+        asyncio.run(resolve(allows_private=False))
+    assert asyncio.run(resolve(allows_private=True))[0]["host"] == "127.0.0.1"
 
 
 def test_a_type_there_is_not_cannot_be_asked_for(api):

@@ -43,6 +43,19 @@ def invalid(error: msgspec.ValidationError) -> Refused:
     return Refused(Code.INVALID_FIELD, field=path, detail=words)
 
 
+def read_body(shape: type[Shape], body: bytes) -> Shape:
+    """Read bytes as a type.
+
+    Refuses: malformed_json, invalid_field.
+    """
+    try:
+        return decoder(shape).decode(body)
+    except msgspec.ValidationError as error:
+        raise invalid(error) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(Code.MALFORMED_JSON, detail=str(error)) from error
+
+
 class Call(Request[Any, Any, Any]):
     """One request, with its caller once the door has let it in."""
 
@@ -63,13 +76,7 @@ class Call(Request[Any, Any, Any]):
         media = self.header(b"content-type").encode("latin-1")
         if media != _JSON and media.split(b";")[0].strip().lower() != _JSON:
             raise Refused(Code.UNSUPPORTED_MEDIA_TYPE)
-        body = await self.body()
-        try:
-            return decoder(shape).decode(body)
-        except msgspec.ValidationError as error:
-            raise invalid(error) from error
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise Refused(Code.MALFORMED_JSON, detail=str(error)) from error
+        return read_body(shape, await self.body())
 
     def ask(self, shape: type[Shape]) -> Shape:
         """Read the query as a type; a parameter given twice is invalid.

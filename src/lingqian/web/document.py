@@ -12,6 +12,7 @@ import msgspec
 
 from lingqian import __version__
 from lingqian.kernel.code import TABLE, Code
+from lingqian.web import field
 from lingqian.web.operation import Given, Operation
 from lingqian.web.problem import Problem, shape
 
@@ -19,6 +20,13 @@ _REF: Final = "#/components/schemas/{name}"
 _PROBLEM: Final = "application/problem+json"
 _JSON: Final = "application/json"
 _PARAMETER: Final = re.compile(r"\{(\w+)\}")
+_IDS: Final[dict[str, Any]] = {
+    "user_id": field.UserId,
+    "packet_id": field.PacketId,
+    "transfer_id": field.TransferId,
+    "case_id": field.CaseId,
+    "conversation_id": field.ConversationId,
+}
 _KEY: Final = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -79,7 +87,7 @@ def _shapes(table: tuple[Operation, ...]) -> list[Any]:
 
 def _operation(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     described: dict[str, Any] = {
-        "operationId": f"{row.tag}_{row.run.__name__}".replace("-", "_"),
+        "operationId": f"{row.run.__module__.rpartition('.')[2]}_{row.run.__name__}",
         "tags": [row.tag],
         "summary": row.summary,
         "description": _description(row),
@@ -101,7 +109,12 @@ def _description(row: Operation) -> str:
 
 def _parameters(row: Operation) -> list[dict[str, Any]]:
     found = [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": msgspec.json.schema(_IDS.get(name, str)),
+        }
         for name in _PARAMETER.findall(row.path)
     ]
     if row.asks is not None:

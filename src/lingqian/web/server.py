@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import uvicorn
 
+_BACKLOG: Final = 4_096
 _DRAIN_S: Final = 20
 _KEEP_ALIVE_S: Final = 30
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
@@ -37,6 +38,8 @@ def listen(host: str, port: int) -> socket.socket:
     found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         found.bind((host, port))
+        # From here on callers wait instead of being refused, until the server takes them.
+        found.listen(_BACKLOG)
     except OSError:
         found.close()
         raise
@@ -63,7 +66,7 @@ def make(app: Any) -> Server:  # noqa: ANN401 - any ASGI app
         proxy_headers=False,
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_DRAIN_S,
-        backlog=4_096,
+        backlog=_BACKLOG,
     )
     return Server(config)
 

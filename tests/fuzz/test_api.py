@@ -1,0 +1,104 @@
+"""Requests drawn from our own document: nothing that fits it, or just does not, is a 5xx."""
+
+import warnings
+from contextlib import closing
+
+import hypothesis
+import pytest
+import requests
+import schemathesis
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.openapi import from_dict
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from api.caller import moment
+from lingqian.web.app import OPERATIONS
+from lingqian.web.document import document
+
+DOCUMENT = document(OPERATIONS)
+# The stream never ends; its own tests read it.
+ROWS = [(row.method, row.path) for row in OPERATIONS if row.path != "/v1/events"]
+MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+NAMES = {"user_id", "sender_id", "source_id", "target_id", "viewer_id"}
+
+
+@pytest.fixture(scope="module")
+def world(house):
+    """People, packets of every kind and cases to hit upon."""
+    api = house.caller()
+    users = [api.rich(50_000) for _ in range(4)]
+    friends = {"kind": "targeted", "recipient_ids": users[1:3]}
+    packets = [
+        api.packet(users[0]),
+        api.packet(users[0], kind="passphrase", passphrase="0"),
+        api.packet(users[1], kind="draw", draw_at=moment(api, 3_600)),
+        api.packet(users[2], await_entropy=True),
+        api.packet(users[0], **friends),
+        api.packet(users[3], total_fen=6_000),
+    ]
+    pay = {"source_id": users[0], "target_id": users[1], "amount_fen": 6_000}
+    held = api.post("/v1/transfers", pay, once="fuzz").body
+    return api, {
+        "user_id": users,
+        "packet_id": packets,
+        "case_id": [held["case_id"]],
+        "transfer_id": [held["id"]],
+    }
+
+
+def real(data, world, name, value):
+    """Put an id that exists in the place of one that was drawn, most of the time."""
+    known = world.get("user_id" if name in NAMES else name)
+    if known is None or not isinstance(value, str) or not data.draw(st.integers(0, 3)):
+        return value
+    return data.draw(st.sampled_from(known))
+
+
+@pytest.mark.timeout(6 * 3_600)
+@pytest.mark.parametrize("mode", MODES, ids=["fits", "does-not"])
+@pytest.mark.parametrize(("method", "path"), ROWS)
+def test_no_request_makes_the_server_fail(world, examples, method, path, mode):
+    """And every answer is one the document promises."""
+    api, ids = world
+    row = from_dict(DOCUMENT)[path][method]
+    if mode == schemathesis.GenerationMode.NEGATIVE and not (row.body.items or row.query.items):
+        return  # nothing in it that could be wrong
+    session = requests.Session()
+    with closing(session):
+
+        @hypothesis.given(case=row.as_strategy(generation_mode=mode), data=st.data())
+        @hypothesis.settings(
+            max_examples=examples,
+            suppress_health_check=list(hypothesis.HealthCheck),
+            phases=[hypothesis.Phase.generate],
+        )
+        def ask(case, data):
+            for name, value in (case.path_parameters or {}).items():
+                case.path_parameters[name] = real(data, ids, name, value)
+            for part in (case.query, case.body):
+                if isinstance(part, dict):
+                    for name, value in part.items():
+                        part[name] = real(data, ids, name, value)
+            answer = case.call(
+                base_url=f"http://127.0.0.1:{api.port}",
+                session=session,
+                headers={"Authorization": f"Bearer {api.key}"},
+                timeout=30,
+                allow_redirects=False,
+            )
+            case.validate_response(answer, checks=CHECKS)
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the tools; our own would fail in other tests
+            ask()
