@@ -10,7 +10,8 @@ from lingqian.bench.scale import Scale
 from lingqian.bench.world import BATCH, World
 from lingqian.storage.lane import Submission, Writer
 
-SHARES: Final = 10
+# A group of fifty: the packet of the README.
+SHARES: Final = 50
 # The most shares that the limits allow one packet.
 HOT_SHARES: Final = 500
 RAW_TRANSFERS: Final = Bar(name="transfers: share of the raw bound, batch 1,000", must=0.5, aim=0.8)

@@ -26,10 +26,10 @@ class Crowd(NamedTuple):
     took_s: float
     waits_s: list[float]
 
-    def measure(self, name: str, note: str = "") -> Measure:
+    def measure(self, name: str, note: str = "", group: str = "callers") -> Measure:
         """Return this as a row of the table."""
         return Measure(
-            group="callers",
+            group=group,
             name=name,
             rate=len(self.waits_s) / self.took_s,
             count=len(self.waits_s),

@@ -69,6 +69,11 @@ def judged(bar: Bar, samples: list[float], note: str = "") -> Bar:
     )
 
 
+def skipped(bar: Bar, why: str) -> Bar:
+    """Return a bar that this machine cannot measure, and why."""
+    return msgspec.structs.replace(bar, note=why)
+
+
 def percentile(values: list[float], share: float) -> float:
     """Return the value below which this share of the values lies."""
     ordered = sorted(values)

@@ -33,9 +33,11 @@ _SCHEMA: Final = (
     f"CREATE DATABASE {_DATABASE}",
     f"USE {_DATABASE}",
     "CREATE TABLE accounts (id BIGINT PRIMARY KEY, balance_fen BIGINT NOT NULL) ENGINE=InnoDB",
-    "CREATE TABLE transfers (id BIGINT AUTO_INCREMENT PRIMARY KEY, request BINARY(16) NOT NULL, "
-    "source BIGINT NOT NULL, target BIGINT NOT NULL, amount_fen BIGINT NOT NULL, "
-    "UNIQUE KEY (request)) ENGINE=InnoDB",
+    (
+        "CREATE TABLE transfers (id BIGINT AUTO_INCREMENT PRIMARY KEY, "
+        "request BINARY(16) NOT NULL, source BIGINT NOT NULL, target BIGINT NOT NULL, "
+        "amount_fen BIGINT NOT NULL, UNIQUE KEY (request)) ENGINE=InnoDB"
+    ),
 )
 _LOCK: Final = "SELECT balance_fen FROM accounts WHERE id = %s FOR UPDATE"
 _INSERT: Final = (
@@ -87,7 +89,9 @@ def server(folder: Path, accounts: int) -> Iterator[str]:
 
 def _programs() -> tuple[str, str]:
     names = (("mariadbd", "mysqld"), ("mariadb-install-db", "mysql_install_db"))
-    found = [next(filter(None, (shutil.which(n, path=FOLDERS) for n in each)), None) for each in names]
+    found = [
+        next(filter(None, (shutil.which(n, path=FOLDERS) for n in each)), None) for each in names
+    ]
     if found[0] is None or found[1] is None:
         raise Absent("no MariaDB server on this machine")
     if importlib.util.find_spec("pymysql") is None:
@@ -96,7 +100,7 @@ def _programs() -> tuple[str, str]:
 
 
 def _connect(socket: str) -> Any:  # noqa: ANN401 - the driver has no types
-    import pymysql  # noqa: PLC0415 - only who runs this rival needs it
+    import pymysql  # type: ignore[import-untyped]  # noqa: PLC0415 - only this rival needs it; it has no types
 
     return pymysql.connect(unix_socket=socket, user="root", autocommit=True)
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from lingqian.bench import batch, caller
+from lingqian.bench import batch, caller, grown, http, read, replay, rival
 from lingqian.bench.machine import describe, fsync_p50_us
 from lingqian.bench.report import Bar, Measure, Report
 from lingqian.bench.scale import Scale
@@ -34,7 +34,12 @@ PARTS: Final = (
     Part("single", "64 callers against a transaction for each", caller.against_single),
     Part("hot", "one hot account or packet against spread ones", batch.hot),
     Part("batch", "batch sizes", _no_bars(batch.sizes)),
+    Part("read", "balance, statement, packet", _no_bars(read.reads)),
     Part("stampede", "everybody taps one packet", _no_bars(caller.stampede)),
+    Part("lock", "64 callers against row locks on MariaDB", rival.against_row_locks),
+    Part("http", "the server's processor time by request", http.against_echo),
+    Part("audit", "the audit against 64 callers", replay.against_callers),
+    Part("grown", "the slowest answers on a grown file", grown.tail),
 )
 NAMES: Final = tuple(part.name for part in PARTS)
 

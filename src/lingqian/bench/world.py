@@ -28,6 +28,7 @@ class World:
     """People with money in a fresh data directory, and a mint of commands for them."""
 
     def __init__(self, folder: Path, people: int) -> None:
+        folder.mkdir(mode=0o700, parents=True)
         self.folder = folder
         self.chance = random.Random()  # noqa: S311 - whom to pay in a benchmark, never anybody's luck
         self.vault = open_vault(folder / KEYS)

@@ -7,8 +7,9 @@ import msgspec
 import typer
 from rich.console import Console
 
+from lingqian.bench.chart import chart
 from lingqian.bench.report import MISSED
-from lingqian.bench.scale import FULL, QUICK, Scale
+from lingqian.bench.scale import FULL, QUICK
 from lingqian.bench.suite import NAMES, Part, run
 from lingqian.bench.table import screen
 
@@ -16,7 +17,7 @@ _MISSED_CODE: Final = 1
 _console = Console(stderr=True)
 
 
-def bench(
+def bench(  # noqa: PLR0913 - one argument for each option of the command line
     *,
     data: Annotated[
         Path, typer.Option(help="Where the files are made; what is made is removed afterwards.")
@@ -27,23 +28,26 @@ def bench(
     only: Annotated[
         list[str] | None, typer.Option(help=f"One part, may be repeated: {', '.join(NAMES)}.")
     ] = None,
+    grown: Annotated[
+        int, typer.Option(min=0, help="Transfers in the grown file; 10000000 takes a long while.")
+    ] = 0,
     json: Annotated[Path | None, typer.Option(help="Also write the report here, as JSON.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Also draw the bars here, as SVG.")] = None,
 ) -> None:
     """Measure this machine: ratios first, absolute figures for orientation.
 
     Ends with 1 when a bar that could be measured was missed.
     """
     chosen = _parts(only or [])
-    report = run(data, _scale(quick), chosen, _say)
+    scale = QUICK if quick else FULL
+    report = run(data, scale._replace(grown=grown or scale.grown), chosen, _say)
     Console().print(screen(report))
     if json is not None:
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    if svg is not None:
+        svg.write_text(chart(report), "utf-8")
     if any(bar.verdict == MISSED for bar in report.bars):
         raise typer.Exit(_MISSED_CODE)
-
-
-def _scale(quick: bool) -> Scale:  # noqa: FBT001 - the option as it was given
-    return QUICK if quick else FULL
 
 
 def _say(part: Part) -> None:
