@@ -33,13 +33,19 @@ from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import LaneRow
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
-from lingqian.storage.vault import Vault, open_vault
+from lingqian.storage.vault import Vault, fingerprint, open_vault
 
 DATABASE: Final = "ledger.db"
 HEADS: Final = "heads.log"
 KEYS: Final = "keys"
 SETTINGS: Final = "lingqian.toml"
 CLOCK_SETTING: Final = "clock_offset_us"
+KEYS_SETTING: Final = "keys"
+SELECT_SETTING: Final = "SELECT value FROM settings WHERE name = ?"
+PUT_SETTING: Final = (
+    "INSERT INTO settings (name, value) VALUES (?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -190,16 +196,31 @@ class Wallet:
         if lost:
             store.close()
             raise Damaged("; ".join(lost))
+        self._check_keys(store)
         rows = store.connection.execute("SELECT lane FROM lanes").fetchall()
         known: set[int] = {lane for (lane,) in rows}  # type: ignore[misc]  # an INTEGER column
         self.lanes = sorted(known | set(range(self.config.lanes)))
-        value = store.connection.execute(
-            "SELECT value FROM settings WHERE name = ?", (CLOCK_SETTING,)
-        ).fetchone()
+        value = store.connection.execute(SELECT_SETTING, (CLOCK_SETTING,)).fetchone()
         self.clock.offset_us = int(value[0]) if value and self.config.profile == "sandbox" else 0
         shell = Shell(self.clock, secrets.token_bytes, reveal_with(self.vault))
         self._writer = Writer(store, self.lanes, self.policy, shell)
         return self._writer
+
+    def _check_keys(self, store: SqliteStore) -> None:
+        """Refuse keys that are not those of this database: nobody known would be found again.
+
+        Raises: Damaged.
+        """
+        own = fingerprint(self.vault.public_key)
+        row = store.connection.execute(SELECT_SETTING, (KEYS_SETTING,)).fetchone()
+        if row is None:
+            store.chore(lambda connection: connection.execute(PUT_SETTING, (KEYS_SETTING, own)))
+        elif row[0] != own:
+            store.close()
+            raise Damaged(
+                f"{self.folder / KEYS} holds the keys {own}; the database was made with {row[0]}. "
+                "Restore the key folder from its backup"
+            )
 
     def lane_rows(self) -> list[LaneRow]:
         """Return every lane's position after its last durable batch."""
@@ -213,11 +234,7 @@ class Wallet:
         offset_us = self.clock.offset_us + advance_us
 
         def write(connection: apsw.Connection) -> None:
-            connection.execute(
-                "INSERT INTO settings (name, value) VALUES (?, ?) "
-                "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                (CLOCK_SETTING, str(offset_us)),
-            )
+            connection.execute(PUT_SETTING, (CLOCK_SETTING, str(offset_us)))
 
         self.intake.chore(write).result()
         self.clock.offset_us = offset_us

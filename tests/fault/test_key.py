@@ -1,7 +1,12 @@
 """A root key that is gone: its packets cannot be opened, and nothing else is harmed (密钥缺失)."""
 
+import shutil
+
+import pytest
+
 import world
 from law import all_laws
+from lingqian.compose import Config, Wallet
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged
 from lingqian.redpacket.packet import PacketKind
@@ -47,3 +52,21 @@ def test_lost_seed_stops_its_own_packet_and_no_neighbour():
     here.lost = frozenset()
     assert here.do(here.claim("lost", "ben")).code == Code.OK, "found again, it opens"
     here.close()
+
+
+def test_keys_of_another_house_are_refused_at_the_door(tmp_path):
+    """With other keys nobody would be found again: everybody would be registered a second time."""
+    folder = tmp_path / "data"
+    wallet = Wallet(folder, Config())
+    (made,) = wallet.intake.ask_many([wallet.desk.register("amy", "Amy", 3)])
+    assert made.result(10).code == Code.OK
+    wallet.close()
+    shutil.move(folder / "keys", tmp_path / "kept")
+    with pytest.raises(Damaged, match="Restore the key folder from its backup"):
+        Wallet(folder, Config())
+    shutil.rmtree(folder / "keys")
+    shutil.move(tmp_path / "kept", folder / "keys")
+    wallet = Wallet(folder, Config())
+    (again,) = wallet.intake.ask_many([wallet.desk.register("amy", "Amy", 3)])
+    assert again.result(10).first is not None, "the same person is found again"
+    wallet.close()

@@ -27,6 +27,7 @@ DOOR = {
     Code.INTERNAL,
     Code.STATUS_STALE,
     Code.PACKET_NOT_CLOSED,
+    Code.PROOF_WITHHELD,
 }
 
 

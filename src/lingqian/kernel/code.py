@@ -58,6 +58,7 @@ class Code(IntEnum):
     NOT_DUE = 44
     ALREADY_SETTLED = 45
     PACKET_NOT_CLOSED = 46
+    PROOF_WITHHELD = 47
     # Limits.
     EXCEEDS_SHARE_MAX = 50
     EXCEEDS_PACKET_MAX = 51
@@ -196,6 +197,12 @@ TABLE: Final[dict[Code, Row]] = {
         _SAME,
         "红包尚未结束，证明还不能公布。",
         "The proof is shown when the packet has closed.",
+    ),
+    Code.PROOF_WITHHELD: _row(
+        503,
+        _SAME,
+        "证明应已公布，却无法给出；请视为承诺未兑现。",
+        "The proof is due and cannot be given: treat the promise as not kept.",
     ),
     Code.EXCEEDS_SHARE_MAX: _row(
         409, _NEW, "超过每份上限。", "More than one share may hold.", burns=True

@@ -15,10 +15,11 @@ from lingqian.events import beacon
 from lingqian.events.push import Notices
 from lingqian.events.tail import Bell, Journal
 from lingqian.events.webhook import Dispatcher, Kit
-from lingqian.flows.command import Command
+from lingqian.flows.command import ClosePacket, Command
 from lingqian.kernel.bound import CACHE_ROWS_MAX
 from lingqian.kernel.clock import rfc3339
-from lingqian.kernel.fault import Fault
+from lingqian.kernel.fault import Damaged, Fault
+from lingqian.kernel.id import PREFIX_PACKET, show
 from lingqian.storage import query
 from lingqian.storage.desk import FIELD_NICKNAME
 from lingqian.storage.endpoint import Endpoint
@@ -148,11 +149,17 @@ class Door:
         return members is None or user_id in members
 
     def text(self, owner_id: bytes, field: int) -> str:
-        """Return one field of personal data; empty when there is none, or no longer."""
+        """Return one field of personal data; empty when there is none, or none that can be read."""
         sealed = query.sealed_text(self.reader, owner_id, field)
         if sealed is None:
             return ""
-        return self.wallet.vault.open("personal", owner_id + bytes((field,)), sealed).decode()
+        try:
+            plain = self.wallet.vault.open("personal", owner_id + bytes((field,)), sealed)
+        except Damaged as fault:
+            # A name that cannot be read must not hide the money it stands beside.
+            _log.error("personal text of %s: %s", owner_id.hex(), fault)
+            return ""
+        return plain.decode()
 
     def nickname(self, user_id: bytes) -> str:
         """Return how a person is called."""
@@ -176,12 +183,30 @@ class Door:
             commands: list[Command] = []
             try:
                 commands = due(self.reader, self.wallet.clock.now_us(), SWEEP_ROWS_MAX)
-                await asyncio.gather(*[self.ask(Submission(each)) for each in commands])
+                await asyncio.gather(*[self._settle(each) for each in commands])
             except Fault as fault:
                 _log.warning("sweep: %s", fault)
                 commands = []
             if len(commands) < SWEEP_ROWS_MAX:
                 await asyncio.sleep(SWEEP_EVERY_S)
+
+    async def _settle(self, command: Command) -> None:
+        """Settle what is due; a packet whose proof can then not be made is told at once."""
+        answer = await self.ask(Submission(command))
+        if isinstance(command, ClosePacket) and not answer.code:
+            sent = query.packet(self.reader, command.packet_id)
+            if sent is not None:
+                self.seed(sent)
+
+    def seed(self, sent: query.Sent) -> bytes | None:
+        """Return a closed packet's seed, to be revealed; None, with an alarm, if it is lost."""
+        packet_id, packet, _ = sent
+        try:
+            return self.wallet.vault.open("seed", packet_id, packet.seed_sealed)
+        except Damaged as fault:
+            self.meter.withheld()
+            _log.critical("%s: its proof is withheld: %s", show(PREFIX_PACKET, packet_id), fault)
+            return None
 
 
 def fresh_key() -> str:

@@ -40,6 +40,11 @@ class Meter:
             buckets=_SECONDS,
             registry=self._registry,
         )
+        self._withheld = Count(
+            "lingqian_proofs_withheld",
+            "Times a proof was due and could not be made: alarm on any.",
+            registry=self._registry,
+        )
         self._children: dict[tuple[type, int], Count] = {}
 
     def watch_depth(self, depth: Callable[[], int]) -> None:
@@ -75,6 +80,10 @@ class Meter:
             child = self._commands.labels(kind.__name__, Code(code).name.lower())
             self._children[key] = child
         return child
+
+    def withheld(self) -> None:
+        """Count a proof that is due and cannot be made."""
+        self._withheld.inc()
 
     def text(self) -> bytes:
         """Return everything counted so far."""

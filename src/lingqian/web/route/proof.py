@@ -42,6 +42,9 @@ async def _make(door: Door, packet_id: bytes) -> bytes:
         raise Refused(Code.NOT_FOUND)
     if not sent.progress.closed_at_us:
         raise Refused(Code.PACKET_NOT_CLOSED)
+    seed = door.seed(sent)
+    if seed is None:
+        raise Refused(Code.PROOF_WITHHELD)
     found = query.all_claims(door.reader, packet_id)
     seal = query.closing_seal(door.reader, packet_id)
     journal = None if seal is None else proof.Journal(seal.lane, seal.seq, seal.head)
@@ -87,7 +90,7 @@ OPERATIONS: Final = (
         summary="Give the proof of a closed packet",
         tag="packets",
         gives={200: Given(dict[str, Any], {"format": "lingqian.proof", "version": 1})},
-        refuses=(Code.NOT_FOUND, Code.PACKET_NOT_CLOSED),
+        refuses=(Code.NOT_FOUND, Code.PACKET_NOT_CLOSED, Code.PROOF_WITHHELD),
         is_public=True,
     ),
 )
