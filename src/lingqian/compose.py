@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -162,7 +163,8 @@ class Wallet:
         self.folder = folder
         self.config = config
         self.lock = DirectoryLock(folder)
-        try:
+        with ExitStack() as undo:
+            undo.callback(self.lock.release)
             self.vault = open_vault(folder / KEYS)
             self.clock = BusinessClock()
             self.policy = policy(config)
@@ -173,17 +175,17 @@ class Wallet:
                 on_batch=on_batch,
             )
             self.intake.start()
+            undo.callback(self.intake.stop)
+            self.reader = connect(str(folder / DATABASE), readonly=True)
+            undo.callback(self.reader.close)
+            self.directory = Directory(self.reader)
+            self.board = Board(self.reader)
+            self.beacon = _beacon(config.beacon)
+            self.desk = Desk(self.vault, len(self.lanes), self.beacon)
+            self.reveal = reveal_with(self.vault)
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
-        except BaseException:
-            self.lock.release()
-            raise
-        self.reader = connect(str(folder / DATABASE), readonly=True)
-        self.directory = Directory(self.reader)
-        self.board = Board(self.reader)
-        self.beacon = _beacon(config.beacon)
-        self.desk = Desk(self.vault, len(self.lanes), self.beacon)
-        self.reveal = reveal_with(self.vault)
+            undo.pop_all()
 
     def _open_writer(self) -> Writer:
         """Open the store and every lane; runs in the writer's thread."""
@@ -257,12 +259,10 @@ def migrate_folder(folder: Path) -> Iterable[str]:
 
     Raises: Damaged when it is newer than this program, Fenced when it is in use.
     """
-    lock = DirectoryLock(folder)
-    try:
+    with ExitStack() as undo:
+        lock = DirectoryLock(folder)
+        undo.callback(lock.release)
         connection = connect(str(folder / DATABASE))
+        undo.callback(connection.close)
         connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-        done = migrate(connection)
-        connection.close()
-    finally:
-        lock.release()
-    return done
+        return migrate(connection)
