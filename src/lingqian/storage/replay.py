@@ -8,9 +8,12 @@ Memory: rows that can never change again are compared at once and dropped; what 
 proportional to people and to packets that are open, not to history.
 """
 
+import gc
 import struct
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
@@ -92,6 +95,18 @@ def _empty_view(lane: int) -> View:
     return view
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let no collector walk millions of rows in search of cycles that are never made here."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
 class _End:
     """What a table's rows become when nothing can change them any more: lines to compare."""
 
@@ -131,6 +146,10 @@ class Replay:
 
     def run(self, tick: Tick) -> None:
         """Replay the lane to its end and compare what is left."""
+        with _uncollected():
+            self._run(tick)
+
+    def _run(self, tick: Tick) -> None:
         chain = Chain(self._lane, self._emit)
         waiting = 0
         for line, rows in self._batches():
@@ -151,19 +170,18 @@ class Replay:
 
     def _batches(self) -> Iterator[tuple[Seal | None, list[Row]]]:
         """Yield the journal batch by batch, as the seals cut it; rows without a seal come last."""
-        journal = self._connection.execute(SELECT_JOURNAL, (self._lane,))
-        row = next(journal, None)
+        journal = map(Row._make, self._connection.execute(SELECT_JOURNAL, (self._lane,)))
+        ahead: list[Row] = []
         for columns in self._connection.execute(SELECT_SEALS, (self._lane,)):
             line = Seal(*columns)
-            rows: list[Row] = []
-            while row is not None and row[1] <= line.last_seq:
-                rows.append(Row._make(row))
-                row = next(journal, None)
-            yield line, rows
-        unsealed: list[Row] = []
-        while row is not None:
-            unsealed.append(Row._make(row))
-            row = next(journal, None)
+            rows = ahead + list(islice(journal, max(0, line.last_seq - self._next_seq + 1)))
+            # Rows that were taken out let those of the next batch come early.
+            end = len(rows)
+            while end and rows[end - 1].seq > line.last_seq:
+                end -= 1
+            ahead = rows[end:]
+            yield line, rows[:end]
+        unsealed = [*ahead, *journal]
         if unsealed:
             yield None, unsealed
 
@@ -245,31 +263,36 @@ class Replay:
         """Compare what can never change again, and drop it."""
         view = self._view
         for name, is_final in _FINAL.items():
-            table = getattr(view, _ATTRIBUTES[name])
-            done = [key for key, row in table.dirty.items() if is_final(row)]
-            table.dirty.clear()
-            for key in done:
-                if name == "progress":
-                    self._retire_packet(key)
-                self._retire(name, key)
+            dirty = getattr(view, _ATTRIBUTES[name]).dirty
+            done = [key for key, row in dirty.items() if is_final(row)]
+            dirty.clear()
+            if name == "progress":
+                for packet_id in done:
+                    self._retire_packet(packet_id)
+            self._retire(name, done)
         for table in TABLES:
             getattr(view, table.attribute).dirty.clear()
         self._probe()
 
     def _retire_packet(self, packet_id: bytes) -> None:
         """Let a packet that is over go, with its escrow and with tickets that won nothing."""
-        self._retire("packets", packet_id)
-        self._retire("accounts", escrow_account(packet_id))
-        for user_id, _ in self._view.tickets.pop(packet_id, ()):
-            self._retire("claims", packet_id + user_id)
+        self._retire("packets", (packet_id,))
+        self._retire("accounts", (escrow_account(packet_id),))
+        tickets = self._view.tickets.pop(packet_id, ())
+        self._retire("claims", [packet_id + user_id for user_id, _ in tickets])
 
-    def _retire(self, name: str, key: bytes) -> None:
+    def _retire(self, name: str, keys: Sequence[bytes]) -> None:
+        """Turn rows that nothing changes any more into lines to compare."""
         end = self._ends[name]
-        row = end.rows.pop(key, None)
-        if row is not None:
-            cut = end.cut
-            start = (key[:cut], key[cut:]) if cut else (key,)
-            end.lines.append((*start, *end.values(row)))
+        pop, append, values, cut = end.rows.pop, end.lines.append, end.values, end.cut
+        for key in keys:
+            row = pop(key, None)
+            if row is None:
+                continue
+            if cut:
+                append((key[:cut], key[cut:], *values(row)))
+            else:
+                append((key, *values(row)))
 
     def _probe(self) -> None:
         """Let the engine look for every line made since the last time."""
@@ -300,8 +323,8 @@ class Replay:
         """Compare all that is left."""
         self._flush()
         for name, end in self._ends.items():
-            for key in [key for key, row in end.rows.items() if row is not None]:
-                self._retire(name, key)
-                if len(end.lines) >= _CHUNK_ROWS:
-                    self._probe_lines(name, end.lines)
+            keys = [*end.rows]
+            for start in range(0, len(keys), _CHUNK_ROWS):
+                self._retire(name, keys[start : start + _CHUNK_ROWS])
+                self._probe_lines(name, end.lines)
         self._probe()
