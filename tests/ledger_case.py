@@ -86,13 +86,20 @@ class LedgerCase:
         return self
 
     def _gather(self):
-        names = [f"person {number} {secrets.token_hex(4)}" for number in range(PEOPLE)]
+        names = [self._name(number) for number in range(PEOPLE)]
         registered = self.step(*[self.desk.register(name, name.title(), 3) for name in names])
         self.people = [answer.command.user_id for answer in registered]
         self.step(*[self.desk.fund(each, 1_000_000, self.key()) for each in self.people])
         for name in ("lunch", "family", "a very long name"):
             self.step(self.desk.members(name, self.some(6), self.key()))
         self.step(self.desk.members("lunch", self.people[:9], self.key()))
+
+    def _name(self, number):
+        """Draw a name that lives in a lane: every lane has people."""
+        while True:
+            name = f"person {number} {secrets.token_hex(4)}"
+            if self.desk.lane_for(name) == number % len(self.writer.lanes):
+                return name
 
     def _pay(self):
         for _ in range(6):

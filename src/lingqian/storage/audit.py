@@ -25,6 +25,10 @@ from lingqian.storage.vault import Vault
 
 FINDINGS_OF_A_KIND_MAX: Final = 1_000
 SELECT_TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
+COUNT_ERASED: Final = (
+    "SELECT count(*) FROM users u WHERE NOT EXISTS "
+    "(SELECT 1 FROM personal p WHERE p.owner_id = u.user_id AND p.field = 4)"
+)
 TABLE_INFO: Final = "SELECT * FROM pragma_table_info(?)"
 
 
@@ -214,15 +218,19 @@ def audit(
     try:
         scope = Scope(connection, heads, heads_bytes, vault, count, advance)
         for each in PASSES:
-            try:
-                each.run(scope)
-            except (apsw.Error, *IMPOSSIBLE) as error:
-                # Garbage may stop a pass; the audit says so and goes on with the next.
-                words = f"{each.name}: stopped by {type(error).__name__}: {error}"
-                count(Finding(FindingKind.FILE_UNREADABLE, "", 0, 0, "", words))
+            _run_pass(each, scope)
         return Summary(rows, dict(counts), _notes(connection, heads, vault))
     finally:
         connection.execute("ROLLBACK")
+
+
+def _run_pass(each: Pass, scope: Scope) -> None:
+    """Run a pass; garbage may stop it, and the audit says so and goes on with the next."""
+    try:
+        each.run(scope)
+    except (apsw.Error, *IMPOSSIBLE) as error:
+        words = f"{each.name}: stopped by {type(error).__name__}: {error}"
+        scope.emit(Finding(FindingKind.FILE_UNREADABLE, "", 0, 0, "", words))
 
 
 def _notes(connection: apsw.Connection, heads: Path | None, vault: Vault | None) -> tuple[str, ...]:
@@ -231,14 +239,18 @@ def _notes(connection: apsw.Connection, heads: Path | None, vault: Vault | None)
         notes.append(f"{NAME} was not given: a tail that was cut cannot be seen")
     if vault is None:
         notes.append("no keys were given: sealed seeds and personal data were not opened")
-    query = (
-        "SELECT count(*) FROM users u WHERE NOT EXISTS "
-        "(SELECT 1 FROM personal p WHERE p.owner_id = u.user_id AND p.field = 4)"
-    )
-    (erased,) = next(connection.execute(query))
+    erased = _erased(connection)
     if erased:
         notes.append(f"{erased} users have no personal data: erased, or never kept")
     return tuple(notes)
+
+
+def _erased(connection: apsw.Connection) -> int:
+    try:
+        return int(str(next(connection.execute(COUNT_ERASED))[0]))
+    except apsw.Error:
+        # The passes have said that the file cannot be read.
+        return 0
 
 
 @contextmanager
@@ -259,5 +271,7 @@ def snapshot(database: Path) -> Iterator[apsw.Connection]:
             words = f"{database} has schema {version}, this program knows {newest}"
             raise Damaged(f"{words}; run `lingqian migrate`")
         yield connection
+    except apsw.CorruptError as error:
+        raise Damaged(f"{database} is damaged: {error}") from error
     finally:
         connection.close(force=True)

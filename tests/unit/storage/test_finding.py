@@ -1,0 +1,254 @@
+"""Every kind of finding is provoked by one edit that breaks just what it is about."""
+
+import secrets
+
+import apsw
+import pytest
+
+from ledger_case import copied, lived, opened
+from lingqian.flows.claim import ClaimDone
+from lingqian.flows.close import DrawDone
+from lingqian.flows.packet import MixDone
+from lingqian.flows.relay import RelayDone
+from lingqian.flows.transfer import TransferDone
+from lingqian.storage.audit import audit
+from lingqian.storage.codec import Row, decode, encode
+from lingqian.storage.finding import FindingKind as K
+from lingqian.storage.vault import open_vault
+
+
+@pytest.fixture(scope="module")
+def life(tmp_path_factory):
+    """A closed data directory of four lanes; never to be changed."""
+    return lived(tmp_path_factory.mktemp("life") / "data", 4)
+
+
+@pytest.fixture
+def data(life, tmp_path):
+    """A copy of it."""
+    return copied(life, tmp_path / "data")
+
+
+def kinds_of(folder):
+    """Audit with everything an operator has; return the kinds of what was found."""
+    found = []
+    connection = opened(folder)
+    vault = open_vault(folder / "keys")
+    audit(connection, heads=folder / "heads.log", vault=vault, emit=found.append)
+    connection.close()
+    return {each.kind for each in found}
+
+
+def rewrite(db, outcome_type, change, is_wanted=None):
+    """Change one journal row with an outcome of a type, drawn at random; leave all else."""
+    lines = db.execute(
+        "SELECT lane, seq, at_us, kind, code, body FROM journal ORDER BY random()"
+    ).fetchall()
+    for line in lines:
+        row = Row(*line)
+        record, posted = decode(row)
+        if type(record.outcome) is not outcome_type or (is_wanted and not is_wanted(record)):
+            continue
+        record, posted = change(record, posted)
+        body = encode(record.command, record.outcome, posted, record.credits)
+        db.execute(
+            "UPDATE journal SET body = ? WHERE lane = ? AND seq = ?", (body, row.lane, row.seq)
+        )
+        return
+    raise AssertionError("the life has such a row")
+
+
+def is_paid(record):
+    """Say whether a transfer was paid at once."""
+    return record.outcome.opened is None
+
+
+def is_share(record):
+    """Say whether a claim took a share."""
+    return record.outcome.share > 0
+
+
+def sql(text):
+    """Return an edit by one statement."""
+
+    def edit(db, folder):
+        del folder
+        db.execute(text)
+        assert db.changes(), text
+
+    return edit
+
+
+def body(outcome_type, change, is_wanted=None):
+    """Return an edit of one journal row's body."""
+
+    def edit(db, folder):
+        del folder
+        rewrite(db, outcome_type, change, is_wanted)
+
+    return edit
+
+
+def outcome(**changes):
+    """Return a change of a row's outcome; values may be functions of the old one."""
+
+    def change(record, posted):
+        old = record.outcome
+        new = {
+            name: value(getattr(old, name)) if callable(value) else value
+            for name, value in changes.items()
+        }
+        return record._replace(outcome=old._replace(**new)), posted
+
+    return change
+
+
+def command(**changes):
+    """Return a change of a row's command."""
+
+    def change(record, posted):
+        return record._replace(command=record.command._replace(**changes)), posted
+
+    return change
+
+
+def posting(**changes):
+    """Return a change of a row's first posting."""
+
+    def change(record, posted):
+        return record, [posted[0]._replace(**changes), *posted[1:]]
+
+    return change
+
+
+def noise(db, folder):
+    """Overwrite a page in the middle of the file."""
+    size = db.pragma("page_size")
+    pages = db.pragma("page_count")
+    db.close()
+    with (folder / "ledger.db").open("r+b") as file:
+        file.seek(size * (pages // 2))
+        file.write(secrets.token_bytes(size))
+
+
+def without_log(db, folder):
+    """Remove heads.log."""
+    del db
+    (folder / "heads.log").unlink()
+
+
+def other_line(db, folder):
+    """Change a time in heads.log."""
+    del db
+    text = (folder / "heads.log").read_text()
+    (folder / "heads.log").write_text(text.replace("Z ", "z ", 1))
+
+
+ONE_RELAY = "(source, target, number) = (SELECT source, target, min(number) FROM relays)"
+EDITS = [
+    (K.FILE_UNREADABLE, noise),
+    (K.VALUE_TYPE, sql("UPDATE users SET nickname_mac = 'name'")),
+    (K.HEAD_ABSENT, without_log),
+    (K.HEAD_BEYOND, sql("DELETE FROM seals WHERE lane = 1 AND last_seq > 3")),
+    (K.HEAD_DIFFERS, sql("UPDATE seals SET head = randomblob(32) WHERE lane = 1")),
+    (K.HEAD_LINE, other_line),
+    (K.SEQUENCE_GAP, sql("DELETE FROM journal WHERE lane = 1 AND seq = 3")),
+    (K.TIME_ORDER, sql("UPDATE journal SET at_us = 5 WHERE lane = 1 AND seq = 3")),
+    (K.JOURNAL_FORM, sql("UPDATE journal SET body = x'0100' WHERE lane = 1 AND seq = 3")),
+    (K.JOURNAL_FOLD, body(ClaimDone, command(packet_id=bytes(16)))),
+    (K.JOURNAL_FOLD, body(DrawDone, outcome(tickets=lambda old: (99, *old[1:])))),
+    (K.SEAL_RANGE, sql("DELETE FROM seals WHERE lane = 1 AND first_seq = 1")),
+    (K.SEAL_RANGE, sql("UPDATE seals SET first_seq = first_seq + 1 WHERE lane = 1")),
+    (K.SEAL_RANGE, sql("DELETE FROM seals WHERE lane = 1 AND last_seq > 3")),
+    (K.SEAL_HEAD, sql("UPDATE seals SET batch_id = randomblob(16) WHERE first_seq = 1")),
+    (K.SEAL_HEAD, body(TransferDone, command(target_class=2))),
+    (K.SEAL_FIELD, sql("UPDATE seals SET epoch = epoch + 9 WHERE first_seq = 1")),
+    (K.SEAL_FIELD, sql("UPDATE seals SET at_us = at_us - 1000000 WHERE first_seq > 1")),
+    (K.LANE_ROW, sql("UPDATE lanes SET next_seq = next_seq + 1 WHERE lane = 2")),
+    (K.LANE_ROW, sql("UPDATE lanes SET epoch = 0 WHERE lane = 2")),
+    (K.LANE_ROW, sql("DELETE FROM lanes WHERE lane = 2")),
+    (K.POSTING_FORM, body(TransferDone, command(amount_fen=1_234_567), is_paid)),
+    (K.POSTING_FORM, body(TransferDone, posting(amount_fen=0), is_paid)),
+    (K.POSTING_FORM, body(TransferDone, posting(debit=bytes(18)), is_paid)),
+    (K.POSTING_FORM, body(TransferDone, posting(phase=9), is_paid)),
+    (K.BALANCE_AFTER, body(TransferDone, posting(debit_after_fen=7), is_paid)),
+    (K.BALANCE_AFTER, body(ClaimDone, posting(credit_after_fen=-7), is_share)),
+    (K.BALANCE_FLOOR, body(TransferDone, posting(debit_after_fen=-7), is_paid)),
+    (K.BALANCE_FLOOR, sql("UPDATE accounts SET debits_posted = 1 << 40 WHERE is_balance(account)")),
+    (K.ROW_MISSING, sql("DELETE FROM keys WHERE seq = 3")),
+    (K.ROW_MISSING, sql("DELETE FROM claims WHERE share = 0")),
+    (K.ROW_DIFFERS, sql("UPDATE keys SET seq = 3 WHERE seq = 4")),
+    (K.ROW_EXTRA, sql("INSERT INTO keys VALUES (x'00017777', 3)")),
+    (K.CLAIM_CHAIN, body(ClaimDone, outcome(chain=bytes(32)))),
+    (K.CLAIM_CHAIN, body(ClaimDone, outcome(pseudonym=bytes(16)))),
+    (K.CLAIM_SHARE, body(ClaimDone, outcome(amount_fen=lambda old: old + 1), is_share)),
+    (K.CLAIM_SHARE, body(DrawDone, outcome(tickets=lambda old: (*old[1:], old[0])))),
+    (K.CLAIM_SHARE, body(DrawDone, outcome(amounts_fen=lambda old: (old[0] + 1, *old[1:])))),
+    (
+        K.CLAIM_SHARE,
+        body(MixDone, command(signature=b"other"), lambda record: record.kind == 13),
+    ),
+    (K.CLAIM_COUNT, body(ClaimDone, outcome(ticket=lambda old: old + 1))),
+    (K.CLAIM_COUNT, sql("UPDATE progress SET claimed_count = claimed_count + 1")),
+    (K.CLAIM_COUNT, sql("DELETE FROM packets")),
+    (K.PACKET_MONEY, sql("UPDATE claims SET amount_fen = amount_fen + 1 WHERE share = 1")),
+    (K.PACKET_MONEY, sql("UPDATE progress SET returned_fen = 1 WHERE state = 4")),
+    (
+        K.PACKET_ESCROW,
+        sql(
+            "UPDATE accounts SET credits_posted = credits_posted + 1 "
+            "WHERE substr(account, 17, 1) = x'02'"
+        ),
+    ),
+    (K.HOLD_PENDING, sql("UPDATE holds SET amount_fen = amount_fen + 1 WHERE state = 1")),
+    (K.HOLD_PENDING, sql("UPDATE accounts SET debits_pending = debits_pending + 1")),
+    (
+        K.RELAY_ITEM,
+        body(
+            TransferDone,
+            lambda record, posted: (record._replace(credits=()), posted),
+            lambda record: record.credits,
+        ),
+    ),
+    (K.RELAY_ITEM, sql(f"UPDATE relays SET amount_fen = amount_fen + 1 WHERE {ONE_RELAY}")),
+    (K.RELAY_ITEM, sql("UPDATE relay_marks SET value = value - 1")),
+    (K.RELAY_MARK, sql("UPDATE relay_heads SET value = value + 1")),
+    (K.RELAY_MARK, sql("UPDATE relay_marks SET value = value + 1")),
+    (K.RELAY_MARK, sql("DELETE FROM relay_heads")),
+    (K.JOURNAL_FOLD, body(RelayDone, outcome(mark=lambda old: old + 1))),
+    (K.DEBITS_CREDITS, sql("UPDATE accounts SET credits_posted = credits_posted + 1")),
+    (
+        K.THREE_TIERS,
+        sql(
+            "UPDATE accounts SET debits_posted = debits_posted + 1 "
+            "WHERE substr(account, 17, 1) = x'0a'"
+        ),
+    ),
+    (K.PERSONAL_OWNER, sql("UPDATE personal SET cipher = randomblob(60) WHERE field = 2")),
+    (K.PERSONAL_MAC, sql("UPDATE personal SET mac = randomblob(16) WHERE field = 4")),
+    (K.PERSONAL_MAC, sql("UPDATE personal SET field = 9 WHERE field = 2")),
+    (K.OPERATION_ROW, sql("UPDATE api_keys SET secret_digest = x'00'")),
+    (K.OPERATION_ROW, sql("DELETE FROM endpoints")),
+    (K.OPERATION_ROW, sql("UPDATE endpoint_cursors SET seq = 99999")),
+    (K.OPERATION_ROW, sql("UPDATE settings SET name = ''")),
+]
+
+
+@pytest.mark.parametrize(("kind", "edit"), EDITS, ids=[kind.value for kind, _ in EDITS])
+def test_each_kind_of_finding_is_found(data, kind, edit):
+    """One edit, and the audit says what it broke."""
+    db = apsw.Connection(str(data / "ledger.db"))
+    db.create_scalar_function("is_balance", lambda account: account[16] == 1, 1)
+    edit(db, data)
+    db.close()
+    assert kind in kinds_of(data)
+
+
+def test_the_edits_cover_every_kind():
+    """A kind that nothing provokes may not work at all."""
+    assert {kind for kind, _ in EDITS} == set(K)
+
+
+def test_the_ledger_before_an_edit_is_clean(life):
+    """The control."""
+    assert kinds_of(life) == set()
