@@ -126,8 +126,7 @@ class World:
 
     def __init__(self, seed: int, lanes: int, *, synchronous: str = "FULL") -> None:
         self.seed = seed
-        # Nobody inside has anything to hide from whoever knows the seed: that is the point of it.
-        self._chance = Random(seed)  # noqa: S311
+        self._chance = Random(seed)  # noqa: S311 - whoever knows the seed may know the world
         self._lanes = list(range(lanes))
         self._synchronous = synchronous
         self._clock = WorldClock(starts_at_us(self._chance))
