@@ -26,7 +26,7 @@ RULES = (
 )
 FIRST = (PacketKind.LUCKY, PacketKind.EQUAL, PacketKind.PASSPHRASE, PacketKind.DRAW)
 QUICK = settings(
-    max_examples=50,
+    max_examples=25,
     stateful_step_count=50,
     deadline=None,
     print_blob=True,
@@ -86,7 +86,7 @@ class Office:
         lane = self.world.lane_of(source)
         made = self.world.transfer(source, target, amount_fen, f"{name} of {lane}")
         if judge(RULES, Action.TRANSFER, amount_fen):
-            self.stopped.append(case_id(made.key, transfer._asked(made)))
+            self.stopped.append(case_id(made.key, transfer.asked(made)))
         return made
 
     def _send(self, name, sender, kind, size, *more_words):
@@ -106,7 +106,7 @@ class Office:
         )
         self.sent.append(name)
         if judge(RULES, Action.SEND, total_fen):
-            self.stopped.append(case_id(made.key, packet._asked(made)))
+            self.stopped.append(case_id(made.key, packet.asked(made)))
         return made
 
     def _packet(self, name):
@@ -227,7 +227,7 @@ TestHistory = History.TestCase
 TestHistory.settings = QUICK
 
 
-@settings(QUICK, max_examples=120)
+@settings(QUICK, max_examples=60)
 @given(
     lanes=st.sampled_from([1, 4]),
     asked=st.lists(orders, min_size=25, max_size=60),
