@@ -12,6 +12,7 @@ import pytest
 
 from api.caller import Caller, running, wait_for
 from lingqian.kernel.fault import Unsent
+from lingqian.web import door
 
 LINGQIAN = str(Path(sys.executable).with_name("lingqian"))
 
@@ -123,6 +124,26 @@ def test_a_commit_that_did_not_happen_burns_no_key(tmp_path, monkeypatch):
         monkeypatch.undo()
         assert api.post("/v1/sandbox/funding", body, once="again").status == 201
         assert api.balance(user)["amount_fen"] == 5
+
+
+def test_work_beside_the_requests_begins_again_after_a_mistake(tmp_path, monkeypatch):
+    """One odd row must not keep everybody's money from coming back."""
+    real, calls = door.due, []
+
+    def due(*words):
+        calls.append(words)
+        if len(calls) < 3:
+            raise ZeroDivisionError
+        return real(*words)
+
+    monkeypatch.setattr(door, "due", due)
+    monkeypatch.setattr(door, "AGAIN_AFTER_S", 0.05)
+    with running(tmp_path) as house:
+        api = house.caller()
+        sender = api.rich(1_000)
+        api.packet(sender, total_fen=1_000, expires_in_s=1)
+        api.advance(2)
+        wait_for(lambda: api.balance(sender)["amount_fen"] == 1_000)
 
 
 def test_what_was_counted_can_be_read(api):

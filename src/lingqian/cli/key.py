@@ -2,7 +2,7 @@
 
 import json
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,6 +12,7 @@ from lingqian.identity.key import Key, Scope
 from lingqian.kernel.clock import rfc3339
 from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_beside, revoke_key
 
+_NAME_LENGTH_MAX: Final = 64
 app = typer.Typer(no_args_is_help=True, help="API keys: new, list, revoke.")
 
 
@@ -30,6 +31,9 @@ def new(
     ] = None,
 ) -> None:
     """Make a key and print it, this once: only a digest is kept."""
+    if not name.isprintable() or not 0 < len(name) <= _NAME_LENGTH_MAX:
+        typer.echo("lingqian: a name is 1 to 64 letters that can be printed", err=True)
+        raise typer.Exit(2)
     scopes = frozenset(scope or Scope)
     with closing(open_beside(data / DATABASE)) as connection:
         try:

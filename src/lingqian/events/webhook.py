@@ -46,6 +46,7 @@ _ROWS_MAX: Final = 128
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=10, connect=5)
 _WRITE_EVERY_S: Final = 0.5
 _REST_S: Final = 30.0
+_AGAIN_AFTER_S: Final = 1.0
 _SECOND_US: Final = 1_000_000
 _GONE: Final = 410
 _log = logging.getLogger(__name__)
@@ -124,12 +125,20 @@ class Dispatcher:
             for each in endpoints(self._kit.reader)
             if not each.disabled_at_us
         }
-        for endpoint_id in [each for each in self._tasks if each not in wanted]:
-            self._tasks.pop(endpoint_id).cancel()
+        for endpoint_id in list(self._tasks):
+            if endpoint_id not in wanted or self._tasks[endpoint_id].done():
+                self._tasks.pop(endpoint_id).cancel()
         for endpoint_id, endpoint in wanted.items():
             if endpoint_id not in self._tasks:
                 post = Post(self._kit, endpoint, session)
-                self._tasks[endpoint_id] = asyncio.create_task(post.serve(self.refresh))
+                task = self._tasks[endpoint_id] = asyncio.create_task(post.serve(self.refresh))
+                task.add_done_callback(self._note_end)
+
+    def _note_end(self, task: "asyncio.Task[None]") -> None:
+        """Begin again, after a rest, when a mistake of ours has ended a task."""
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("serving a webhook has failed", exc_info=task.exception())
+            asyncio.get_running_loop().call_later(_AGAIN_AFTER_S, self.refresh)
 
 
 class Post:
@@ -155,7 +164,7 @@ class Post:
                 if await self._is_lost():
                     on_end()
                     return
-            except Fault as fault:
+            except (Fault, apsw.Error) as fault:
                 _log.warning("webhook %s: %s", self._endpoint.endpoint_id, fault)
                 has_more = False
             if not has_more:

@@ -62,7 +62,6 @@ def create_app(wallet: Wallet) -> Litestar:
     async def background(app: Litestar) -> AsyncIterator[None]:
         del app
         task = asyncio.create_task(door.work())
-        task.add_done_callback(_note_end)
         try:
             yield
         finally:
@@ -79,11 +78,6 @@ def create_app(wallet: Wallet) -> Litestar:
         logging_config=None,
         debug=False,
     )
-
-
-def _note_end(task: "asyncio.Task[None]") -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _log.critical("the background work has ended", exc_info=task.exception())
 
 
 def _response(answer: Reply) -> Response[bytes]:

@@ -5,7 +5,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
 
 import apsw
@@ -34,8 +34,11 @@ from lingqian.web.reply import encode
 STUCK_S: Final = 5
 SWEEP_EVERY_S: Final = 0.2
 SWEEP_ROWS_MAX: Final = 500
+AGAIN_AFTER_S: Final = 1.0
 DISABLED: Final = "webhook.disabled.v1"
 _log = logging.getLogger(__name__)
+
+Work = Callable[[], Coroutine[Any, Any, None]]
 
 
 class Door:
@@ -167,36 +170,37 @@ class Door:
 
     async def work(self) -> None:
         """Do what goes on beside the requests, until cancelled."""
-        tasks = [self._sweep(), self.dispatcher.run()]
+        works: list[Work] = [self._sweep, self.dispatcher.run]
         wallet = self.wallet
         if wallet.beacon is not None:
             follower = beacon.Follower(wallet.beacon, wallet.reader, wallet.clock, self._mix)
-            tasks.append(beacon.follow(follower))
-        await asyncio.gather(*tasks)
+            works.append(lambda: beacon.follow(follower))
+        await asyncio.gather(*[keep(work) for work in works])
 
     async def _mix(self, packet_id: bytes, randomness: bytes, signature: bytes) -> Answer:
         return await self.ask(self.wallet.desk.beacon(packet_id, randomness, signature))
 
     async def _sweep(self) -> None:
-        """Settle what is due by the clock, again and again."""
+        """Settle what is due by the clock, again and again; rest when nothing could be settled."""
         while True:
-            commands: list[Command] = []
+            answers: list[Answer] = []
             try:
                 commands = due(self.reader, self.wallet.clock.now_us(), SWEEP_ROWS_MAX)
-                await asyncio.gather(*[self._settle(each) for each in commands])
+                answers = await asyncio.gather(*[self._settle(each) for each in commands])
             except Fault as fault:
                 _log.warning("sweep: %s", fault)
-                commands = []
-            if len(commands) < SWEEP_ROWS_MAX:
+            settled = sum(not answer.code for answer in answers)
+            if settled < SWEEP_ROWS_MAX:
                 await asyncio.sleep(SWEEP_EVERY_S)
 
-    async def _settle(self, command: Command) -> None:
+    async def _settle(self, command: Command) -> Answer:
         """Settle what is due; a packet whose proof can then not be made is told at once."""
         answer = await self.ask(Submission(command))
         if isinstance(command, ClosePacket) and not answer.code:
             sent = query.packet(self.reader, command.packet_id)
             if sent is not None:
                 self.seed(sent)
+        return answer
 
     def seed(self, sent: query.Sent) -> bytes | None:
         """Return a closed packet's seed, to be revealed; None, with an alarm, if it is lost."""
@@ -207,6 +211,16 @@ class Door:
             self.meter.withheld()
             _log.critical("%s: its proof is withheld: %s", show(PREFIX_PACKET, packet_id), fault)
             return None
+
+
+async def keep(work: Work) -> None:
+    """Do work that has no end; when a mistake of ours ends it, say so and begin again."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            _log.exception("work beside the requests has failed and begins again")
+        await asyncio.sleep(AGAIN_AFTER_S)
 
 
 def fresh_key() -> str:
