@@ -218,7 +218,7 @@ async def keep(work: Work) -> None:
     while True:
         try:
             await work()
-        except Exception:
+        except Exception:  # noqa: BLE001 - the outermost loop; told, and begun again
             _log.exception("work beside the requests has failed and begins again")
         await asyncio.sleep(AGAIN_AFTER_S)
 
