@@ -1,9 +1,14 @@
 """Several lanes behind one door: ids of lanes there are not, and money on its way."""
 
+from contextlib import closing
+
 import pytest
 
 from api.caller import running, wait_for
 from lingqian.kernel.id import show
+from lingqian.ledger.chart import balance_account
+from lingqian.storage import query
+from lingqian.storage.sqlite import connect, migrate
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +31,20 @@ def test_an_id_of_a_lane_there_is_not_is_unknown_and_stops_nothing(wide):
     assert wide.claim(packet, show("us", far)).code == "user_unknown"
     assert wide.get("/readyz").status == 200
     assert wide.user()
+
+
+def test_incoming_is_what_was_let_go_and_not_yet_taken():
+    """What has arrived is in the amount; counted again it would be money from nowhere."""
+    with closing(connect(":memory:")) as connection:
+        migrate(connection)
+        user = b"\0\1" + bytes(14)
+        lanes = (b"\0\0", b"\0\1")
+        connection.execute("INSERT INTO relay_heads VALUES (?, ?, 3)", lanes)
+        connection.execute("INSERT INTO relay_marks VALUES (?, ?, 2)", lanes[::-1])
+        for number, account in ((1, user), (2, user), (3, user), (4, bytes(16))):
+            row = (*lanes, number, balance_account(account), 10**number, number)
+            connection.execute("INSERT INTO relays VALUES (?, ?, ?, ?, ?, ?)", row)
+        assert query.balance(connection, user).incoming_fen == 1_000
 
 
 def test_amount_and_incoming_are_exact_from_the_moment_of_the_answer(wide):

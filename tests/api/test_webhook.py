@@ -23,6 +23,7 @@ class Receiver:
 
     def __init__(self) -> None:
         self.got = []
+        self.followed = []
         self.answer = 204
         receiver = self
 
@@ -33,6 +34,12 @@ class Receiver:
                 self.send_response(receiver.answer)
                 if receiver.answer == 302:
                     self.send_header("location", f"http://127.0.0.1:{receiver.port}/other")
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def do_GET(self):
+                receiver.followed.append(self.path)
+                self.send_response(200)
                 self.send_header("content-length", "0")
                 self.end_headers()
 
@@ -158,8 +165,8 @@ def test_a_redirect_is_not_followed(tmp_path, receiver):
         add(api, receiver)
         receiver.answer = 302
         api.user()
-        wait_for(lambda: len(receiver.got) >= 2)
-        assert receiver.events() == []
+        wait_for(lambda: len(receiver.got) >= 3)
+        assert (receiver.events(), receiver.followed) == ([], [])
 
 
 @pytest.mark.usefixtures("quick")
