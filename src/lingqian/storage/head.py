@@ -116,33 +116,48 @@ class HeadLog:
         """Append one line for each lane whose head has changed, durably; return how many.
 
         Units: at_us is real time in microseconds, for people; ledger time stands in the journal.
+        Raises: OSError when nothing could be written; the next call tries the same heads again.
         """
-        lines = []
+        digest, lines, heads = self._digest, [], {}
         for row in rows:
             if row.next_seq == 1 or self._published.get(row.lane) == row.head:
                 continue
-            lines.append(self._line(row, at_us))
-            self._published[row.lane] = row.head
+            text = _written(row, at_us)
+            digest = _digest(digest, text)
+            lines.append(f"{text} {digest}\n")
+            heads[row.lane] = row.head
         if lines:
             self._append("".join(lines))
+            # Only now: a line that was not written must not be the one the next one follows.
+            self._digest = digest
+            self._published.update(heads)
         return len(lines)
-
-    def _line(self, row: LaneRow, at_us: int) -> str:
-        seq = row.next_seq - 1
-        at = rfc3339(at_us)
-        text = f"{_VERSION} {row.lane} {row.epoch} {seq} {row.head.hex()} {at}"
-        self._digest = _digest(self._digest, text)
-        return f"{text} {self._digest}\n"
 
     def _append(self, text: str) -> None:
         is_new = not self._path.exists()
         handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("ascii"))
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            size = os.fstat(handle).st_size
+            try:
+                _write(handle, text.encode("ascii"))
+            except OSError:
+                os.ftruncate(handle, size)  # half a line would be taken for a changed one
+                raise
+        finally:
+            os.close(handle)
         if is_new:
             sync_folder(self._path.parent)
+
+
+def _written(row: LaneRow, at_us: int) -> str:
+    seq = row.next_seq - 1
+    return f"{_VERSION} {row.lane} {row.epoch} {seq} {row.head.hex()} {rfc3339(at_us)}"
+
+
+def _write(handle: int, line: bytes) -> None:
+    while line:
+        line = line[os.write(handle, line) :]
+    os.fsync(handle)
 
 
 def sync_folder(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """The publisher: heads of all lanes, outside the database, at least once a second (链头公布)."""
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -9,6 +10,7 @@ from lingqian.storage.head import HeadLog
 from lingqian.storage.port import LaneRow
 
 _EVERY_S: Final = 0.5
+_log = logging.getLogger(__name__)
 
 
 class Publisher:
@@ -32,8 +34,11 @@ class Publisher:
         self.publish()
 
     def publish(self) -> None:
-        """Publish every head that has changed."""
-        self._log.publish(self._rows(), self._clock.now_us())
+        """Publish every head that has changed; on a disk that is full, say so and try again."""
+        try:
+            self._log.publish(self._rows(), self._clock.now_us())
+        except OSError as error:
+            _log.error("heads are not published: %s", error)
 
     def _run(self) -> None:
         while not self._is_stopping.wait(_EVERY_S):
