@@ -189,7 +189,10 @@ class Wallet:
 
     def _open_writer(self) -> Writer:
         """Open the store and every lane; runs in the writer's thread."""
-        store = SqliteStore(self.folder / DATABASE)
+        try:
+            store = SqliteStore(self.folder / DATABASE)
+        except apsw.Error as error:
+            raise Damaged(f"{self.folder / DATABASE} cannot be opened: {error}") from error
         # A journal shorter than what was published is reported with what was lost, never served.
         cut_torn(self.folder / HEADS)
         findings = check_tail(store.connection, self.folder / HEADS)

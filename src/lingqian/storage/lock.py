@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import IO, Final
 
-from lingqian.kernel.fault import Fenced
+from lingqian.kernel.fault import Fenced, Unsent
 
 if os.name == "nt":
     import msvcrt
@@ -25,7 +25,10 @@ class DirectoryLock:
     """Holds a data directory until released; the system releases it when the process dies."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = (folder / NAME).open("a+")
+        try:
+            self._file = (folder / NAME).open("a+")
+        except OSError as error:
+            raise Unsent(f"{folder} cannot be written: {error.strerror}") from error
         try:
             _take(self._file)
         except OSError as error:
