@@ -127,6 +127,9 @@ COMMANDS = {
     "sim": Command("simulated worlds: sim --seed N --commands M", RUN_LOCK, lingqian("simulate")),
     "soak": Command("hours of load", DEV_LOCK, full("soak")),
     "fuzz": Command("hostile input at full size", DEV_LOCK, full("fuzz")),
+    "acceptance": Command(
+        "crowds on real sockets, outages and favour at full size", DEV_LOCK, full("acceptance")
+    ),
     "bench": Command("measure this machine against the rivals", DEV_LOCK, lingqian("bench")),
     "mutation": Command(
         "remove each guard, one at a time; every removal must turn a test red",

@@ -24,7 +24,16 @@ FOLDER_VARIABLE: Final = "LINGQIAN_DATA"
 # Variables that share our prefix and say nothing about a wallet: the folder, and the test doors'.
 _ELSEWHERE: Final = frozenset(
     PREFIX + word
-    for word in ("DATA", "TEST_REQUIRE", "STATISTICS", "CRASH", "SOAK", "FUZZ", "SIMULATION")
+    for word in (
+        "DATA",
+        "TEST_REQUIRE",
+        "STATISTICS",
+        "CRASH",
+        "SOAK",
+        "FUZZ",
+        "SIMULATION",
+        "ACCEPTANCE",
+    )
 )
 _FIELDS: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(Config)}
 
