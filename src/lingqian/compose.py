@@ -24,6 +24,7 @@ from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.board import Board
 from lingqian.storage.clock import BusinessClock
+from lingqian.storage.collector import calm_collector
 from lingqian.storage.desk import Desk, reveal_with
 from lingqian.storage.directory import Directory
 from lingqian.storage.finding import FindingKind
@@ -160,6 +161,7 @@ class Wallet:
         on_batch: Callable[[Batched], None] | None = None,
     ) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        calm_collector()
         self.folder = folder
         self.config = config
         self.lock = DirectoryLock(folder)

@@ -7,13 +7,14 @@ from typing import Final
 from lingqian.bench.raw import Raw, Recorder, race
 from lingqian.bench.report import Bar, Measure, judged, timed
 from lingqian.bench.scale import Scale
-from lingqian.bench.world import BATCH, World
+from lingqian.bench.world import BATCH, World, push
 from lingqian.storage.lane import Submission, Writer
 
 # A group of fifty: the packet of the README.
 SHARES: Final = 50
 # The most shares that the limits allow one packet.
 HOT_SHARES: Final = 500
+HISTORY_CLAIMS: Final = 500
 RAW_TRANSFERS: Final = Bar(name="transfers: share of the raw bound, batch 1,000", must=0.5, aim=0.8)
 RAW_CLAIMS: Final = Bar(name="claims: share of the raw bound, batch 1,000", must=0.5, aim=0.8)
 HOT_ACCOUNT: Final = Bar(name="one hot account against spread ones", must=1.0, aim=1.2)
@@ -33,8 +34,17 @@ def laps(writer: Writer, submissions: Sequence[Submission], size: int) -> list[f
 
 
 def against_raw(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
-    """Race the lane against the engine that writes the same rows: transfers, sends, claims."""
+    """Race the lane against the engine that writes the same rows: transfers, sends, claims.
+
+    The file has a history first: on an empty one every page is in the processor's own cache.
+    """
     folder = world.folder
+    history = world.writer()
+    for _ in range(scale.history):
+        push(history, world.transfers(BATCH), BATCH)
+        packets = world.packets(history, HISTORY_CLAIMS // SHARES, SHARES)
+        push(history, world.claims(packets, SHARES), BATCH)
+    history.close()
     raw = Raw(world.copy(folder))
     writer = world.writer(Recorder)
     shares: dict[str, list[float]] = {"transfers": [], "sends": [], "claims": []}

@@ -4,11 +4,16 @@ from typing import Final, NamedTuple
 
 
 class Scale(NamedTuple):
-    """Counts of one run. `rounds` is how many samples stand behind each bar."""
+    """Counts of one run.
+
+    `rounds` is how many samples stand behind each bar; `history` is thousands of transfers, with
+    half as many claims, that lie in the file before the raw bound is taken.
+    """
 
     name: str
     people: int
     rounds: int
+    history: int
     transfers: int
     packets: int
     batches: tuple[int, ...]
@@ -26,8 +31,9 @@ FULL: Final = Scale(
     name="full",
     people=20_000,
     rounds=5,
+    history=100,
     transfers=10_000,
-    packets=1_000,
+    packets=200,
     batches=(1, 4, 16, 64, 256, 1_024, 4_096),
     callers=64,
     calls=12_800,
@@ -42,8 +48,9 @@ QUICK: Final = FULL._replace(
     name="quick",
     people=4_000,
     rounds=3,
+    history=20,
     transfers=3_000,
-    packets=300,
+    packets=60,
     batches=(1, 64, 1_024),
     calls=3_200,
     claimers=4_000,
@@ -57,6 +64,7 @@ TINY: Final = FULL._replace(
     name="tiny",
     people=200,
     rounds=1,
+    history=1,
     transfers=200,
     packets=10,
     batches=(1, 64),

@@ -13,6 +13,7 @@ from lingqian.bench.machine import describe, fsync_p50_us
 from lingqian.bench.report import Bar, Measure, Report
 from lingqian.bench.scale import Scale
 from lingqian.bench.world import World
+from lingqian.storage.collector import calm_collector
 
 Found = tuple[list[Bar], list[Measure]]
 
@@ -47,6 +48,7 @@ NAMES: Final = tuple(part.name for part in PARTS)
 def run(place: Path, scale: Scale, only: Sequence[str], say: Callable[[Part], None]) -> Report:
     """Run the chosen parts, each in a fresh world under `place`, which is left as it was."""
     folder = Path(tempfile.mkdtemp(prefix="lingqian-bench-", dir=place))
+    calm_collector()  # as a wallet does when it is opened
     began = time.monotonic()
     try:
         report = Report(

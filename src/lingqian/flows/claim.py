@@ -37,6 +37,8 @@ from lingqian.redpacket.packet import (
 from lingqian.risk.rule import Action
 
 NO_SHARE = 0
+# Makes a named tuple in half the time of its own constructor: for those made for every command.
+_new: Final = tuple.__new__
 _DRAW: Final = PacketKind.DRAW
 _TARGETED: Final = PacketKind.TARGETED
 _AWAITING: Final = PacketState.AWAITING
@@ -185,8 +187,8 @@ def _take(
     if is_draw:
         return Decision(OK, outcome)
     account, relayed = landing(view.lane, user_id, amount_fen)
-    posting = Posting(_POST, escrow_account(packet_id), account, amount_fen)
-    return Decision(OK, outcome, (posting,), relayed)
+    posting = _new(Posting, (_POST, escrow_account(packet_id), account, amount_fen))
+    return _new(Decision, (OK, outcome, (posting,), relayed, "", None))
 
 
 def _weigh(view: View, command: ClaimPacket, packet: Packet, at_us: int) -> Stop | None:

@@ -151,8 +151,8 @@ def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
     if stop is not None:
         posting = Posting(Phase.HOLD, balance_account(source), account, amount_fen)
         return Decision(Code.OK, TransferDone(TransferState.HELD, stop.opened), (posting,))
-    posting = Posting(_POST, balance_account(source), account, amount_fen)
-    return Decision(OK, _DONE, (posting,), relayed)
+    posting = _new(Posting, (_POST, balance_account(source), account, amount_fen))
+    return _new(Decision, (OK, _DONE, (posting,), relayed, "", None))
 
 
 def _weigh(view: View, command: Transfer, at_us: int) -> Stop | None:
@@ -167,6 +167,8 @@ def _weigh(view: View, command: Transfer, at_us: int) -> Stop | None:
     return weigh(view, subject, at_us)
 
 
+# Makes a named tuple in half the time of its own constructor: for those made for every command.
+_new: Final = tuple.__new__
 _DONE: Final = TransferDone(TransferState.DONE, None)
 _HELD: Final = TransferState.HELD
 _POST: Final = Phase.POST

@@ -19,6 +19,8 @@ from lingqian.storage.codec import Row, encode, seal
 from lingqian.storage.port import Batch, LaneRow, Personal, Store
 from lingqian.storage.schema import TABLES
 
+# Makes a named tuple in half the time of its own constructor: for those made for every command.
+_new: Final = tuple.__new__
 _CACHED: Final = tuple(table.attribute for table in TABLES)
 
 
@@ -94,7 +96,7 @@ class Lane:
                 rows.append(self._fold(command, decision, seq, at_us))
                 if private and not code:
                     personal.extend(private)
-                answers.append(Answer(code, command, outcome, at_us, seq, field, first))
+                answers.append(_new(Answer, (code, command, outcome, at_us, seq, field, first)))
                 seq += 1
             else:
                 answers.append(Answer(code, command, outcome, at_us, 0, field, first))
@@ -122,11 +124,10 @@ class Lane:
     def _fold(self, command: Command, decision: Decision, seq: int, at_us: int) -> Row:
         code, outcome, postings, relayed, _, _ = decision
         number = KINDS[type(command)].number
-        record = Record(seq, at_us, number, code, command, outcome, postings, relayed)
-        posted = fold(self._view, record)
-        return Row(
-            self._row.lane, seq, at_us, number, code, encode(command, outcome, posted, relayed)
-        )
+        values = (seq, at_us, number, code, command, outcome, postings, relayed)
+        posted = fold(self._view, _new(Record, values))
+        body = encode(command, outcome, posted, relayed)
+        return _new(Row, (self._row.lane, seq, at_us, number, code, body))
 
     def _batch(self, rows: list[Row], personal: list[Personal], at_us: int) -> Batch:
         view, before = self._view, self._row

@@ -15,6 +15,7 @@ import apsw
 from lingqian.flows.view import View, Wanted
 from lingqian.kernel.bound import WAL_PAGES_MAX
 from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
+from lingqian.storage.checkpoint import Checkpointer
 from lingqian.storage.codec import Row, decode
 from lingqian.storage.port import Batch, LaneRow
 from lingqian.storage.schema import APPENDED, TABLES, TableRow
@@ -163,6 +164,7 @@ class SqliteStore:
         # Alone: WAL without shared memory, for file systems (and the simulated disk) without it.
         self._is_alone = is_alone
         self._synchronous = synchronous
+        self._checkpointer = Checkpointer(self._open_beside)
         try:
             self._connection = self._open()
             with _closed_unless_usable(self._connection):
@@ -185,7 +187,13 @@ class SqliteStore:
             # Checkpoints happen between batches, never inside an unlucky commit.
             connection.wal_autocheckpoint(0)
             self._wal_pages = 0
+            self._held_pages = 0
             connection.set_wal_hook(self._note_wal)
+        return connection
+
+    def _open_beside(self) -> apsw.Connection:
+        connection = connect(self._path, vfs=self._vfs)
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         return connection
 
     def _note_wal(self, connection: apsw.Connection, database: str, pages: int) -> int:
@@ -245,11 +253,11 @@ class SqliteStore:
             keys = getattr(wanted, table.attribute)
             if keys:
                 rows = getattr(view, table.attribute).rows
-                missing = [key for key in keys if key not in rows]
+                missing = keys.difference(rows)
                 if missing:
-                    self._load_table(table, rows, missing)
+                    self._load_table(table, rows, list(missing))
         if wanted.keys:
-            self._load_keys(view, [key for key in wanted.keys if key not in view.seen])
+            self._load_keys(view, list(wanted.keys.difference(view.seen)))
         for packet_id in wanted.tickets:
             self._load_tickets(view, packet_id)
 
@@ -335,15 +343,23 @@ class SqliteStore:
     def checkpoint(self) -> None:
         """Move the write-ahead log into the database when it is large; never inside a commit.
 
-        What fails here (a full disk) loses nothing: the log stays, and the next batch tries again.
+        The bulk is moved beside the writer, but not where the writer is alone on its disk. What
+        fails here (a full disk) loses nothing: the log stays, and the next batch tries again.
         """
-        if self._wal_pages >= WAL_PAGES_MAX:
+        if self._wal_pages < WAL_PAGES_MAX + self._held_pages:
+            return
+        if self._is_alone or self._checkpointer.is_settled(self._wal_pages):
             with suppress(apsw.Error):
-                self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                pages, moved_pages = self._connection.wal_checkpoint(
+                    mode=apsw.SQLITE_CHECKPOINT_PASSIVE
+                )
+                # A long reader keeps the log from beginning anew: look again when it has grown.
+                self._held_pages = pages if moved_pages < pages else 0
                 self._wal_pages = 0
 
     def close(self) -> None:
         """Fold the log into the file and release it."""
+        self._checkpointer.finish()
         with suppress(apsw.Error):
             self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._connection.close(force=True)

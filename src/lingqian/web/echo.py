@@ -13,7 +13,6 @@ from lingqian.compose import Config, Wallet
 from lingqian.identity.key import Scope
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_PACKET, parse
-from lingqian.storage.collector import calm_collector
 from lingqian.web.app import create_app
 from lingqian.web.call import Call
 from lingqian.web.door import Door
@@ -52,7 +51,6 @@ ECHO: Final = Operation(
 
 async def serve(folder: Path) -> None:
     """Serve the API and the echo on a free port until a signal; say where on standard output."""
-    calm_collector()
     wallet = Wallet(folder, Config())
     try:
         with listen("127.0.0.1", 0) as listening:
