@@ -25,7 +25,6 @@ DOOR = {
     Code.BUSY,
     Code.UNAVAILABLE,
     Code.INTERNAL,
-    Code.STATUS_STALE,
     Code.PACKET_NOT_CLOSED,
     Code.PROOF_WITHHELD,
 }

@@ -39,7 +39,6 @@ class Code(IntEnum):
     SAME_USER = 22
     REAL_NAME_REQUIRED = 23
     ACCOUNT_FROZEN = 24
-    STATUS_STALE = 25
     # What.
     PACKET_UNKNOWN = 30
     PACKET_INFEASIBLE = 31
@@ -143,9 +142,6 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.REAL_NAME_REQUIRED: _row(403, _SAME, "请先完成实名认证。", "Verify your real name first."),
     Code.ACCOUNT_FROZEN: _row(403, _SAME, "账户已被冻结。", "The account is frozen."),
-    Code.STATUS_STALE: _row(
-        409, _SAME, "账户状态已变化，请重试。", "The account has just changed; try again."
-    ),
     Code.PACKET_UNKNOWN: _row(404, _NEVER, "红包不存在。", "No such packet."),
     Code.PACKET_INFEASIBLE: _row(
         422,
