@@ -113,7 +113,7 @@ def test_a_commit_that_did_not_happen_burns_no_key(tmp_path, monkeypatch):
         api = house.caller()
         user = api.user()
         body = {"user_id": user, "amount_fen": 5}
-        store = type(house.door.wallet._writer.store)
+        store = house.door.wallet._writer.store  # this one: other servers share the process
 
         def fail(*_):
             raise Unsent("the disk is away")
@@ -130,15 +130,17 @@ def test_work_beside_the_requests_begins_again_after_a_mistake(tmp_path, monkeyp
     """One odd row must not keep everybody's money from coming back."""
     real, calls = door.due, []
 
-    def due(*words):
-        calls.append(words)
-        if len(calls) < 3:
-            raise ZeroDivisionError
-        return real(*words)
-
-    monkeypatch.setattr(door, "due", due)
-    monkeypatch.setattr(door, "AGAIN_AFTER_S", 0.05)
     with running(tmp_path) as house:
+
+        def due(reader, *words):
+            if reader is house.door.reader:  # other servers share the process
+                calls.append(words)
+                if len(calls) < 3:
+                    raise ZeroDivisionError
+            return real(reader, *words)
+
+        monkeypatch.setattr(door, "due", due)
+        monkeypatch.setattr(door, "AGAIN_AFTER_S", 0.05)
         api = house.caller()
         sender = api.rich(1_000)
         api.packet(sender, total_fen=1_000, expires_in_s=1)

@@ -154,7 +154,7 @@ def test_file_that_is_no_database_is_said_in_one_line(tmp_path):
     (folder / "ledger.db").write_bytes(junk)
     told = run("serve", "--data", str(folder), "--port", "0")
     assert told.returncode == 1
-    assert told.stderr.startswith(f"lingqian: {folder / 'ledger.db'} cannot be opened: ")
+    assert told.stderr.startswith(f"lingqian: {folder / 'ledger.db'} is damaged ")
     assert len(told.stderr.splitlines()) == 1
     assert (folder / "ledger.db").read_bytes() == junk
 
