@@ -1,8 +1,10 @@
 """Operating faults: the surroundings failed; nobody was refused (故障).
 
 Fault
-├── Unsent        nothing was written; safe to try again
-├── Unknown       the commit may or may not have happened; only a read-back may end it
+├── Unsent        nothing was written or sent; safe to try again
+├── Unknown       a commit or a call may or may not have happened; only a read-back may end it
+├── Rejected      a channel said an explicit no, with its code
+├── BadSignature  an answer or a notice is not the channel's own
 ├── Fenced        another owner has taken this lane
 ├── Busy          the queue is full or a command waited too long
 ├── Stopping      the process is draining and takes nothing new
@@ -20,6 +22,20 @@ class Unsent(Fault):
 
 class Unknown(Fault):
     """The outcome is not known yet; ask again with the same key."""
+
+
+class Rejected(Fault):
+    """A channel said no; `code` is its own word for why, `status` the HTTP status it came with."""
+
+    def __init__(self, code: str, message: str = "", status: int = 0) -> None:
+        super().__init__(f"{code}: {message}" if message else code)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class BadSignature(Fault):
+    """Bytes that claim to come from a channel do not."""
 
 
 class Fenced(Fault):

@@ -1,0 +1,1 @@
+"""Payment channels: one port, a folder per channel; a channel keeps no state and moves no money."""
