@@ -162,7 +162,7 @@ class WechatPay:
 
     async def refund_abnormal(self, order: AbnormalRefund) -> RefundReading:
         """Send an abnormal refund to a card; not to be repeated without a query between."""
-        key = self._sealing_key()
+        key = await self._sealing_key()
         body: dict[str, Any] = {
             "out_refund_no": order.refund_no,
             "type": "MERCHANT_BANK_CARD" if order.to_merchant else "USER_BANK_CARD",
@@ -224,7 +224,7 @@ class WechatPay:
 
     async def pay_out(self, order: PayoutOrder) -> PayoutReading:
         """Send a transfer to a person's wallet, or the same transfer again."""
-        key = self._sealing_key()
+        key = await self._sealing_key()
         name = _sealed(key, order.real_name) if wants_name(order) else ""
         call = _post(
             Verb.PAY_OUT,
@@ -269,7 +269,8 @@ class WechatPay:
         except KeyError as error:
             raise Rejected("product_not_set", f"the account has no {product.name}") from error
 
-    def _sealing_key(self) -> PlatformKey:
+    async def _sealing_key(self) -> PlatformKey:
+        await self.client.tend()
         setting = self.setting
         wanted = setting.public_key_id if setting.mode == "public_key" else ""
         return self.client.keys.for_sealing(wanted, self.client.way.clock())

@@ -158,7 +158,7 @@ class Client:
 
         Raises: Unsent, Unknown, Rejected; BadSignature for a read whose answer is not theirs.
         """
-        await self._tend()
+        await self.tend()
         answer = await self._sent(call)
         if 200 <= answer.status < 300:
             return await self._checked(call, answer)
@@ -291,8 +291,11 @@ class Client:
             self._session = self.way.session()
         return self._session
 
-    async def _tend(self) -> None:
-        """Ask for certificates when it is time; without any other key, nothing can be verified."""
+    async def tend(self) -> None:
+        """Ask for certificates when it is time; without any other key, nothing can be verified.
+
+        Raises: Unsent.
+        """
         if not self.identity.fetches_certificates or not self.keys.is_due(self.way.clock()):
             return
         try:
