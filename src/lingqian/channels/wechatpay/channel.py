@@ -61,7 +61,7 @@ from lingqian.channels.wechatpay.notice import NOTICE_BYTES_MAX, Owner, read_not
 from lingqian.channels.wechatpay.payout import their_number, transfer_body, wants_name
 from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.channels.wechatpay.sign import SERIAL, Credential
-from lingqian.channels.wechatpay.suite import API_KEY_BYTES, SUITES, Suite
+from lingqian.channels.wechatpay.suite import API_KEY_BYTES, SUITES, PrivateKey, Suite
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.fault import BadSignature, Rejected, Unknown
 
@@ -285,11 +285,7 @@ def read_identity(setting: ChannelRow) -> Identity:
     Raises: ValueError and OSError, naming the file.
     """
     suite = SUITES[setting.algorithm]
-    pem = Path(setting.merchant_key_file).read_bytes()
-    try:
-        key = suite.read_private(pem, setting.allows_pure_sm2)
-    except ValueError as error:
-        raise ValueError(f"{setting.merchant_key_file} cannot be used: {error}") from error
+    key = read_merchant_key(setting)
     credential = Credential(setting.mchid, setting.merchant_serial, suite.scheme, key)
     is_public = setting.mode == "public_key"
     return Identity(
@@ -299,6 +295,18 @@ def read_identity(setting: ChannelRow) -> Identity:
         setting.public_key_id if is_public else "",
         fetches_certificates=not is_public,
     )
+
+
+def read_merchant_key(setting: ChannelRow) -> PrivateKey:
+    """Read the merchant's private key.
+
+    Raises: ValueError and OSError, naming the file.
+    """
+    pem = Path(setting.merchant_key_file).read_bytes()
+    try:
+        return SUITES[setting.algorithm].read_private(pem, setting.allows_pure_sm2)
+    except ValueError as error:
+        raise ValueError(f"{setting.merchant_key_file} cannot be used: {error}") from error
 
 
 def read_api_key(setting: ChannelRow) -> bytes:
