@@ -9,6 +9,7 @@ from typing import Annotated, Any, Final
 import apsw
 import msgspec
 
+from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
@@ -107,6 +108,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     limits: tuple[LimitRow, ...] = ()
     rules: tuple[RuleRow, ...] = ()
     beacon: BeaconRow | None = None
+    channels: tuple[ChannelRow, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
