@@ -24,7 +24,6 @@ from lingqian_simulator.sheet import Sheets
 from lingqian_simulator.world import Entry, World
 
 _LIMIT: Final = 200
-_ORIGIN: Final = {"Access-Control-Allow-Origin": "*"}
 Wish = TypeVar("Wish", bound=msgspec.Struct)
 
 
@@ -150,7 +149,7 @@ class Control:
 
     def _wrapped(self, row: Row) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         async def handle(request: web.Request) -> web.StreamResponse:
-            if request.method != "GET" and request.headers.get("Origin", self.url) != self.url:
+            if request.method != "GET" and not _is_same_site(request):
                 return _json({"error": "another site's page may not control this"}, 403)
             try:
                 found = await row.handler(self, request)
@@ -454,35 +453,117 @@ class Control:
 CALLS: Final = (
     Row("GET", "/control", "List these calls.", Control.list_calls),
     Row("GET", "/control/clock", "Tell the business time and its offset.", Control.show_clock),
-    Row("POST", "/control/clock", "Move it: `offset_s` from real time, or `advance_s` from now.", Control.set_clock),
+    Row(
+        "POST",
+        "/control/clock",
+        "Move it: `offset_s` from real time, or `advance_s` from now.",
+        Control.set_clock,
+    ),
     Row("GET", "/control/merchants", "List merchants with their balances.", Control.list_merchants),
-    Row("POST", "/control/merchants", "Make one: `mchid`, `appids`; `name`, `api_v3_key`, `suite` RSA or SM, `mode`, `gradual_percent`, `public_key_pem` with `serial_no`. Answers its credentials.", Control.add_merchant),
-    Row("POST", "/control/merchants/{mchid}", "Change `name`, `appids`, `api_v3_key`, `mode`, `gradual_percent`, `refund_mode` auto or manual, `refund_delay_s`, `scenes`.", Control.change_merchant),
-    Row("POST", "/control/merchants/{mchid}/keys", "Register a further certificate: `serial_no`, `pem`.", Control.add_key),
-    Row("DELETE", "/control/merchants/{mchid}/keys/{serial_no}", "Revoke a certificate of the merchant.", Control.remove_key),
-    Row("POST", "/control/merchants/{mchid}/fund", "Bring `amount_fen` to the account; negative takes it away.", Control.fund),
+    Row(
+        "POST",
+        "/control/merchants",
+        "Make one: `mchid`, `appids`; `name`, `api_v3_key`, `suite` RSA or SM, `mode`, "
+        "`gradual_percent`, `public_key_pem` with `serial_no`. Answers its credentials.",
+        Control.add_merchant,
+    ),
+    Row(
+        "POST",
+        "/control/merchants/{mchid}",
+        "Change `name`, `appids`, `api_v3_key`, `mode`, `gradual_percent`, "
+        "`refund_mode` auto or manual, `refund_delay_s`, `scenes`.",
+        Control.change_merchant,
+    ),
+    Row(
+        "POST",
+        "/control/merchants/{mchid}/keys",
+        "Register a further certificate: `serial_no`, `pem`.",
+        Control.add_key,
+    ),
+    Row(
+        "DELETE",
+        "/control/merchants/{mchid}/keys/{serial_no}",
+        "Revoke a certificate of the merchant.",
+        Control.remove_key,
+    ),
+    Row(
+        "POST",
+        "/control/merchants/{mchid}/fund",
+        "Bring `amount_fen` to the account; negative takes it away.",
+        Control.fund,
+    ),
     Row("GET", "/control/merchants/{mchid}/lines", "List the account's lines.", Control.list_lines),
     Row("GET", "/control/orders", "List orders.", Control.list_orders),
-    Row("GET", "/control/orders/{out_trade_no}", "Show one with its request, refunds and notices.", Control.show_order),
-    Row("POST", "/control/orders/{out_trade_no}/pay", "Pay: `amount_fen` (a wrong amount), `cash_coupon_fen`, `nocash_coupon_fen`, `is_late` (though closed), `is_again` (though paid), `bank_type`, `openid`, `is_told` (false: no notice).", Control.pay),
-    Row("POST", "/control/orders/{out_trade_no}/{step:confirm|fingerprint|cancel}", "Press a button of the pay sheet.", Control.press),
+    Row(
+        "GET",
+        "/control/orders/{out_trade_no}",
+        "Show one with its request, refunds and notices.",
+        Control.show_order,
+    ),
+    Row(
+        "POST",
+        "/control/orders/{out_trade_no}/pay",
+        "Pay: `amount_fen` (a wrong amount), `cash_coupon_fen`, `nocash_coupon_fen`, "
+        "`is_late` (though closed), `is_again` (though paid), `bank_type`, `openid`, "
+        "`is_told` (false: no notice).",
+        Control.pay,
+    ),
+    Row(
+        "POST",
+        "/control/orders/{out_trade_no}/{step:confirm|fingerprint|cancel}",
+        "Press a button of the pay sheet.",
+        Control.press,
+    ),
     Row("GET", "/control/refunds", "List refunds.", Control.list_refunds),
-    Row("POST", "/control/refunds/{out_refund_no}/{step:succeed|abnormal|close}", "Decide a refund.", Control.move_refund),
+    Row(
+        "POST",
+        "/control/refunds/{out_refund_no}/{step:succeed|abnormal|close}",
+        "Decide a refund.",
+        Control.move_refund,
+    ),
     Row("GET", "/control/transfers", "List transfers.", Control.list_transfers),
-    Row("POST", "/control/transfers/{out_bill_no}/{step:confirm|refuse|fail}", "Decide a transfer; `reason` is its fail_reason.", Control.move_transfer),
+    Row(
+        "POST",
+        "/control/transfers/{out_bill_no}/{step:confirm|refuse|fail}",
+        "Decide a transfer; `reason` is its fail_reason.",
+        Control.move_transfer,
+    ),
     Row("GET", "/control/notices", "List notices with every sending.", Control.list_notices),
-    Row("POST", "/control/notices/{id}/send", "Send one now, whatever its state.", Control.send_notice),
+    Row(
+        "POST",
+        "/control/notices/{id}/send",
+        "Send one now, whatever its state.",
+        Control.send_notice,
+    ),
     Row("GET", "/control/requests", "List the last requests to the API.", Control.list_requests),
     Row("GET", "/control/faults", "List the faults, and which are armed.", Control.list_faults),
-    Row("POST", "/control/faults", "Arm one: `name`; `count` (0: without end), `probability`, `seed`, `seconds`, `operation`, `event`, `host`, `mchid`.", Control.arm),
+    Row(
+        "POST",
+        "/control/faults",
+        "Arm one: `name`; `count` (0: without end), `probability`, `seed`, `seconds`, "
+        "`operation`, `event`, `host`, `mchid`.",
+        Control.arm,
+    ),
     Row("DELETE", "/control/faults", "Disarm all.", Control.disarm),
     Row("DELETE", "/control/faults/{id:[0-9]+}", "Disarm one.", Control.disarm),
     Row("GET", "/control/hosts", "List the two hosts.", Control.list_hosts),
-    Row("POST", "/control/hosts/{number:[01]}/{step:up|down}", "Take a host down, or bring it up.", Control.move_host),
-    Row("GET", "/control/certificates", "List the platform certificates.", Control.list_certificates),
-    Row("POST", "/control/certificates/rotate", "Make a new one: `suite`; `signs` new, both or old.", Control.rotate),
+    Row(
+        "POST",
+        "/control/hosts/{number:[01]}/{step:up|down}",
+        "Take a host down, or bring it up.",
+        Control.move_host,
+    ),
+    Row(
+        "GET", "/control/certificates", "List the platform certificates.", Control.list_certificates
+    ),
+    Row(
+        "POST",
+        "/control/certificates/rotate",
+        "Make a new one: `suite`; `signs` new, both or old.",
+        Control.rotate,
+    ),
     Row("POST", "/control/certificates/{serial}/sign", "Let one sign alone.", Control.sign_alone),
-)  # fmt: skip
+)
 
 Found = TypeVar("Found")
 Noun = TypeVar("Noun", bound=msgspec.Struct)
@@ -492,6 +573,12 @@ def _there(found: Found | None, what: str) -> Found:
     if found is None:
         raise Wrong(404, f"there is no such {what}")
     return found
+
+
+def _is_same_site(request: web.Request) -> bool:
+    """Say whether no page, or a page of this very port, sent the request."""
+    origin = request.headers.get("Origin")
+    return origin is None or origin == f"{request.scheme}://{request.host}"
 
 
 def _narrowed(request: web.Request, nouns: Any, names: tuple[str, ...]) -> list[Any]:  # noqa: ANN401 - nouns of one kind

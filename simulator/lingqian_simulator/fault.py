@@ -30,7 +30,11 @@ TABLE: Final = (
     Row("notice_altered", "sending", "The body is changed after it was signed."),
     Row("notice_truncated", "sending", "The body loses its second half after it was signed."),
     Row("notice_expired", "sending", "Signed `seconds` ago (default 600), rightly."),
-    Row("notice_probe", "sending", "Signature begins with WECHATPAY/SIGNTEST/; the true one follows."),
+    Row(
+        "notice_probe",
+        "sending",
+        "Signature begins with WECHATPAY/SIGNTEST/; the true one follows.",
+    ),
     Row("notice_wrong_serial", "sending", "Names a serial nobody knows."),
     Row("notice_wrong_amount", "notice", "Rightly signed, but one fen more than was paid."),
     Row("notice_wrong_account", "notice", "Rightly signed, but of another mchid."),
@@ -51,7 +55,9 @@ TABLE: Final = (
     Row("clock_skew", "answer", "The answer's timestamp is `seconds` off (default 600)."),
     Row("rotate_key", "answer", "A new platform certificate signs from this answer on."),
     Row("bill_late", "bill", "STATEMENT_CREATING, although it is time."),
-    Row("bill_truncated", "bill", "The file ends in the middle of a line; the hash is of the whole."),
+    Row(
+        "bill_truncated", "bill", "The file ends in the middle of a line; the hash is of the whole."
+    ),
     Row("bill_cut", "bill", "The last data line is missing; the hash fits, the summary does not."),
     Row("bill_dropped_line", "bill", "One line is missing, and the summary agrees."),
     Row("bill_broken_line", "bill", "One amount is one fen more, and the summary agrees."),
@@ -59,7 +65,7 @@ TABLE: Final = (
     Row("bill_old_columns", "bill", "The columns from before 2019."),
     Row("bill_plain", "bill", "No byte order mark, and bare line feeds."),
     Row("bill_wrong_hash", "bill", "A hash value that does not fit."),
-)  # fmt: skip
+)
 ROWS: Final = {row.name: row for row in TABLE}
 assert len(ROWS) == len(TABLE), "every fault has one row"
 

@@ -1,8 +1,8 @@
 """Orders: create, renew, pay, close, expire, and what is told of them (下单、支付、关单).
 
 Law: one out_trade_no is one order for ever; only an identical request may repeat it.
-Source: WeChat Pay APIv3, 下单, 查询订单, 关闭订单; prepay_id and code_url live 2 h, h5_url 5 min, an
-order without time_expire 7 days.
+Source: WeChat Pay APIv3, 下单, 查询订单, 关闭订单; prepay_id and code_url live 2 h, h5_url 5 min,
+an order without time_expire 7 days.
 """
 
 from collections.abc import Mapping

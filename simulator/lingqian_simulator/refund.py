@@ -179,8 +179,7 @@ def move(world: World, refund: Refund, event: str) -> bool:
     if following is None:
         return False
     refund.state = following
-    if following == "SUCCESS":
-        refund.done_us = world.clock.now_us()
+    refund.done_us = world.clock.now_us()
     if following == "CLOSED":
         world.book(_entry(refund, "退款退回"), refund.settled_refund_fen)
         world.book(_entry(refund, "扣除交易手续费"), -refund.fee_fen)

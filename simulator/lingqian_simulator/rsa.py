@@ -87,21 +87,18 @@ def private_key(pem: str) -> RsaPrivateKey:
     """Read a private key; ValueError when it is not RSA."""
     key = serialization.load_pem_private_key(pem.encode(), None)
     if not isinstance(key, rsa.RSAPrivateKey):
-        raise ValueError("not an RSA private key")
+        raise ValueError("not an RSA private key")  # noqa: TRY004 - the text is wrong, not its type
     return RsaPrivateKey(key)
 
 
 def public_key(pem: str) -> RsaPublicKey:
     """Read a public key, alone or inside a certificate; ValueError when it is not RSA."""
     if "BEGIN CERTIFICATE" in pem:
-        key = x509.load_pem_x509_certificate(pem.encode()).public_key()
+        key: object = x509.load_pem_x509_certificate(pem.encode()).public_key()
     else:
-        loaded = serialization.load_pem_public_key(pem.encode())
-        if not isinstance(loaded, rsa.RSAPublicKey):
-            raise ValueError("not an RSA public key")
-        key = loaded
+        key = serialization.load_pem_public_key(pem.encode())
     if not isinstance(key, rsa.RSAPublicKey):
-        raise ValueError("not an RSA public key")
+        raise ValueError("not an RSA public key")  # noqa: TRY004 - as above
     return RsaPublicKey(key)
 
 

@@ -1,4 +1,4 @@
-"""The service: a request as bytes in, an answer as bytes out, in one step that awaits nothing (服务).
+"""The service: a request as bytes in, an answer as bytes out, and nothing awaited between (服务).
 
 Law: every 2xx but a download carries the five signature headers; no refusal carries any.
 """
@@ -59,8 +59,7 @@ class Service:
         assert found.operation is not None, "the caller has looked"
         name = fault.name if fault else ""
         try:
-            if name.endswith("_before"):
-                raise Refused(_REFUSALS.get(name.removesuffix("_before"), SYSTEM))
+            _interrupt(name, "_before")
             merchant = door.admit(self._world, found.operation, arrival)
             call = Call(
                 self._world,
@@ -73,8 +72,7 @@ class Service:
                 self._pages_url,
             )
             reply = found.operation.handler(call)
-            if name in ("limited_after", "error_after"):
-                raise Refused(_REFUSALS[name.removesuffix("_after")])
+            _interrupt(name, "_after")
         except Refused as refused:
             return self._refuse(refused, found.operation, fault)
         if name == "rotate_key":
@@ -137,6 +135,12 @@ class Service:
                 answer.fault.name if answer.fault else "",
             )
         )
+
+
+def _interrupt(fault: str, moment: str) -> None:
+    """Refuse for no reason of the merchant's; a timeout keeps even this from arriving."""
+    if fault.endswith(moment):
+        raise Refused(_REFUSALS.get(fault.removesuffix(moment), SYSTEM))
 
 
 def _target(arrival: door.Arrival, operation: Operation, host: int) -> Target:

@@ -130,7 +130,7 @@ def _plain(point: _Jacobian) -> Point:
 
 def _times(factor: int, point: _Jacobian) -> _Jacobian:
     total = _NOWHERE
-    for bit in bin(factor % N)[2:]:
+    for bit in f"{factor % N:b}":
         total = _double(total)
         if bit == "1":
             total = _add(total, point)

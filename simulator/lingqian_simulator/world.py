@@ -1,11 +1,12 @@
 """The world: everything the service knows, and the only place where it changes hands.
 
-Law: a handler runs from its checks to its effects without awaiting anything, so that no two requests
-can be between them at once: pay and close, or two refunds of one order, are serial by construction.
+Law: a handler runs from its checks to its effects without awaiting anything, so that no two
+requests can be between them at once: pay and close, or two refunds of one order, are serial by
+construction.
 """
 
 from collections.abc import Callable
-from typing import Final, assert_never
+from typing import Final, NamedTuple, assert_never
 
 import msgspec
 
@@ -39,6 +40,14 @@ class Seen(msgspec.Struct):
     fault: str
 
 
+class Download(NamedTuple):
+    """A bill that may be fetched: by whom, until when."""
+
+    mchid: str
+    until_us: int
+    body: bytes
+
+
 class Settings(msgspec.Struct):
     """What is kept beside the nouns."""
 
@@ -55,6 +64,7 @@ class World:
         self.agenda = Agenda(clock)
         self.faults = Faults(chance)
         self.seen: list[Seen] = []
+        self.downloads: dict[str, Download] = {}
         self.merchants = {m.mchid: m for m in store.all(Merchant)}
         self.certificates = list(store.all(PlatformKey))
         self.orders = {o.key: o for o in store.all(Order)}
