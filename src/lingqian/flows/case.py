@@ -39,6 +39,8 @@ MACHINE: Final = machine(
         (CaseState.HELD, "release", CaseState.RELEASED),
         (CaseState.HELD, "refuse", CaseState.REFUSED),
         (CaseState.HELD, "due", CaseState.LAPSED),
+        # Money that came in is never let go by a clock: its case goes to somebody higher.
+        (CaseState.HELD, "escalate", CaseState.HELD),
         # A challenge that lapsed is weighed anew by a new try of the same command.
         (CaseState.LAPSED, "challenge", CaseState.CHALLENGED),
         (CaseState.LAPSED, "delay", CaseState.DELAYED),
@@ -51,7 +53,11 @@ CLEARED_STATES: Final = (CaseState.PASSED, CaseState.RELEASED)
 
 @dataclass(slots=True)
 class Case:
-    """One stopped command: what, whose, how much, by which rule, with whom, until when."""
+    """One stopped command: what, whose, how much, by which rule, with whom, until when.
+
+    `requested_by` is who asked for what was stopped; the database refuses a row in which the same
+    name has decided (four eyes).
+    """
 
     action: int
     amount_fen: int
@@ -60,6 +66,7 @@ class Case:
     object_id: bytes
     opened_at_us: int
     owner: str
+    requested_by: str
     rule: str
     state: int
     user_id: bytes

@@ -47,6 +47,8 @@ FIELD_NICKNAME: Final = 1
 FIELD_GREETING: Final = 2
 FIELD_NOTE: Final = 3
 FIELD_EXTERNAL: Final = 4
+# The raw bytes of a notice; its owner is the notice's key, its digest their plain SHA-256.
+FIELD_NOTICE: Final = 5
 _KEY_BYTES: Final = 14
 
 
@@ -70,6 +72,7 @@ class Wish(NamedTuple):
     passphrase: str = ""
     greeting: str = ""
     cover: str = ""
+    is_by_channel: bool = False
 
 
 def client_key(lane: int, caller_key: str) -> bytes:
@@ -237,6 +240,7 @@ class Desk:
             self._vault.seal("seed", packet_id, seed),
             chain,
             number,
+            wish.is_by_channel,
         )
         return Submission(command, rows)
 

@@ -85,6 +85,8 @@ class Lane:
         rows: list[Row] = []
         personal: list[Personal] = []
         for command, private in submissions:
+            if view.orders.dirty and KINDS[type(command)].deepen:
+                self._load_again(command)
             try:
                 decision = decide(view, command, at_us)
             except Damaged:
@@ -121,6 +123,16 @@ class Lane:
                     steps[depth](self._view, command, wanted)
             self._store.load(self._view, wanted)
 
+    def _load_again(self, command: Command) -> None:
+        """Load what a command needs by now: one before it in the batch may have made it need more.
+
+        Only orders and what hangs on them lead on to rows that nobody could name before.
+        """
+        for step in KINDS[type(command)].deepen:
+            wanted = Wanted(is_gated=False)
+            step(self._view, command, wanted)
+            self._store.load(self._view, wanted)
+
     def _fold(self, command: Command, decision: Decision, seq: int, at_us: int) -> Row:
         code, outcome, postings, relayed, _, _ = decision
         number = KINDS[type(command)].number
@@ -139,15 +151,14 @@ class Lane:
             for place, name in enumerate(_CACHED)
             if (table := getattr(view, name)).dirty
         ]
-        return Batch(
-            before, after, rows, view.new_keys, view.new_entries, view.new_relays, personal, dirty
-        )
+        appended = (view.new_keys, view.new_entries, view.new_relays, view.new_trails)
+        return Batch(before, after, rows, *appended, personal, dirty)
 
     def committed(self, after: LaneRow) -> None:
         """Take a durable batch as the new truth of memory."""
         self._row = after
         view = self._view
-        view.new_keys, view.new_entries, view.new_relays = [], [], []
+        view.new_keys, view.new_entries, view.new_relays, view.new_trails = [], [], [], []
         for name in _CACHED:
             table = getattr(view, name)
             if table.dirty:
