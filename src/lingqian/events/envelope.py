@@ -7,7 +7,7 @@ or personal text.   Units: fen.   Source: docs/reference/events.md; CloudEvents 
 from collections.abc import Callable
 from typing import Any, Final
 
-from lingqian.events import outgoing
+from lingqian.events import incoming, outgoing
 from lingqian.events.told import Facts, Page, Told, balances, user
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, ClaimStopped
@@ -15,19 +15,29 @@ from lingqian.flows.close import CloseDone, DrawDone
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
+    AllocateParked,
+    BeginAttempt,
+    BeginClose,
     ChangeUser,
     ClaimPacket,
     ClosePacket,
     DeliverRelay,
     DrawPacket,
+    ExpireOrder,
     Fund,
+    NotePrepay,
+    Observe,
+    OpenOrder,
+    ReceiveNotice,
     RegisterUser,
     SendPacket,
     SetMembers,
     SettleCase,
     Transfer,
 )
+from lingqian.flows.credit import Credited
 from lingqian.flows.decision import Record
+from lingqian.flows.evidence import ObserveDone
 from lingqian.flows.gate import Opened
 from lingqian.flows.packet import MixDone, SendDone
 from lingqian.flows.settle import SettleDone
@@ -35,7 +45,7 @@ from lingqian.flows.transfer import TransferDone, TransferState
 from lingqian.flows.user import UserDone
 from lingqian.identity.user import UserState
 from lingqian.kernel.clock import rfc3339
-from lingqian.kernel.id import PREFIX_CASE, PREFIX_PACKET, PREFIX_TRANSFER, show
+from lingqian.kernel.id import PREFIX_CASE, PREFIX_ORDER, PREFIX_PACKET, PREFIX_TRANSFER, show
 from lingqian.ledger.posting import Phase, Posted
 from lingqian.redpacket.packet import Packet, PacketKind, PacketState
 from lingqian.risk.rule import Action, Verdict
@@ -49,6 +59,7 @@ TYPES: Final = (
     "transfer.done.v1",
     "transfer.held.v1",
     "transfer.refused.v1",
+    "packet.funding.v1",
     "packet.sent.v1",
     "packet.held.v1",
     "packet.refused.v1",
@@ -62,6 +73,7 @@ TYPES: Final = (
     "case.opened.v1",
     "case.settled.v1",
     "balance.credited.v1",
+    *incoming.TYPES,
     *outgoing.TYPES,
 )
 
@@ -113,8 +125,11 @@ def _funded(page: Page) -> list[Told]:
     return [Told("funding.done.v1", subject, data, (command.user_id,))]
 
 
+_CASE_PREFIX: Final = {Action.TRANSFER: PREFIX_TRANSFER, Action.TOP_UP: PREFIX_ORDER}
+
+
 def _opened_case(opened: Opened) -> Told:
-    prefix = PREFIX_TRANSFER if opened.action == Action.TRANSFER else PREFIX_PACKET
+    prefix = _CASE_PREFIX.get(Action(opened.action), PREFIX_PACKET)
     subject = show(PREFIX_CASE, opened.case_id)
     data = {
         "case_id": subject,
@@ -160,8 +175,16 @@ def _sent(page: Page) -> list[Told]:
     told = [] if outcome.opened is None else [_opened_case(outcome.opened)]
     if page.record.code:
         return told
-    word = "held" if outcome.state == PacketState.HELD else "sent"
+    word = _SENT_WORD[PacketState(outcome.state)]
     return [_packet_told(word, command.packet_id, command, page, outcome.expires_at_us), *told]
+
+
+_SENT_WORD: Final = {
+    PacketState.HELD: "held",
+    PacketState.FUNDING: "funding",
+    PacketState.OPEN: "sent",
+    PacketState.AWAITING: "sent",
+}
 
 
 def _packet_told(
@@ -236,6 +259,7 @@ def _drawn(page: Page) -> list[Told]:
     packet_id, outcome = page.command.packet_id, page.outcome
     assert isinstance(outcome, DrawDone), "the journal names its kind"
     packet = page.facts.packet(packet_id)
+    back = incoming.returning(page, outcome.refund)
     winners = page.facts.winners(packet_id)
     data = {
         "packet_id": _packet(packet_id),
@@ -249,7 +273,7 @@ def _drawn(page: Page) -> list[Told]:
     }
     who = (packet.sender_id, *[user_id for user_id, _, _ in winners])
     drawn = Told("packet.drawn.v1", _packet(packet_id), data, who, packet_id)
-    return [drawn, _finished(packet_id, packet, sum(outcome.amounts_fen))]
+    return [drawn, _finished(packet_id, packet, sum(outcome.amounts_fen)), *back]
 
 
 def _closed(page: Page) -> list[Told]:
@@ -264,7 +288,32 @@ def _closed(page: Page) -> list[Told]:
         "balances": balances(page.posted),
     }
     subject = _packet(command.packet_id)
-    return [Told(f"packet.{word}.v1", subject, data, (packet.sender_id,), command.packet_id)]
+    told = Told(f"packet.{word}.v1", subject, data, (packet.sender_id,), command.packet_id)
+    return [told, *incoming.returning(page, outcome.refund)]
+
+
+def _observed(page: Page) -> list[Told]:
+    """Tell what evidence did to an order, and to what hangs on it."""
+    outcome = page.outcome
+    assert isinstance(outcome, ObserveDone), "the journal names its kind"
+    told = incoming.observed(page)
+    if outcome.opened is not None:
+        told.append(_opened_case(outcome.opened))
+    return [*told, *_revived(page, outcome.order_id, outcome.credited)]
+
+
+def _ordered(page: Page) -> list[Told]:
+    opened = page.outcome.opened
+    return incoming.ordered(page) if opened is None else [_opened_case(opened)]
+
+
+def _revived(page: Page, order_id: bytes, credited: Credited | None) -> list[Told]:
+    """Tell that a packet came alive because its order was credited."""
+    if credited is None or not credited.expires_at_us:
+        return []
+    packet_id = page.facts.order(order_id).object_id
+    packet = page.facts.packet(packet_id)
+    return [_packet_told("sent", packet_id, packet, page, credited.expires_at_us)]
 
 
 def _settled(page: Page) -> list[Told]:
@@ -279,6 +328,9 @@ def _settled(page: Page) -> list[Told]:
         "decided_by": command.by,
     }
     told = [Told("case.settled.v1", subject, data, (case.user_id,))]
+    if case.action == Action.TOP_UP:
+        more = incoming.settled(page, case.object_id)
+        return [*told, *more, *_revived(page, case.object_id, outcome.credited)]
     if not page.posted:
         return told
     is_released = page.posted[0].phase == Phase.CAPTURE
@@ -320,5 +372,13 @@ _TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     ClosePacket: _closed,
     SettleCase: _settled,
     DeliverRelay: _relayed,
+    OpenOrder: _ordered,
+    BeginAttempt: incoming.silent,
+    NotePrepay: incoming.silent,
+    ReceiveNotice: incoming.silent,
+    Observe: _observed,
+    BeginClose: incoming.silent,
+    ExpireOrder: incoming.expired,
+    AllocateParked: incoming.allocated,
     **outgoing.TELLERS,
 }

@@ -23,6 +23,7 @@ from lingqian.kernel.clock import rfc3339
 from lingqian.redpacket.packet import Packet
 from lingqian.storage import purse, query
 from lingqian.storage.codec import Row, decode
+from lingqian.topup.order import Order
 from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
 
@@ -113,6 +114,12 @@ class Facts:
         """Return a payout."""
         found = purse.payout(self._connection, payout_id)
         assert found is not None, "the journal speaks of payouts that exist"
+        return found
+
+    def order(self, order_id: bytes) -> Order:
+        """Return an order, of which only what it was opened with may be told."""
+        found = query.order(self._connection, order_id)
+        assert found is not None, "the journal speaks of orders that exist"
         return found
 
 

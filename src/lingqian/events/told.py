@@ -13,6 +13,7 @@ from lingqian.kernel.id import PREFIX_USER, show
 from lingqian.ledger.chart import Book
 from lingqian.ledger.posting import Phase, Posted
 from lingqian.redpacket.packet import Packet
+from lingqian.topup.order import Order
 from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
 
@@ -56,6 +57,10 @@ class Facts(Protocol):
 
     def payout(self, payout_id: bytes) -> Payout:
         """Return a payout, of which only what it was asked with may be told."""
+        ...
+
+    def order(self, order_id: bytes) -> Order:
+        """Return an order, of which only what it was opened with may be told."""
         ...
 
 
