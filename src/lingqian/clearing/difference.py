@@ -1,0 +1,87 @@
+"""Differences: what did not agree, who must end it, and how it ended (差错).
+
+Law: a difference is named by account, day, key and class, so finding it again finds the same one;
+it ends once. One that is carried is looked for in the bills of the next days before it is owned.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from hashlib import sha256
+from typing import Final
+
+from lingqian.clearing.classify import Class
+from lingqian.clearing.item import Way
+from lingqian.kernel.id import ID_BYTES
+from lingqian.kernel.machine import machine
+
+
+class DifferenceState(IntEnum):
+    """Where a difference stands."""
+
+    NEW = 0
+    CARRIED = 1
+    OWNED = 2
+    REPAIRED = 3
+    AGREED = 4
+    RESOLVED = 5
+
+
+MACHINE: Final = machine(
+    DifferenceState.NEW,
+    [
+        (DifferenceState.NEW, "carry", DifferenceState.CARRIED),
+        (DifferenceState.NEW, "own", DifferenceState.OWNED),
+        (DifferenceState.NEW, "repair", DifferenceState.REPAIRED),
+        (DifferenceState.CARRIED, "agree", DifferenceState.AGREED),
+        (DifferenceState.CARRIED, "own", DifferenceState.OWNED),
+        (DifferenceState.OWNED, "repair", DifferenceState.REPAIRED),
+        (DifferenceState.OWNED, "agree", DifferenceState.AGREED),
+        (DifferenceState.OWNED, "resolve", DifferenceState.RESOLVED),
+    ],
+)
+OPEN_STATES: Final = (DifferenceState.CARRIED, DifferenceState.OWNED)
+
+# Clearing is decided in the lane of the house: one row per account and day, for all lanes.
+LANE: Final = bytes(2)
+
+
+def day_id(account: str, day: int) -> bytes:
+    """Return the id of one account's day."""
+    return _named(b"day", account, str(day))
+
+
+def difference_id(account: str, day: int, key: tuple[Way, str], found: Class) -> bytes:
+    """Return the id of a difference: the same for every run that finds it."""
+    way, number = key
+    return _named(b"difference", account, str(day), way.name, number, found)
+
+
+def _named(kind: bytes, *parts: str) -> bytes:
+    """Digest length-prefixed parts, so that no two names run together."""
+    texts = [part.encode() for part in parts]
+    message = b"".join(len(text).to_bytes(4, "big") + text for text in texts)
+    digest = sha256(b"lingqian clearing\x01" + kind + b"\x00" + message).digest()
+    return LANE + digest[: ID_BYTES - len(LANE)]
+
+
+@dataclass(slots=True)
+class Difference:
+    """One difference: where, of what class, how much, with whom, until when, and its end.
+
+    `gap_fen` is the channel's amount less ours, in positive and out negative. `asked_by` is who
+    proposed how it ends, `decided_by` who agreed; `note_mac` is a digest of what they wrote.
+    """
+
+    account: str
+    asked_by: str
+    class_code: str
+    day: int
+    decided_by: str
+    due_at_us: int
+    found_at_us: int
+    gap_fen: int
+    note_mac: bytes
+    number: str
+    owner: int
+    state: int
+    way: int
