@@ -92,7 +92,7 @@ class Item(NamedTuple):
 
 
 # Words of the status column under which no money moved, or moved back: REVOKED is a reversed
-# payment code (交易状态), FAIL a refund that failed (退款状态). Source: wechatpay-v3 reference 12.1.
+# payment code (交易状态), FAIL a failed refund (退款状态). Source: wechatpay-v3 reference 12.1.
 _VOID: Final = frozenset({"REVOKED", "FAIL", "CLOSED"})
 # A refund that could not reach the person's card; it waits for a person (转入代发).
 ASTRAY: Final = frozenset({"CHANGE", "ABNORMAL"})

@@ -74,6 +74,14 @@ def test_one_spoilt_amount_or_balance_breaks_the_chain(amounts, data):
     assert read.faults or read.closing_fen != whole.closing_fen
 
 
+def test_two_lines_cannot_start_at_one_balance():
+    """Each line is reached, and yet they are no chain: one of them has the wrong balance."""
+    first = FundRow(BillSide.OTHER_IN, NOON_US, "", "1", "", 100, 10_100, "")
+    second = FundRow(BillSide.OTHER_IN, NOON_US, "", "2", "", 200, 10_200, "")
+    assert chain([first, second], 10_000).faults
+    assert not chain([first, second._replace(balance_fen=10_300)], 10_000).faults
+
+
 def test_both_bills_are_compared_by_kind():
     """Σ trade = Σ fund, for what both show; a withdrawal is the fund bill's alone."""
     out = FundRow(BillSide.OTHER_OUT, NOON_US, "", "W", "提现", -100, CLOSING - 100, "")
