@@ -221,7 +221,7 @@ def _void(item: Item) -> tuple[Class, ...]:
 def _standing(booked: Booked, billed: BillRow, day: int) -> tuple[Class, ...]:
     """Compare how far each side has come."""
     if booked.way == Way.REFUND:
-        return _refund_standing(booked, billed)
+        return _refund_standing(booked, billed, day)
     if booked.has_rival:
         return (Class.L3,)
     if booked.standing == Standing.OPEN:
@@ -231,13 +231,13 @@ def _standing(booked: Booked, billed: BillRow, day: int) -> tuple[Class, ...]:
     return (Class.T1,) if booked.day != day else ()
 
 
-def _refund_standing(booked: Booked, billed: BillRow) -> tuple[Class, ...]:
+def _refund_standing(booked: Booked, billed: BillRow, day: int) -> tuple[Class, ...]:
     """Compare a refund: a bill dates it by acceptance, so only its end may lag behind."""
     if billed.state in ASTRAY:
         return (Class.L6,)
     if booked.standing == Standing.DEAD:
         return (Class.S3,)
-    return (Class.T1,) if booked.standing == Standing.OPEN else ()
+    return (Class.T1,) if booked.standing == Standing.OPEN or booked.day != day else ()
 
 
 def _amounts(booked: Booked, billed: BillRow) -> tuple[Class, ...]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final, NamedTuple
 
-from lingqian.channels.port import BillRow, FundRow
+from lingqian.channels.port import BillRow, BillSide, FundRow
 from lingqian.clearing.classify import CARRY_DAYS_MAX, Class, classify
 from lingqian.clearing.difference import DifferenceState
 from lingqian.clearing.fund import Chain, Sum, chain, sums
@@ -72,11 +72,16 @@ assert set(BLOCKER_WORDS) == set(Blocker), "every blocker has its words"
 
 
 class Finding(NamedTuple):
-    """One class found in one item; `gap_fen` is the channel's amount less ours."""
+    """One class found in one item.
+
+    `gap_fen` is what the day's bill moves more than our books on that day, `loss_fen` the channel's
+    amount less ours whatever the days.
+    """
 
     item: Item
     found: Class
     gap_fen: int
+    loss_fen: int
 
 
 class Comparison(NamedTuple):
@@ -103,7 +108,9 @@ def compare(
     lines, flows, rows = tuple(trade), tuple(fund), tuple(booked)
     items = match(rows, lines)
     findings = tuple(
-        Finding(item, found, gap(item, day)) for item in items for found in classify(item, day)
+        Finding(item, found, gap(item, day), item.theirs_fen - item.ours_fen)
+        for item in items
+        for found in classify(item, day)
     )
     return Comparison(
         day,
@@ -131,7 +138,7 @@ def _booked_fen(row: Booked, day: int) -> int:
 def _billed_fen(line: BillRow) -> int:
     if not moves(line):
         return 0
-    return -line.amount_fen if line.refund_no else line.amount_fen
+    return -line.amount_fen if line.side == BillSide.REFUND else line.amount_fen
 
 
 class Stand(NamedTuple):
@@ -207,7 +214,11 @@ def explained_fen(comparison: Comparison) -> int:
 
 @dataclass(slots=True)
 class Day:
-    """One account's day as it is stored; digests are those of the raw bills, b"" before them."""
+    """One account's day as it is stored.
+
+    Digests are SHA-256: of both raw bills, of the sheet of our own rows that was compared, and of
+    the result; empty until there is one. Counts are those of the last comparison.
+    """
 
     account: str
     carried: int
@@ -215,12 +226,13 @@ class Day:
     closed_by: str
     closing_fen: int
     day: int
-    differences: int
     fund_digest: bytes
     items: int
     opening_fen: int
     ours_fen: int
+    owned: int
     result_digest: bytes
+    sheet_digest: bytes
     state: int
     theirs_fen: int
     trade_digest: bytes

@@ -105,6 +105,5 @@ def _parts(line: BillRow) -> tuple[tuple[BillSide, int], ...]:
     if not moves(line):
         return ()
     if line.side == BillSide.REFUND:
-        back = line.amount_fen - line.coupon_fen
-        return (BillSide.REFUND, -back), (BillSide.FEE_RETURN, fee_fen(line))
+        return (BillSide.REFUND, -line.settle_fen), (BillSide.FEE_RETURN, fee_fen(line))
     return (BillSide.PAYMENT, line.settle_fen), (BillSide.FEE, -fee_fen(line))

@@ -114,7 +114,8 @@ def fee_fen(row: BillRow) -> int:
 
 def number_of(row: BillRow) -> str:
     """Return our own number of a trade-bill line."""
-    return row.refund_no if row.side == BillSide.REFUND else row.attempt_no
+    is_refund = row.side == BillSide.REFUND and row.refund_no
+    return row.refund_no if is_refund else row.attempt_no
 
 
 def channel_no_of(row: BillRow) -> str:

@@ -148,6 +148,87 @@ class DeliverRelay(NamedTuple):
     items: tuple[tuple[bytes, int], ...]
 
 
+class RecordBill(NamedTuple):
+    """Note that a day's bill was fetched; the raw bytes travel sealed beside the command."""
+
+    day_id: bytes
+    account: str
+    day: int
+    bill: int
+    digest: bytes
+
+
+class RecordMatch(NamedTuple):
+    """Note what comparing a day came to; the sheet of our rows travels sealed beside it."""
+
+    day_id: bytes
+    items: int
+    opening_fen: int
+    closing_fen: int
+    ours_fen: int
+    theirs_fen: int
+    sheet_digest: bytes
+    result_digest: bytes
+
+
+class RecordDifference(NamedTuple):
+    """Note a difference, or what became of one (`event` is a step of clearing's MACHINE).
+
+    `remedy` and `amount_fen` say what the table of classes books at once, without a person.
+    """
+
+    difference_id: bytes
+    account: str
+    day: int
+    way: int
+    number: str
+    class_code: str
+    gap_fen: int
+    event: str
+    remedy: int
+    amount_fen: int
+
+
+class ResolveDifference(NamedTuple):
+    """End a difference by hand.
+
+    `explain` books nothing; `ask` proposes a remedy, and `agree`, by somebody else, books it.
+    """
+
+    difference_id: bytes
+    event: str
+    remedy: int
+    by: str
+    note_mac: bytes
+
+
+class RecordFlow(NamedTuple):
+    """Book a movement between a channel account and the bank that its fund bill shows."""
+
+    flow_id: bytes
+    account: str
+    day: int
+    flow_no: str
+    label: str
+    amount_fen: int
+
+
+class CloseDay(NamedTuple):
+    """Close a day for ever. `open_ids` are the differences it is closed with, one after another.
+
+    `explained_fen` is the part of the gap between both sums that has a name; `books_fen` what the
+    books say the account has at the day's end, with what is in transit.
+    """
+
+    day_id: bytes
+    is_first: bool
+    explained_fen: int
+    books_fen: int
+    open_ids: bytes
+    result_digest: bytes
+    by: str
+
+
 Command = (
     RegisterUser
     | ChangeUser
@@ -162,4 +243,10 @@ Command = (
     | ClosePacket
     | SettleCase
     | DeliverRelay
+    | RecordBill
+    | RecordMatch
+    | RecordDifference
+    | ResolveDifference
+    | RecordFlow
+    | CloseDay
 )

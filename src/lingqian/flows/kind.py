@@ -6,18 +6,24 @@ Law: the lane is the only caller of `decide`; `fold` is the only thing that chan
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from lingqian.flows import claim, close, packet, relay, settle, transfer, user
+from lingqian.flows import claim, clearing, close, packet, relay, settle, transfer, user
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
     ChangeUser,
     ClaimPacket,
+    CloseDay,
     ClosePacket,
     Command,
     DeliverRelay,
     DrawPacket,
     Fund,
+    RecordBill,
+    RecordDifference,
+    RecordFlow,
+    RecordMatch,
     RegisterUser,
+    ResolveDifference,
     SendPacket,
     SetMembers,
     SettleCase,
@@ -114,6 +120,32 @@ _TABLE: Final = (
     Kind(
         12, DeliverRelay, (relay.RelayDone,), "lane",
         relay.need_relay, relay.decide_relay, relay.fold_relay,
+    ),
+    Kind(
+        40, RecordBill, (clearing.BillDone,), "day_id",
+        clearing.need_bill, clearing.decide_bill, clearing.fold_bill,
+    ),
+    Kind(
+        41, RecordMatch, (clearing.MatchDone,), "day_id",
+        clearing.need_match, clearing.decide_match, clearing.fold_match,
+    ),
+    Kind(
+        42, RecordDifference, (clearing.DifferenceDone,), "difference_id",
+        clearing.need_difference, clearing.decide_difference, clearing.fold_difference,
+    ),
+    Kind(
+        43, ResolveDifference, (clearing.DifferenceDone,), "difference_id",
+        clearing.need_resolution, clearing.decide_resolution, clearing.fold_resolution,
+        (clearing.deepen_resolution,),
+    ),
+    Kind(
+        44, CloseDay, (clearing.CloseDayDone,), "day_id",
+        clearing.need_close_day, clearing.decide_close_day, clearing.fold_close_day,
+        (clearing.deepen_close_day,),
+    ),
+    Kind(
+        45, RecordFlow, (clearing.FlowDone,), "flow_id",
+        clearing.need_flow, clearing.decide_flow, clearing.fold_flow,
     ),
 )  # fmt: skip
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+from lingqian.clearing.day import Day
+from lingqian.clearing.difference import Difference, Flow
 from lingqian.compliance.limit import Caps, Usage
 from lingqian.flows.case import Case
 from lingqian.flows.decision import Record
@@ -140,6 +142,9 @@ class View:
         self.refunds: Table[Refund] = Table()
         self.grants: Table[Grant] = Table()
         self.inflows: Table[Inflow] = Table()
+        self.days: Table[Day] = Table()
+        self.differences: Table[Difference] = Table()
+        self.flows: Table[Flow] = Table()
         self.relay_heads: Table[Counter] = Table()
         self.relay_marks: Table[Counter] = Table()
         self.seen: dict[bytes, Record | None] = {}
@@ -182,6 +187,9 @@ class Wanted:
         "cases",
         "claims",
         "conversations",
+        "days",
+        "differences",
+        "flows",
         "grants",
         "holds",
         "inflows",
@@ -210,6 +218,9 @@ class Wanted:
         self.cases: set[bytes] = set()
         self.claims: set[bytes] = set()
         self.conversations: set[bytes] = set()
+        self.days: set[bytes] = set()
+        self.differences: set[bytes] = set()
+        self.flows: set[bytes] = set()
         self.grants: set[bytes] = set()
         self.holds: set[bytes] = set()
         self.inflows: set[bytes] = set()

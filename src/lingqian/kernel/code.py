@@ -77,6 +77,19 @@ class Code(IntEnum):
     EXCEEDS_BALANCE_MAX = 71
     # The relay between lanes.
     RELAY_GAP = 80
+    # Reconciliation.
+    DAY_UNKNOWN = 150
+    DAY_CLOSED = 151
+    BILL_MISSING = 152
+    DAY_NOT_MATCHED = 153
+    DAY_BEFORE_OPEN = 154
+    DIFFERENCE_OVERDUE = 155
+    DAY_NOT_BALANCED = 156
+    DIFFERENCE_UNKNOWN = 157
+    DIFFERENCE_CLOSED = 158
+    REMEDY_UNFIT = 159
+    REMEDY_NOT_ASKED = 160
+    SAME_PERSON = 161
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -243,6 +256,40 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.RELAY_GAP: _row(
         503, _SAME, "跨通道转账次序有缺口。", "A relay item is missing before this one."
+    ),
+    Code.DAY_UNKNOWN: _row(
+        404, _NEVER, "这一天还没有对账。", "That day has not been reconciled yet."
+    ),
+    Code.DAY_CLOSED: _row(
+        409, _NEVER, "该日已日结，不能再改。", "The day is closed and cannot be changed."
+    ),
+    Code.BILL_MISSING: _row(
+        409, _SAME, "账单尚未齐全。", "A bill of that day has not been fetched yet."
+    ),
+    Code.DAY_NOT_MATCHED: _row(
+        409, _SAME, "该日尚未勾对。", "The day has not been compared, or was compared anew."
+    ),
+    Code.DAY_BEFORE_OPEN: _row(
+        409, _SAME, "前一日尚未日结。", "The day before has to be closed first."
+    ),
+    Code.DIFFERENCE_OVERDUE: _row(
+        409, _SAME, "有差错结转过久或无人负责。", "A difference has been carried too long."
+    ),
+    Code.DAY_NOT_BALANCED: _row(
+        409, _SAME, "账目不平，不能日结。", "The sums of the day do not hold."
+    ),
+    Code.DIFFERENCE_UNKNOWN: _row(404, _NEVER, "差错不存在。", "No such difference."),
+    Code.DIFFERENCE_CLOSED: _row(
+        409, _NEVER, "该差错不在处理中。", "Nobody has to end this difference."
+    ),
+    Code.REMEDY_UNFIT: _row(
+        409, _NEVER, "这种处理不适用于该差错。", "That remedy does not fit the difference."
+    ),
+    Code.REMEDY_NOT_ASKED: _row(
+        409, _NEVER, "还没有人提出这种处理。", "Nobody has asked for that remedy."
+    ),
+    Code.SAME_PERSON: _row(
+        403, _NEVER, "提出人与复核人不能相同。", "Who asked for it cannot be who decides."
     ),
 }
 

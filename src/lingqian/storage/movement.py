@@ -8,6 +8,7 @@ other.
 from collections.abc import Callable
 from typing import Any, Final
 
+from lingqian.clearing.difference import Remedy
 from lingqian.flows.case import CLEARED_STATES
 from lingqian.flows.claim import ClaimDone
 from lingqian.flows.close import CloseDone, DrawDone
@@ -17,6 +18,9 @@ from lingqian.flows.command import (
     DeliverRelay,
     DrawPacket,
     Fund,
+    RecordDifference,
+    RecordFlow,
+    ResolveDifference,
     SendPacket,
     SettleCase,
     Transfer,
@@ -27,7 +31,17 @@ from lingqian.flows.relay import RelayDone, mark_key
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone
 from lingqian.flows.view import View
-from lingqian.ledger.chart import balance_account, bank_account, escrow_account, transit_account
+from lingqian.ledger.chart import (
+    Book,
+    balance_account,
+    bank_account,
+    cash_account,
+    channel_account,
+    escrow_account,
+    house_account,
+    transit_account,
+    unallocated_account,
+)
 from lingqian.ledger.posting import Phase
 from lingqian.risk.rule import Action
 
@@ -137,6 +151,41 @@ def _deliver(view: View, command: DeliverRelay, outcome: RelayDone) -> Movement:
     return tuple([(_POST, transit, *item) for item in fresh]), ()
 
 
+def _difference(view: View, command: RecordDifference, outcome: object) -> Movement:
+    del view, outcome
+    return _remedied(command.account, command.remedy, command.amount_fen), ()
+
+
+def _resolution(view: View, command: ResolveDifference, outcome: object) -> Movement:
+    del outcome
+    if command.event != "agree":
+        return NOTHING
+    row = view.differences.have(command.difference_id)
+    return _remedied(row.account, row.remedy, abs(row.gap_fen)), ()
+
+
+def _flow(view: View, command: RecordFlow, outcome: object) -> Movement:
+    del outcome
+    channel, bank = channel_account(view.lane, command.account), bank_account(view.lane)
+    came = command.amount_fen > 0
+    step = (_POST, channel, bank) if came else (_POST, bank, channel)
+    return ((*step, abs(command.amount_fen)),), ()
+
+
+def _remedied(account: str, remedy: int, amount_fen: int) -> tuple[Step, ...]:
+    """Return what a remedy moves: a surplus in, or a cost that the house's own cash makes good."""
+    channel, bank, cash = channel_account(0, account), bank_account(0), cash_account(0)
+    size = abs(amount_fen)
+    if remedy == Remedy.NONE:
+        return ()
+    if remedy == Remedy.LONG:
+        return ((_POST, channel, unallocated_account(0), size),)
+    cost = house_account(0, Book.SHORTAGE if remedy == Remedy.SHORT else Book.FEE_EXPENSE)
+    if amount_fen > 0:
+        return (_POST, cost, channel, size), (_POST, bank, cash, size)
+    return (_POST, channel, cost, size), (_POST, cash, bank, size)
+
+
 _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     Fund: _fund,
     Transfer: _transfer,
@@ -146,4 +195,7 @@ _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     ClosePacket: _close,
     SettleCase: _settle,
     DeliverRelay: _deliver,
+    RecordDifference: _difference,
+    ResolveDifference: _resolution,
+    RecordFlow: _flow,
 }

@@ -20,7 +20,9 @@ def paid(number, amount_fen=5_000, fee_fen=30, **change):
 def refunded(number, amount_fen=2_000, fee_fen=12, **change):
     """Return our row of a refund that has succeeded."""
     way, done = Way.REFUND, Standing.DONE
-    row = Booked(way, number, f"p{number}", f"R{number}", done, DAY, amount_fen, 0, fee_fen)
+    row = Booked(
+        way, number, f"p{number}", f"R{number}", done, DAY, amount_fen, amount_fen, fee_fen
+    )
     return row._replace(**change)
 
 
@@ -54,7 +56,7 @@ def flows(lines, opening_fen=0):
         moved = (
             ((BillSide.PAYMENT, each.settle_fen), (BillSide.FEE, -fee))
             if is_payment
-            else ((BillSide.REFUND, -each.amount_fen), (BillSide.FEE_RETURN, fee))
+            else ((BillSide.REFUND, -each.settle_fen), (BillSide.FEE_RETURN, fee))
         )
         for side, amount in moved:
             balance += amount

@@ -66,6 +66,7 @@ CASES = [
     ("not in the bill yet", PAY, None, ["T1"]),
     ("refund not in the bill yet", BACK, None, ["T1"]),
     ("refund accepted, not ended", BACK._replace(standing=OPEN, day=0), line(BACK), ["T1"]),
+    ("refund ended after its line", BACK._replace(day=DAY + 1), line(BACK), ["T1"]),
     ("an earlier bill had it", BACK._replace(seen_day=DAY - 1), None, []),
     ("this bill had it, and lost it", BACK._replace(seen_day=DAY), None, ["T1"]),
     ("one line twice", PAY, [line(PAY), line(PAY)], ["B1"]),
