@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import clearing_words
 from law import all_laws
 from lingqian.compliance.limit import DEFAULT, Limit, Span
 from lingqian.flows.case import CaseState
@@ -249,6 +250,7 @@ VERBS = {
     "refuse": _settle("refuse"),
     "due": _settle("due"),
     "deliver": verb_deliver,
+    **clearing_words.VERBS,
 }
 
 
@@ -361,6 +363,7 @@ FACTS = {
     "year": (yuan, _used("year_fen")),
     "life": (yuan, _used("life_fen")),
     "payments": (int, _used("day_count")),
+    **clearing_words.FACTS,
 }
 
 
