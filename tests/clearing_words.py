@@ -61,15 +61,13 @@ def verb_compare(world, words):
 
 
 def verb_differ(world, words):
-    """differ NAME DAY CLASS YUAN EVENT [long=|short=|fee=YUAN]."""
-    (name, day, found, gap, event), more = _named(words)
+    """differ NAME DAY CLASS YUAN EVENT [fee=YUAN] [long|short|fee]."""
+    (name, day, found, gap, event, *remedies), more = _named(words)
     number = day_of(day)
     identity = world.ids[name] = difference_id(ACCOUNT, number, (Way.PAY, name), found)
-    ((remedy, amount),) = more.items() or [("none", "0.00")]
-    booked = Remedy[remedy.upper()], fen(amount)
-    return RecordDifference(
-        identity, ACCOUNT, number, Way.PAY, name, found, fen(gap), event, *booked
-    )
+    gaps = fen(gap), fen(more.get("fee", "0.00"))
+    remedy = Remedy[remedies[0].upper()] if remedies else Remedy.NONE
+    return RecordDifference(identity, ACCOUNT, number, Way.PAY, name, found, *gaps, event, remedy)
 
 
 def verb_resolve(world, words):

@@ -253,9 +253,8 @@ def _amounts(booked: Booked, billed: BillRow) -> tuple[Class, ...]:
 
 
 def _settled(booked: Booked, billed: BillRow) -> tuple[Class, ...]:
-    """Compare what is settled to us; a refund line carries no such amount."""
-    is_payment = booked.way == Way.PAY
-    return (Class.C1,) if is_payment and booked.settle_fen != billed.settle_fen else ()
+    """Compare what is settled to us, or taken from us: a coupon may have borne a part."""
+    return (Class.C1,) if booked.settle_fen != billed.settle_fen else ()
 
 
 def _fee(booked: Booked, billed: BillRow) -> tuple[Class, ...]:

@@ -72,16 +72,11 @@ assert set(BLOCKER_WORDS) == set(Blocker), "every blocker has its words"
 
 
 class Finding(NamedTuple):
-    """One class found in one item.
-
-    `gap_fen` is what the day's bill moves more than our books on that day, `loss_fen` the channel's
-    amount less ours whatever the days.
-    """
+    """One class found in one item; `gap_fen` is what the day's bill moves more than our books."""
 
     item: Item
     found: Class
     gap_fen: int
-    loss_fen: int
 
 
 class Comparison(NamedTuple):
@@ -108,9 +103,7 @@ def compare(
     lines, flows, rows = tuple(trade), tuple(fund), tuple(booked)
     items = match(rows, lines)
     findings = tuple(
-        Finding(item, found, gap(item, day), item.theirs_fen - item.ours_fen)
-        for item in items
-        for found in classify(item, day)
+        Finding(item, found, gap(item, day)) for item in items for found in classify(item, day)
     )
     return Comparison(
         day,

@@ -31,7 +31,7 @@ class Remedy(IntEnum):
     """What is booked to make our books say what the channel has.
 
     LONG: the channel's surplus is unallocated money. SHORT: the house makes good what the channel
-    lacks. FEE: the fee is what the bill says.
+    lacks. FEE: the fee is what the bill says; the other two restate it as well.
     """
 
     NONE = 0
@@ -49,6 +49,7 @@ MACHINE: Final = machine(
         (DifferenceState.CARRIED, "agree", DifferenceState.AGREED),
         # After three days the same item is found again under the class of a loss or a find.
         (DifferenceState.CARRIED, "lapse", DifferenceState.LAPSED),
+        (DifferenceState.CARRIED, "own", DifferenceState.OWNED),
         (DifferenceState.CARRIED, "repair", DifferenceState.REPAIRED),
         (DifferenceState.OWNED, "repair", DifferenceState.REPAIRED),
         (DifferenceState.OWNED, "resolve", DifferenceState.RESOLVED),
@@ -88,20 +89,22 @@ def _named(kind: bytes, *parts: str) -> bytes:
 class Difference:
     """One difference: where, of what class, how much, with whom, until when, and its end.
 
-    `gap_fen` is the channel's amount less ours, in positive and out negative. `remedy` is what is
-    proposed or booked, `booked_fen` what has been booked of it. `asked_by` is who proposed how it
-    ends, `decided_by` who agreed; `note_mac` is a digest of what they wrote.
+    `gap_fen` is the channel's amount less ours, in positive and out negative; `fee_gap_fen` is the
+    channel's fee less ours. `remedy` is what is proposed, and once `is_booked` what was booked.
+    `asked_by` is who proposed how it ends, `decided_by` who agreed; `note_mac` is a digest of what
+    they wrote.
     """
 
     account: str
     asked_by: str
-    booked_fen: int
     class_code: str
     day: int
     decided_by: str
     due_at_us: int
+    fee_gap_fen: int
     found_at_us: int
     gap_fen: int
+    is_booked: int
     note_mac: bytes
     number: str
     owner: int

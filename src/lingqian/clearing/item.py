@@ -86,6 +86,25 @@ class Item(NamedTuple):
         return moved if self.way == Way.PAY else -moved
 
     @property
+    def settled_gap_fen(self) -> int:
+        """Return how much more the channel has settled for this item than we have booked.
+
+        After a coupon that the merchant bears, that is less than what was paid.
+        """
+        theirs = sum(row.settle_fen for row in self.lines if moves(row))
+        is_done = self.booked is not None and self.booked.standing == Standing.DONE
+        ours = self.booked.settle_fen if self.booked is not None and is_done else 0
+        return theirs - ours if self.way == Way.PAY else ours - theirs
+
+    @property
+    def fee_gap_fen(self) -> int:
+        """Return how much more the channel took for this item than we have booked."""
+        theirs = sum(fee_fen(row) for row in self.lines if moves(row))
+        is_done = self.booked is not None and self.booked.standing == Standing.DONE
+        ours = self.booked.fee_fen if self.booked is not None and is_done else 0
+        return theirs - ours if self.way == Way.PAY else ours - theirs
+
+    @property
     def lines(self) -> tuple[BillRow, ...]:
         """Return every bill line of this key."""
         return () if self.billed is None else (self.billed, *self.copies)

@@ -93,18 +93,26 @@ def want_remedy(account: str, wanted: Wanted) -> None:
     }
 
 
-def remedy_postings(account: str, remedy: int, amount_fen: int) -> tuple[Posting, ...]:
-    """Return what a remedy books; a fee's amount is negative where the channel took less."""
-    lane = _HOUSE_LANE
-    channel = channel_account(lane, account)
+def remedy_postings(
+    account: str, remedy: int, gap_fen: int, fee_gap_fen: int
+) -> tuple[Posting, ...]:
+    """Return what a remedy books: the gap, and with it the fee that the bill states."""
     if remedy == Remedy.NONE:
         return ()
+    channel = channel_account(_HOUSE_LANE, account)
+    fee = _paid_by_house(Book.FEE_EXPENSE, channel, fee_gap_fen) if fee_gap_fen else ()
     if remedy == Remedy.LONG:
-        return (_post(channel, unallocated_account(lane), amount_fen),)
-    book = Book.SHORTAGE if remedy == Remedy.SHORT else Book.FEE_EXPENSE
+        return (_post(channel, unallocated_account(_HOUSE_LANE), gap_fen), *fee)
+    if remedy == Remedy.SHORT:
+        return (*_paid_by_house(Book.SHORTAGE, channel, -gap_fen), *fee)
+    return fee
+
+
+def _paid_by_house(book: Book, channel: bytes, amount_fen: int) -> tuple[Posting, ...]:
+    """Return a cost of the house: the channel has less, and the house's cash makes it good."""
     return (
-        _post(house_account(lane, book), channel, amount_fen),
-        _post(bank_account(lane), cash_account(lane), amount_fen),
+        _post(house_account(_HOUSE_LANE, book), channel, amount_fen),
+        _post(bank_account(_HOUSE_LANE), cash_account(_HOUSE_LANE), amount_fen),
     )
 
 
@@ -251,10 +259,12 @@ def decide_difference(view: View, command: RecordDifference, at_us: int) -> Deci
         return refused(Code.DAY_CLOSED)
     state = DifferenceState.NEW if known is None else known.state
     following = DIFFERENCE_MACHINE.steps.get((state, command.event))
-    if following is None or (known is not None and known.booked_fen and command.remedy):
+    if following is None or (known is not None and known.is_booked and command.remedy):
         return Decision(Code.OK)
     # From here it must succeed.
-    postings = remedy_postings(command.account, command.remedy, command.amount_fen)
+    postings = remedy_postings(
+        command.account, command.remedy, command.gap_fen, command.fee_gap_fen
+    )
     return Decision(Code.OK, DifferenceDone(following), postings)
 
 
@@ -269,7 +279,7 @@ def fold_difference(view: View, record: Record) -> None:
     row.state = outcome.state
     if command.remedy:
         row.remedy = command.remedy
-        row.booked_fen = command.amount_fen
+        row.is_booked = 1
     view.trail(record.seq, command.difference_id, day_id(command.account, command.day))
 
 
@@ -278,13 +288,14 @@ def _new_difference(command: RecordDifference, at_us: int) -> Difference:
     return Difference(
         account=command.account,
         asked_by="",
-        booked_fen=0,
         class_code=command.class_code,
         day=command.day,
         decided_by="",
         due_at_us=at_us + known.deadline_s * SECOND_US,
+        fee_gap_fen=command.fee_gap_fen,
         found_at_us=at_us,
         gap_fen=command.gap_fen,
+        is_booked=0,
         note_mac=b"",
         number=command.number,
         owner=known.owner,
@@ -330,7 +341,7 @@ def decide_resolution(view: View, command: ResolveDifference, at_us: int) -> Dec
 
 def fits(row: Difference, remedy: int) -> bool:
     """Say whether a remedy closes this gap: a surplus is long, a lack is short, each once."""
-    if row.booked_fen:
+    if row.is_booked:
         return False
     if remedy == Remedy.LONG:
         return row.gap_fen > 0
@@ -344,7 +355,7 @@ def _agreed(row: Difference, command: ResolveDifference) -> Decision:
     if row.asked_by == command.by:
         return refused(Code.SAME_PERSON)
     # From here it must succeed.
-    postings = remedy_postings(row.account, row.remedy, abs(row.gap_fen))
+    postings = remedy_postings(row.account, row.remedy, row.gap_fen, row.fee_gap_fen)
     state = DIFFERENCE_MACHINE.step(row.state, "resolve")
     return Decision(Code.OK, DifferenceDone(state), postings)
 
@@ -362,7 +373,7 @@ def fold_resolution(view: View, record: Record) -> None:
         row.remedy = command.remedy
     elif command.event == "agree":
         row.decided_by = command.by
-        row.booked_fen = abs(row.gap_fen)
+        row.is_booked = 1
     else:
         # What was asked for and not agreed to is not what ended it.
         row.asked_by = ""

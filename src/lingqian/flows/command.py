@@ -174,7 +174,8 @@ class RecordMatch(NamedTuple):
 class RecordDifference(NamedTuple):
     """Note a difference, or what became of one (`event` is a step of clearing's MACHINE).
 
-    `remedy` and `amount_fen` say what the table of classes books at once, without a person.
+    `gap_fen` is the channel's amount less ours, `fee_gap_fen` the channel's fee less ours; `remedy`
+    is what the table of classes books at once, without a person.
     """
 
     difference_id: bytes
@@ -184,9 +185,9 @@ class RecordDifference(NamedTuple):
     number: str
     class_code: str
     gap_fen: int
+    fee_gap_fen: int
     event: str
     remedy: int
-    amount_fen: int
 
 
 class ResolveDifference(NamedTuple):

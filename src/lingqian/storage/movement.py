@@ -153,7 +153,7 @@ def _deliver(view: View, command: DeliverRelay, outcome: RelayDone) -> Movement:
 
 def _difference(view: View, command: RecordDifference, outcome: object) -> Movement:
     del view, outcome
-    return _remedied(command.account, command.remedy, command.amount_fen), ()
+    return _remedied(command.account, command.remedy, command.gap_fen, command.fee_gap_fen), ()
 
 
 def _resolution(view: View, command: ResolveDifference, outcome: object) -> Movement:
@@ -161,7 +161,7 @@ def _resolution(view: View, command: ResolveDifference, outcome: object) -> Move
     if command.event != "agree":
         return NOTHING
     row = view.differences.have(command.difference_id)
-    return _remedied(row.account, row.remedy, abs(row.gap_fen)), ()
+    return _remedied(row.account, row.remedy, row.gap_fen, row.fee_gap_fen), ()
 
 
 def _flow(view: View, command: RecordFlow, outcome: object) -> Movement:
@@ -172,18 +172,27 @@ def _flow(view: View, command: RecordFlow, outcome: object) -> Movement:
     return ((*step, abs(command.amount_fen)),), ()
 
 
-def _remedied(account: str, remedy: int, amount_fen: int) -> tuple[Step, ...]:
-    """Return what a remedy moves: a surplus in, or a cost that the house's own cash makes good."""
-    channel, bank, cash = channel_account(0, account), bank_account(0), cash_account(0)
-    size = abs(amount_fen)
-    if remedy == Remedy.NONE:
-        return ()
+def _remedied(account: str, remedy: int, gap_fen: int, fee_gap_fen: int) -> tuple[Step, ...]:
+    """Return what a remedy moves: a surplus in, a lack or a fee at the cost of the house."""
+    channel = channel_account(0, account)
+    steps: list[Step] = []
     if remedy == Remedy.LONG:
-        return ((_POST, channel, unallocated_account(0), size),)
-    cost = house_account(0, Book.SHORTAGE if remedy == Remedy.SHORT else Book.FEE_EXPENSE)
+        assert gap_fen > 0, "only a surplus is allocated later"
+        steps.append((_POST, channel, unallocated_account(0), gap_fen))
+    if remedy == Remedy.SHORT:
+        assert gap_fen < 0, "only a lack is made good"
+        steps += _cost(Book.SHORTAGE, channel, -gap_fen)
+    if remedy != Remedy.NONE and fee_gap_fen:
+        steps += _cost(Book.FEE_EXPENSE, channel, fee_gap_fen)
+    return tuple(steps)
+
+
+def _cost(book: Book, channel: bytes, amount_fen: int) -> tuple[Step, Step]:
+    """Return a cost of the house; a negative one comes back to it."""
+    cost, bank, cash = house_account(0, book), bank_account(0), cash_account(0)
     if amount_fen > 0:
-        return (_POST, cost, channel, size), (_POST, bank, cash, size)
-    return (_POST, channel, cost, size), (_POST, cash, bank, size)
+        return (_POST, cost, channel, amount_fen), (_POST, bank, cash, amount_fen)
+    return (_POST, channel, cost, -amount_fen), (_POST, cash, bank, -amount_fen)
 
 
 _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
