@@ -196,8 +196,15 @@ def classify(item: Item, day: int) -> tuple[Class, ...]:
     if not moves(billed):
         return _void(item)
     if booked is None:
-        return (Class.L4,) if item.way == Way.PAY else (Class.S3,)
+        return (_unknown(item),)
     return _standing(booked, billed, day) + _amounts(booked, billed)
+
+
+def _unknown(item: Item) -> Class:
+    """Classify money under a number we do not know, or under one that another payment has."""
+    if item.way == Way.REFUND:
+        return Class.S3
+    return Class.L3 if item.is_second else Class.L4
 
 
 def _lonely(booked: Booked, day: int) -> tuple[Class, ...]:

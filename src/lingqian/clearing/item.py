@@ -63,13 +63,18 @@ class Booked(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One key with its two sides; `copies` are further bill lines of the same key."""
+    """One key with its two sides; `copies` are further bill lines of the same transaction.
+
+    `is_second`: the bill has another transaction under a number of ours that is taken; such an item
+    goes by the channel's own number.
+    """
 
     way: Way
     number: str
     booked: Booked | None
     billed: BillRow | None
     copies: tuple[BillRow, ...] = ()
+    is_second: bool = False
 
     @property
     def ours_fen(self) -> int:

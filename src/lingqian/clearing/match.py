@@ -1,7 +1,8 @@
 """Matching: our rows and the lines of a trade bill, brought together by their numbers (勾对).
 
 Law: every row and every line comes out in exactly one item, whatever the order and the batches
-they came in. The key is our own number; the channel's number serves where ours leads nowhere.
+they came in. The channel's own number decides where we know it; else our number does. A second
+transaction under one number of ours is an item of its own: it is other money.
 """
 
 from collections.abc import Iterable
@@ -29,23 +30,35 @@ class Sheet:
     def add(self, lines: Iterable[BillRow]) -> None:
         """Take more lines of the day's trade bill."""
         for line in lines:
-            self._lines.setdefault(self._key(line), []).append(line)
+            way = WAYS[line.side]
+            key = self._by_channel.get((way, channel_no_of(line)), (way, number_of(line)))
+            self._lines.setdefault(key, []).append(line)
 
     def items(self) -> tuple[Item, ...]:
         """Return every item, payments first, by number; both sides where both are known."""
-        return tuple(self._item(key) for key in sorted(self._booked.keys() | self._lines.keys()))
+        keys = self._booked.keys() | self._lines.keys()
+        return tuple(sorted([item for key in keys for item in self._of(key)], key=_place))
 
-    def _key(self, line: BillRow) -> Key:
-        way = WAYS[line.side]
-        key = (way, number_of(line))
-        if key in self._booked:
-            return key
-        return self._by_channel.get((way, channel_no_of(line)), key)
+    def _of(self, key: Key) -> list[Item]:
+        """Return the item of a key, and one for each further transaction under it."""
+        groups: dict[str, list[BillRow]] = {}
+        for line in sorted(self._lines.get(key, ())):
+            groups.setdefault(channel_no_of(line), []).append(line)
+        booked = self._booked.get(key)
+        known = booked.channel_no if booked is not None else ""
+        own = known or min(groups, default="")
+        first, *copies = groups.pop(own, [None])
+        seconds = [
+            Item(key[0], number, None, lines[0], tuple(lines[1:]), is_second=True)
+            for number, lines in groups.items()
+        ]
+        if booked is None and first is None:
+            return seconds
+        return [Item(*key, booked, first, tuple(filter(None, copies))), *seconds]
 
-    def _item(self, key: Key) -> Item:
-        lines = sorted(self._lines.get(key, ()))
-        first = lines[0] if lines else None
-        return Item(*key, self._booked.get(key), first, tuple(lines[1:]))
+
+def _place(item: Item) -> tuple[Way, str, bool]:
+    return item.way, item.number, item.is_second
 
 
 def match(booked: Iterable[Booked], lines: Iterable[BillRow]) -> tuple[Item, ...]:

@@ -98,7 +98,7 @@ def _remedy(finding: Finding, note: Note) -> Remedy:
     return Remedy.LONG if note.gap_fen > 0 else Remedy.SHORT
 
 
-_BOOKED: Final = (Class.L4, Class.L5, Class.S2, Class.S3, Class.C1)
+_BOOKED: Final = (Class.L3, Class.L4, Class.L5, Class.S2, Class.S3, Class.C1)
 
 
 def carried_on(

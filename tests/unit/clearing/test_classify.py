@@ -92,6 +92,26 @@ def test_every_class_has_a_case_and_a_way_out():
         assert row.deadline_s > 0, found
 
 
+def test_another_transaction_under_one_number_is_other_money():
+    """One attempt, paid twice: the second is no copy of the first, and it goes back."""
+    second = line(PAY, transaction_id="Tx")
+    items = match([PAY], [second, line(PAY)])
+    assert [(item.number, item.is_second, item.booked) for item in items] == [
+        ("Tx", True, None),
+        ("a1", False, PAY),
+    ]
+    assert only(PAY, [second, line(PAY)]) == ["L3"]
+    parked = paid("Tx", attempt_no="a1", channel_no="Tx")
+    assert match([PAY, parked], [second, line(PAY)])[0].booked == parked
+
+
+def test_two_transactions_of_an_attempt_that_waits_are_told_apart():
+    """One of them pays the order; which one is the same in every run."""
+    waiting = PAY._replace(standing=OPEN, channel_no="", day=0)
+    lines = [line(PAY), line(PAY, transaction_id="Tx")]
+    assert only(waiting, lines) == only(waiting, lines[::-1]) == ["L3", "L1"]
+
+
 def test_the_channels_number_serves_where_ours_leads_nowhere():
     """A line whose own number was cut is still this payment, not money of nobody."""
     (item,) = match([PAY], [line(PAY, attempt_no="cut")])
@@ -139,6 +159,7 @@ def test_nothing_falls_between_the_sides(drawn):
 
 
 SPOILT = {
+    "transaction_id": lambda row: row.transaction_id + "?",
     "amount_fen": lambda row: row.amount_fen + 1,
     "attempt_no": lambda row: row.attempt_no + "?",
     "fee_e5": lambda row: row.fee_e5 + 1_000,
@@ -162,7 +183,7 @@ def test_one_spoilt_line_is_always_classified(field, count, data):
     found = compare(DAY, rows, lines, []).findings
     numbers = {each.item.number for each in found}
     assert found
-    assert numbers <= {f"n{place}", f"n{place}?"}
+    assert numbers <= {f"n{place}", f"n{place}?", f"Tn{place}?"}
 
 
 @pytest.mark.parametrize("change", ["dropped", "doubled"])
