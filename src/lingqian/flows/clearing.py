@@ -42,6 +42,7 @@ from lingqian.ledger.chart import (
     unallocated_account,
 )
 from lingqian.ledger.posting import Phase, Posting
+from lingqian.topup.evidence import Payment, Reason
 
 _HOUSE_LANE: Final = 0
 
@@ -279,7 +280,7 @@ def fold_difference(view: View, record: Record) -> None:
     row.state = outcome.state
     if command.remedy:
         row.remedy = command.remedy
-        row.is_booked = 1
+        _fold_booked(view, command.difference_id, row, record.at_us)
     view.trail(record.seq, command.difference_id, day_id(command.account, command.day))
 
 
@@ -303,6 +304,25 @@ def _new_difference(command: RecordDifference, at_us: int) -> Difference:
         state=DifferenceState.NEW,
         way=command.way,
     )
+
+
+def _fold_booked(view: View, identity: bytes, row: Difference, at_us: int) -> None:
+    """Note that a remedy is booked; a surplus is parked until somebody says whose it is."""
+    row.is_booked = 1
+    if row.remedy != Remedy.LONG:
+        return
+    parked = Payment(
+        account=row.account,
+        amount_fen=row.gap_fen,
+        at_us=at_us,
+        attempt_id=identity,
+        parked_fen=row.gap_fen,
+        reason=Reason.UNKNOWN_ORDER,
+        success_at_us=row.found_at_us,
+        transaction_id=row.number,
+    )
+    # Named by the difference itself: a surplus is no transaction of the channel.
+    view.transactions.put(identity, parked)
 
 
 def need_resolution(command: ResolveDifference, wanted: Wanted) -> None:
@@ -373,7 +393,7 @@ def fold_resolution(view: View, record: Record) -> None:
         row.remedy = command.remedy
     elif command.event == "agree":
         row.decided_by = command.by
-        row.is_booked = 1
+        _fold_booked(view, command.difference_id, row, record.at_us)
     else:
         # What was asked for and not agreed to is not what ended it.
         row.asked_by = ""
