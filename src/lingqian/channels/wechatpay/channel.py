@@ -287,8 +287,8 @@ def read_identity(setting: ChannelRow) -> Identity:
     pem = Path(setting.merchant_key_file).read_bytes()
     try:
         key = suite.read_private(pem, setting.allows_pure_sm2)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"{setting.merchant_key_file} is no {suite.name} private key") from error
+    except ValueError as error:
+        raise ValueError(f"{setting.merchant_key_file} cannot be used: {error}") from error
     credential = Credential(setting.mchid, setting.merchant_serial, suite.scheme, key)
     is_public = setting.mode == "public_key"
     return Identity(

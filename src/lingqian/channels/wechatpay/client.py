@@ -79,6 +79,10 @@ class Watch(Protocol):
         """Return the hosts to ask, in order."""
         ...
 
+    def begin(self, host: str, verb: str) -> None:
+        """Hear that a call goes out."""
+        ...
+
     def note(self, host: str, verb: str, took_us: int, is_failure: bool) -> None:  # noqa: FBT001 - one reading
         """Hear of one call; a refusal by business is no failure."""
         ...
@@ -90,6 +94,9 @@ class Blind:
     def hosts(self, verb: str, hosts: Sequence[str]) -> Sequence[str]:  # noqa: ARG002 - the shape of a watch
         """Return the hosts as they are configured."""
         return hosts
+
+    def begin(self, host: str, verb: str) -> None:
+        """Hear that a call goes out."""
 
     def note(self, host: str, verb: str, took_us: int, is_failure: bool) -> None:  # noqa: FBT001 - the shape of a watch
         """Hear of a call."""
@@ -118,7 +125,7 @@ class Identity(NamedTuple):
 def new_session() -> aiohttp.ClientSession:
     """Return a session as this client wants it: no cookies, no decoding behind our back."""
     return aiohttp.ClientSession(
-        # The platform ends idle connections after 8 s; a write into one just ended would be Unknown.
+        # The platform ends idle connections after 8 s; a write into an ended one is Unknown.
         connector=aiohttp.TCPConnector(limit=64, limit_per_host=32, keepalive_timeout=KEPT_S),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
@@ -227,6 +234,7 @@ class Client:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         is_failure = True
+        self.way.watch.begin(host, call.verb)
         try:
             answer = await self._exchange(host, call)
             is_failure = answer.status in _SERVER_ERRORS

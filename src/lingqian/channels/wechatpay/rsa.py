@@ -3,10 +3,11 @@
 Source: RFC 8017 §7.1, §8.2; WeChat Pay APIv3, pages on signing and on sensitive fields.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.padding import MGF1, OAEP, PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
@@ -64,7 +65,10 @@ def read_private(pem: bytes, allows_pure: bool) -> RsaPrivateKey:  # noqa: FBT00
 
     Raises: ValueError.
     """
-    key = serialization.load_pem_private_key(pem, password=None)
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except (UnsupportedAlgorithm, TypeError) as error:
+        raise ValueError("a key of another kind, or under a password") from error
     if not isinstance(key, RSAPrivateKey) or key.key_size < KEY_BITS_MIN:
         raise ValueError("not an RSA private key of 2048 bits or more")
     return RsaPrivateKey(key)
@@ -75,7 +79,7 @@ def read_public(pem: bytes) -> RsaPublicKey:
 
     Raises: ValueError.
     """
-    return _checked(serialization.load_pem_public_key(pem))
+    return _checked(lambda: serialization.load_pem_public_key(pem))
 
 
 def read_certificate(certificate: x509.Certificate) -> RsaPublicKey:
@@ -83,10 +87,14 @@ def read_certificate(certificate: x509.Certificate) -> RsaPublicKey:
 
     Raises: ValueError.
     """
-    return _checked(certificate.public_key())
+    return _checked(certificate.public_key)
 
 
-def _checked(key: object) -> RsaPublicKey:
+def _checked(read: Callable[[], object]) -> RsaPublicKey:
+    try:
+        key = read()
+    except UnsupportedAlgorithm as error:
+        raise ValueError("a key of another kind") from error
     if not isinstance(key, RSAPublicKey) or key.key_size < KEY_BITS_MIN:
         raise ValueError("not an RSA public key of 2048 bits or more")
     return RsaPublicKey(key)

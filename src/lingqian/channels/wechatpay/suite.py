@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple, Protocol
 from cryptography import x509
 from cryptography.exceptions import InvalidTag
 
-from lingqian.channels.wechatpay import rsa
+from lingqian.channels.wechatpay import rsa, sm
 from lingqian.kernel.fault import Rejected
 
 API_KEY_BYTES: Final = 32
@@ -80,7 +80,16 @@ RSA: Final = Suite(
     rsa.read_certificate,
     rsa.aead,
 )
-SUITES: Final = {suite.name: suite for suite in (RSA,)}
+SM2: Final = Suite(
+    "SM2",
+    "WECHATPAY2-SM2-WITH-SM3",
+    "AEAD_SM4_GCM",
+    sm.read_private,
+    sm.read_public,
+    sm.read_certificate,
+    sm.aead,
+)
+SUITES: Final = {suite.name: suite for suite in (RSA, SM2)}
 
 
 def open_resource(aead: Aead, nonce: str, associated: str, sealed: bytes) -> bytes:
