@@ -6,21 +6,41 @@ Law: the lane is the only caller of `decide`; `fold` is the only thing that chan
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from lingqian.flows import claim, close, packet, relay, settle, transfer, user
+from lingqian.flows import (
+    claim,
+    close,
+    gift,
+    packet,
+    payout,
+    refund,
+    relay,
+    settle,
+    transfer,
+    user,
+)
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
+    AskPayout,
+    AskRefund,
+    BeginPayout,
+    CancelPayout,
     ChangeUser,
     ClaimPacket,
     ClosePacket,
     Command,
     DeliverRelay,
     DrawPacket,
+    ExpireCoins,
     Fund,
+    NotePayout,
+    NoteRefund,
     RegisterUser,
+    SendGift,
     SendPacket,
     SetMembers,
     SettleCase,
+    SettleGift,
     Transfer,
 )
 from lingqian.flows.decision import Decision, Record
@@ -114,6 +134,46 @@ _TABLE: Final = (
     Kind(
         12, DeliverRelay, (relay.RelayDone,), "lane",
         relay.need_relay, relay.decide_relay, relay.fold_relay,
+    ),
+    Kind(
+        21, AskRefund, (refund.Opened,), "order_id",
+        refund.need_ask, refund.decide_ask, refund.fold_ask, (refund.deepen_ask,),
+        asked=("order_id", "amount_fen", "reason_mac", "origin"),
+    ),
+    Kind(
+        22, NoteRefund, (refund.RefundNoted,), "refund_id",
+        refund.need_note, refund.decide_note, refund.fold_note,
+        (refund.deepen_note, refund.deepen_channel),
+    ),
+    Kind(
+        23, SendGift, (gift.GiftDone,), "user_id",
+        gift.need_gift, gift.decide_gift, gift.fold_gift,
+        asked=("user_id", "streamer_id", "code", "count", "scene"),
+    ),
+    Kind(
+        24, SettleGift, (gift.IncomeDone,), "gift_id",
+        gift.need_income, gift.decide_income, gift.fold_income, (gift.deepen_income,),
+    ),
+    Kind(
+        25, ExpireCoins, (gift.ExpireDone,), "order_id",
+        gift.need_expiry, gift.decide_expiry, gift.fold_expiry, (gift.deepen_expiry,),
+    ),
+    Kind(
+        26, AskPayout, (payout.PayoutAsked,), "user_id",
+        payout.need_ask, payout.decide_ask, payout.fold_ask,
+        asked=("user_id", "account", "amount_fen", "payee_mac"),
+    ),
+    Kind(
+        27, NotePayout, (payout.PayoutMoved,), "payout_id",
+        payout.need_payout, payout.decide_note, payout.fold_note, (payout.deepen_payout,),
+    ),
+    Kind(
+        33, BeginPayout, (payout.PayoutMoved,), "payout_id",
+        payout.need_payout, payout.decide_begin, payout.fold_begin,
+    ),
+    Kind(
+        34, CancelPayout, (payout.PayoutMoved,), "payout_id",
+        payout.need_payout, payout.decide_cancel, payout.fold_cancel, (payout.deepen_payout,),
     ),
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from lingqian.compliance.limit import Usage
 from lingqian.flows.case import Case
 from lingqian.flows.view import Conversation, Counter, Paid, Transferred
+from lingqian.gift.gift import Gift
 from lingqian.identity.user import User
 from lingqian.ledger.account import Account
 from lingqian.ledger.hold import Hold
@@ -20,6 +21,7 @@ from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
+from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
 
 
@@ -77,6 +79,8 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("refunds", "refunds", ("refund_id",), _slots(Refund), Refund),
     TableRow("grants", "grants", ("order_id",), _slots(Grant), Grant),
     TableRow("inflows", "inflows", ("user_id",), _slots(Inflow), Inflow),
+    TableRow("gifts", "gifts", ("gift_id",), _slots(Gift), Gift),
+    TableRow("payouts", "payouts", ("payout_id",), _slots(Payout), Payout),
     TableRow("relay_heads", "relay_heads", ("source", "target"), ("value",), Counter, 2),
     TableRow("relay_marks", "relay_marks", ("target", "source"), ("value",), Counter, 2),
 )  # fmt: skip
