@@ -8,7 +8,7 @@ Units: µs of business time, but for signatures, which keep real time.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 import apsw
 
@@ -33,7 +33,7 @@ from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknow
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, show
 from lingqian.storage import query, query_top_up
 from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON, Cashier
-from lingqian.storage.clock import BusinessClock, unix_ms
+from lingqian.storage.clock import BusinessClock
 from lingqian.storage.lane import Answer, Submission
 from lingqian.topup.attempt import LIVE_STATES, AttemptState, PrepayResult
 from lingqian.topup.evidence import Effect, Source
@@ -45,14 +45,16 @@ _log = logging.getLogger(__name__)
 REMARK: Final = "退款"
 
 
-class Counts:
-    """What the agent counts; the web's meters hear of it through these names."""
+class Counts(Protocol):
+    """Whoever counts what goes on."""
 
     def call(self, account: str, verb: str, outcome: str) -> None:
         """Hear how a call to a channel ended."""
+        ...
 
     def evidence(self, source: str, effect: str) -> None:
         """Hear what a piece of evidence did."""
+        ...
 
 
 class Kit(NamedTuple):
@@ -366,10 +368,4 @@ class Errands:
 def effect_name(effect: int) -> str:
     """Return the word of what a piece of evidence did."""
     return Effect(effect).name
-
-
-def real_us() -> int:
-    """Return real time, for signatures. Units: µs."""
-    return unix_ms() * 1_000
-
 
