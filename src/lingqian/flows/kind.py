@@ -7,10 +7,15 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from lingqian.flows import (
+    attempt,
     claim,
     close,
+    evidence,
     gift,
+    notice,
+    order,
     packet,
+    park,
     payout,
     refund,
     relay,
@@ -21,8 +26,11 @@ from lingqian.flows import (
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
+    AllocateParked,
     AskPayout,
     AskRefund,
+    BeginAttempt,
+    BeginClose,
     BeginPayout,
     CancelPayout,
     ChangeUser,
@@ -32,9 +40,14 @@ from lingqian.flows.command import (
     DeliverRelay,
     DrawPacket,
     ExpireCoins,
+    ExpireOrder,
     Fund,
     NotePayout,
+    NotePrepay,
     NoteRefund,
+    Observe,
+    OpenOrder,
+    ReceiveNotice,
     RegisterUser,
     SendGift,
     SendPacket,
@@ -104,6 +117,7 @@ _TABLE: Final = (
             "sender_id", "kind", "is_lucky", "total_fen", "count", "share_fen_min",
             "share_fen_max", "spread", "lifetime_us", "draw_at_us", "awaits_entropy",
             "conversation_id", "recipients", "passphrase_mac", "greeting_mac", "cover",
+            "is_by_channel",
         ),
     ),
     Kind(
@@ -120,11 +134,13 @@ _TABLE: Final = (
     ),
     Kind(
         9, DrawPacket, (close.DrawDone,), "packet_id",
-        close.want_tickets, close.decide_draw, close.fold_draw, (close.deepen_draw,),
+        close.want_tickets, close.decide_draw, close.fold_draw,
+        (close.deepen_draw, close.deepen_order),
     ),
     Kind(
         10, ClosePacket, (close.CloseDone,), "packet_id",
-        close.need_packet, close.decide_close, close.fold_close, (close.deepen_close,),
+        close.need_packet, close.decide_close, close.fold_close,
+        (close.deepen_close, close.deepen_order),
     ),
     Kind(
         11, SettleCase, (settle.SettleDone,), "case_id",
@@ -134,6 +150,44 @@ _TABLE: Final = (
     Kind(
         12, DeliverRelay, (relay.RelayDone,), "lane",
         relay.need_relay, relay.decide_relay, relay.fold_relay,
+    ),
+    Kind(
+        14, OpenOrder, (order.OrderDone,), "user_id",
+        order.need_open, order.decide_open, order.fold_open,
+        asked=(
+            "user_id", "order_kind", "object_id", "plan", "amount_fen", "coins", "bonus_coins",
+            "bonus_life_us", "scene", "life_us", "is_from_balance",
+        ),
+    ),
+    Kind(
+        15, BeginAttempt, (attempt.AttemptDone,), "order_id",
+        attempt.need_begin, attempt.decide_begin, attempt.fold_begin,
+    ),
+    Kind(
+        16, NotePrepay, (attempt.PrepayDone,), "attempt_id",
+        attempt.need_prepay, attempt.decide_prepay, attempt.fold_prepay, (attempt.deepen_order,),
+    ),
+    Kind(
+        17, ReceiveNotice, (notice.NoticeDone, notice.NoticeAgain), "notice_key",
+        notice.need_notice, notice.decide_notice, notice.fold_notice,
+    ),
+    Kind(
+        18, Observe, (evidence.ObserveDone,), "attempt_id",
+        evidence.need_observe, evidence.decide_observe, evidence.fold_observe,
+        (evidence.deepen_observe, evidence.deepen_success),
+    ),
+    Kind(
+        19, BeginClose, (attempt.CloseBegun,), "attempt_id",
+        attempt.need_close, attempt.decide_close, attempt.fold_close, (attempt.deepen_order,),
+    ),
+    Kind(
+        20, ExpireOrder, (order.ExpireDone,), "order_id",
+        order.need_expire, order.decide_expire, order.fold_expire, (order.deepen_expire,),
+    ),
+    Kind(
+        31, AllocateParked, (park.AllocateDone,), "transaction_key",
+        park.need_allocate, park.decide_allocate, park.fold_allocate,
+        (park.deepen_allocate, park.deepen_parked),
     ),
     Kind(
         21, AskRefund, (refund.Opened,), "order_id",
