@@ -12,6 +12,7 @@ from lingqian.clearing.difference import Difference, Flow
 from lingqian.compliance.limit import Caps, Usage
 from lingqian.flows.case import Case
 from lingqian.flows.decision import Record
+from lingqian.gift.gift import Gift
 from lingqian.identity.user import User
 from lingqian.kernel.bound import LATE_GRACE_S_DEFAULT
 from lingqian.kernel.clock import SECOND_US
@@ -26,6 +27,7 @@ from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
+from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
 
 Value = TypeVar("Value")
@@ -143,6 +145,8 @@ class View:
         self.refunds: Table[Refund] = Table()
         self.grants: Table[Grant] = Table()
         self.inflows: Table[Inflow] = Table()
+        self.gifts: Table[Gift] = Table()
+        self.payouts: Table[Payout] = Table()
         self.days: Table[Day] = Table()
         self.differences: Table[Difference] = Table()
         self.flows: Table[Flow] = Table()
@@ -151,6 +155,8 @@ class View:
         self.seen: dict[bytes, Record | None] = {}
         self.secrets: dict[bytes, Secret] = {}
         self.tickets: dict[bytes, list[tuple[bytes, Claim]]] = {}
+        # The orders of a person that have coins left; their grants are loaded with them.
+        self.purses: dict[bytes, list[bytes]] = {}
         self.new_keys: list[tuple[bytes, int]] = []
         self.new_entries: list[Entry] = []
         self.new_relays: list[Relay] = []
@@ -174,6 +180,12 @@ class View:
         table.dirty[account] = row
         return row
 
+    def add_grant(self, order_id: bytes, grant: Grant) -> None:
+        """Add the coins of an order, also to the person's purse where it is open."""
+        self.grants.put(order_id, grant)
+        if grant.user_id in self.purses:
+            self.purses[grant.user_id].append(order_id)
+
     def trail(self, seq: int, *subjects: bytes) -> None:
         """Note that a journal row belongs to the story of these things; empty ids are none."""
         self.new_trails += [(each, seq) for each in dict.fromkeys(subjects) if each]
@@ -191,6 +203,7 @@ class Wanted:
         "days",
         "differences",
         "flows",
+        "gifts",
         "grants",
         "holds",
         "inflows",
@@ -199,7 +212,9 @@ class Wanted:
         "notices",
         "orders",
         "packets",
+        "payouts",
         "progress",
+        "purses",
         "refunds",
         "relay_heads",
         "relay_marks",
@@ -219,6 +234,7 @@ class Wanted:
         self.cases: set[bytes] = set()
         self.claims: set[bytes] = set()
         self.conversations: set[bytes] = set()
+        self.gifts: set[bytes] = set()
         self.days: set[bytes] = set()
         self.differences: set[bytes] = set()
         self.flows: set[bytes] = set()
@@ -229,7 +245,9 @@ class Wanted:
         self.notices: set[bytes] = set()
         self.orders: set[bytes] = set()
         self.packets: set[bytes] = set()
+        self.payouts: set[bytes] = set()
         self.progress: set[bytes] = set()
+        self.purses: set[bytes] = set()
         self.refunds: set[bytes] = set()
         self.relay_heads: set[bytes] = set()
         self.relay_marks: set[bytes] = set()

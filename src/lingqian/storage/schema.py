@@ -13,6 +13,7 @@ from lingqian.clearing.difference import Difference, Flow
 from lingqian.compliance.limit import Usage
 from lingqian.flows.case import Case
 from lingqian.flows.view import Conversation, Counter, Transferred
+from lingqian.gift.gift import Gift
 from lingqian.identity.user import User
 from lingqian.ledger.account import Account
 from lingqian.ledger.hold import Hold
@@ -23,6 +24,7 @@ from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
+from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
 
 
@@ -80,6 +82,8 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("refunds", "refunds", ("refund_id",), _slots(Refund), Refund),
     TableRow("grants", "grants", ("order_id",), _slots(Grant), Grant),
     TableRow("inflows", "inflows", ("user_id",), _slots(Inflow), Inflow),
+    TableRow("gifts", "gifts", ("gift_id",), _slots(Gift), Gift),
+    TableRow("payouts", "payouts", ("payout_id",), _slots(Payout), Payout),
     TableRow("days", "days", ("day_id",), _slots(Day), Day),
     TableRow("differences", "differences", ("difference_id",), _slots(Difference), Difference),
     TableRow("flows", "flows", ("flow_id",), _slots(Flow), Flow),

@@ -12,6 +12,9 @@ import apsw
 
 from lingqian.compose import Wallet
 from lingqian.events import beacon
+from lingqian.events.agent import Agent
+from lingqian.events.errand import Kit as AgentKit
+from lingqian.events.inbox import Rejects
 from lingqian.events.push import Notices
 from lingqian.events.tail import Bell, Journal
 from lingqian.events.webhook import Dispatcher, Kit
@@ -55,6 +58,10 @@ class Door:
         self.source = f"urn:lingqian:{fingerprint(wallet.vault.public_key)}"
         self.journal = Journal(wallet.reader, self.source)
         self.dispatcher = Dispatcher(self._kit())
+        self.agent = Agent(self._agent_kit())
+        for account, losses in self.agent.errands.losses.items():
+            self.meter.watch_losses(account, lambda losses=losses: losses.lost_ppm)  # type: ignore[misc]  # bound now
+        self.rejects = Rejects()
         self.streams = 0
         self.is_stopping = False
         # The OpenAPI document, made once when the app is.
@@ -73,6 +80,17 @@ class Door:
             self.bell,
             self._tell_disabled,
             wallet.config.webhook_private_hosts,
+        )
+
+    def _agent_kit(self) -> AgentKit:
+        wallet = self.wallet
+        return AgentKit(
+            wallet.reader,
+            self.ask,
+            wallet.cashier,
+            wallet.channels,
+            wallet.clock,
+            self.meter,
         )
 
     def _heard(self, batched: Batched) -> None:
@@ -175,7 +193,12 @@ class Door:
         if wallet.beacon is not None:
             follower = beacon.Follower(wallet.beacon, wallet.reader, wallet.clock, self._mix)
             works.append(lambda: beacon.follow(follower))
-        await asyncio.gather(*[keep(work) for work in works])
+        if wallet.channels:
+            works.append(self.agent.run)
+        try:
+            await asyncio.gather(*[keep(work) for work in works])
+        finally:
+            await wallet.close_channels()
 
     async def _mix(self, packet_id: bytes, randomness: bytes, signature: bytes) -> Answer:
         return await self.ask(self.wallet.desk.beacon(packet_id, randomness, signature))
