@@ -81,7 +81,7 @@ def verb_flow(world, words):
     """flow NAME DAY YUAN: the fund bill shows this movement with the bank."""
     del world
     name, day, amount = words
-    return RecordFlow(flow_id(ACCOUNT, name), ACCOUNT, day_of(day), name, "", fen(amount))
+    return RecordFlow(flow_id(ACCOUNT, name), ACCOUNT, day_of(day), name, "", fen(amount), b"")
 
 
 def verb_closeday(world, words):

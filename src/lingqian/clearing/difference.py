@@ -52,6 +52,7 @@ MACHINE: Final = machine(
         (DifferenceState.CARRIED, "own", DifferenceState.OWNED),
         (DifferenceState.CARRIED, "repair", DifferenceState.REPAIRED),
         (DifferenceState.OWNED, "repair", DifferenceState.REPAIRED),
+        (DifferenceState.OWNED, "agree", DifferenceState.AGREED),
         (DifferenceState.OWNED, "resolve", DifferenceState.RESOLVED),
     ],
 )
@@ -115,9 +116,10 @@ class Difference:
 
 @dataclass(slots=True)
 class Flow:
-    """A movement between a channel account and the bank that only its fund bill tells of.
+    """A movement of a channel account that only its fund bill tells of.
 
     `amount_fen` is in positive: a top-up of the account, or what lay in it on the first day.
+    `subject_id` is our payout or refund that it belongs to; empty where the bank is its other side.
     """
 
     account: str
@@ -125,3 +127,4 @@ class Flow:
     day: int
     flow_no: str
     label: str
+    subject_id: bytes

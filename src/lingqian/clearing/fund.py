@@ -7,7 +7,7 @@ Source: top-up reference 1 F8 and 13 B1; wechatpay-v3 reference 12.2.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final, NamedTuple
 
 from lingqian.channels.port import BillRow, BillSide, FundRow
@@ -73,6 +73,20 @@ def _reached(lines: list[FundRow], start: int) -> int:
                 seen.add(balance)
                 ahead.append(balance)
     return len(seen)
+
+
+def set_apart(rows: Iterable[FundRow], earlier: Container[str]) -> tuple[FundRow, ...]:
+    """Mark what a fund bill tells of refunds that earlier bills have shown: it has no trade line.
+
+    Such lines bring a failed refund back, and take its returned fee again.
+    """
+    return tuple(
+        row._replace(side=_ASIDE[row.amount_fen > 0]) if row.business_no in earlier else row
+        for row in rows
+    )
+
+
+_ASIDE: Final = {True: BillSide.OTHER_IN, False: BillSide.OTHER_OUT}
 
 
 # Kinds that both bills show; all else (top-ups of the account, withdrawals, transfers to people)

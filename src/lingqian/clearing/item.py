@@ -44,7 +44,8 @@ class Booked(NamedTuple):
     we booked as returned. `rate_ppm` is the plan's rate, 0 where it is not known. `seen_day` is the
     day of the bill that has already shown this item, 0 for none. `has_rival`: another attempt paid
     the same order and this one has not been given back. `says` is the channel's latest answer to a
-    query about an item that no bill shows.
+    query about an item that no bill shows. `is_returned`: a fund bill has shown the money of a
+    refund that failed coming back.
     """
 
     way: Way
@@ -60,6 +61,7 @@ class Booked(NamedTuple):
     seen_day: int = 0
     has_rival: bool = False
     says: TradeState = TradeState.UNKNOWN
+    is_returned: bool = False
 
 
 class Item(NamedTuple):

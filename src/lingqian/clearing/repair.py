@@ -38,7 +38,7 @@ def notes(first: Comparison, last: Comparison) -> tuple[Note, ...]:
     left = {_name(each) for each in last.findings}
     ended = [each for each in first.findings if _name(each) not in left]
     return (
-        *[_note(each, "repair") for each in ended if each.found != Class.T1],
+        *[_ended(each) for each in ended if each.found != Class.T1],
         *[_left(each) for each in last.findings if not _is_met(each)],
     )
 
@@ -47,8 +47,27 @@ def _name(finding: Finding) -> tuple[Way, str, Class]:
     return finding.item.way, finding.item.number, finding.found
 
 
+# The name of what is wrong with a bill as a whole.
+BILL: Final = "bill"
+
+
+def bill_note(comparison: Comparison) -> Note | None:
+    """Return what is to be noted of a bill that does not add up; None when it does."""
+    is_split = any(row.trade_fen != row.fund_fen for row in comparison.sums)
+    if not (is_split or comparison.chain.faults):
+        return None
+    return Note(Way.PAY, BILL, Class.B1, 0, 0, "own")
+
+
 def _note(finding: Finding, event: str) -> Note:
     return Note(*_name(finding), *gaps(finding), event)
+
+
+def _ended(finding: Finding) -> Note:
+    """Note what evidence has ended; money of nobody we know is booked and waits for a person."""
+    if finding.item.booked is None and finding.item.way == Way.PAY:
+        return Note(*_name(finding), 0, 0, "own")
+    return _note(finding, "repair")
 
 
 def gaps(finding: Finding) -> tuple[int, int]:
@@ -108,9 +127,11 @@ def carried_on(
     items = {(item.way, item.number): item for item in comparison.items}
     steps = []
     found = {_name(each) for each in comparison.findings}
+    if bill_note(comparison) is not None:
+        found.add((Way.PAY, BILL, Class.B1))
     for each in differences:
         name = (Way(each.way), each.number, Class(each.class_code))
-        if each.state == DifferenceState.CARRIED and each.day < comparison.day:
+        if each.class_code == Class.T1 and each.day < comparison.day:
             event = _onward(each, items.get(name[:2]), comparison.day)
         elif each.state == DifferenceState.OWNED and each.day == comparison.day:
             event = "" if name in found or each.is_booked else "repair"
@@ -123,13 +144,15 @@ def carried_on(
 def _onward(row: Difference, item: Item | None, day: int) -> str:
     """Return the step of a carried difference; empty while it may still be met."""
     booked = None if item is None else item.booked
+    if booked is not None and booked.is_returned and booked.standing == Standing.DEAD:
+        return "agree"
     is_shown = item is not None and (
         item.billed is not None or (booked is not None and booked.seen_day != 0)
     )
     is_done = booked is not None and booked.standing == Standing.DONE
     if is_shown and is_done:
         return "agree"
-    if day - row.day < CARRY_DAYS_MAX:
+    if day - row.day < CARRY_DAYS_MAX or row.state != DifferenceState.CARRIED:
         return ""
     # Our own money without a bill is found again as a loss; what the bill has waits for a person.
     return "lapse" if is_done else "own"

@@ -66,7 +66,7 @@ class DifferenceDone(NamedTuple):
 
 
 class FlowDone(NamedTuple):
-    """A movement is booked."""
+    """A movement is noted, and so much of it booked."""
 
     amount_fen: int
 
@@ -415,7 +415,7 @@ def need_flow(command: RecordFlow, wanted: Wanted) -> None:
 
 
 def decide_flow(view: View, command: RecordFlow, at_us: int) -> Decision:
-    """Book a movement between channel and bank once: both are where customers' money lies.
+    """Note a movement once; between channel and bank it is booked, both being customers' money.
 
     Refuses: day_unknown, day_closed.
     """
@@ -428,6 +428,8 @@ def decide_flow(view: View, command: RecordFlow, at_us: int) -> Decision:
     if day.state == DayState.CLOSED:
         return refused(Code.DAY_CLOSED)
     # From here it must succeed.
+    if command.subject_id:
+        return Decision(Code.OK, FlowDone(0))
     channel = channel_account(_HOUSE_LANE, command.account)
     posting = _post(channel, bank_account(_HOUSE_LANE), command.amount_fen)
     return Decision(Code.OK, FlowDone(command.amount_fen), (posting,))
@@ -437,10 +439,16 @@ def fold_flow(view: View, record: Record) -> None:
     """Write the movement, so that it is booked once."""
     command = record.command
     assert isinstance(command, RecordFlow), "the journal names its kind"
-    _, account, day, flow_no, label, amount_fen = command
-    flow = Flow(account=account, amount_fen=amount_fen, day=day, flow_no=flow_no, label=label)
+    flow = Flow(
+        account=command.account,
+        amount_fen=command.amount_fen,
+        day=command.day,
+        flow_no=command.flow_no,
+        label=command.label,
+        subject_id=command.subject_id,
+    )
     view.flows.put(command.flow_id, flow)
-    view.trail(record.seq, day_id(account, day))
+    view.trail(record.seq, day_id(command.account, command.day), command.subject_id)
 
 
 # --- the close ------------------------------------------------------------------------------------

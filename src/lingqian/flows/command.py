@@ -404,7 +404,10 @@ class ResolveDifference(NamedTuple):
 
 
 class RecordFlow(NamedTuple):
-    """Book a movement between a channel account and the bank that its fund bill shows."""
+    """Note a movement that only the fund bill shows; `subject_id` names our payout or refund.
+
+    One without a subject went between the channel account and the bank, and is booked so.
+    """
 
     flow_id: bytes
     account: str
@@ -412,6 +415,7 @@ class RecordFlow(NamedTuple):
     flow_no: str
     label: str
     amount_fen: int
+    subject_id: bytes
 
 
 class CloseDay(NamedTuple):

@@ -297,6 +297,8 @@ def _resolution(view: View, command: ResolveDifference, outcome: object) -> Move
 
 def _flow(view: View, command: RecordFlow, outcome: object) -> Movement:
     del outcome
+    if command.subject_id:
+        return NOTHING
     channel, bank = channel_account(view.lane, command.account), bank_account(view.lane)
     came = command.amount_fen > 0
     step = (_POST, channel, bank) if came else (_POST, bank, channel)

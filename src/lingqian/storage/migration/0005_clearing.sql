@@ -63,6 +63,8 @@ CREATE TABLE flows (
     amount_fen INTEGER NOT NULL CHECK (amount_fen <> 0),
     day INTEGER NOT NULL,
     flow_no TEXT NOT NULL,
-    label TEXT NOT NULL
+    label TEXT NOT NULL,
+    subject_id BLOB NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX flows_by_day ON flows (account, day);
+CREATE INDEX flows_by_subject ON flows (subject_id) WHERE subject_id <> x'';
