@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from lingqian.clearing.classify import CARRY_DAYS_MAX, Class
 from lingqian.clearing.day import Comparison, Finding
-from lingqian.clearing.difference import Difference, DifferenceState, Remedy
+from lingqian.clearing.difference import OPEN_STATES, Difference, DifferenceState, Remedy
 from lingqian.clearing.item import Item, Standing, Way, moves
 
 
@@ -133,11 +133,12 @@ def carried_on(
         name = (Way(each.way), each.number, Class(each.class_code))
         if each.class_code == Class.T1 and each.day < comparison.day:
             event = _onward(each, items.get(name[:2]), comparison.day)
-        elif each.state == DifferenceState.OWNED and each.day == comparison.day:
-            event = "" if name in found or each.is_booked else "repair"
+        elif each.day == comparison.day and name not in found and not each.is_booked:
+            event = "agree" if each.class_code == Class.T1 else "repair"
         else:
             event = ""
-        steps += [(each, event)] if event else []
+        is_open = each.state in OPEN_STATES
+        steps += [(each, event)] if event and is_open else []
     return tuple(steps)
 
 

@@ -241,8 +241,18 @@ class Reconciler:
 
     async def _repair(self, frame: Frame, last: Comparison) -> bool:
         """Bring home what the bill proves; say whether anything was written."""
-        found = {each.item for each in last.findings if each.found != Class.B1}
-        works = [work for item in sorted(found) for work in self._works(frame, item)]
+        booked = {
+            (row.way, row.number)
+            for _, row in books.differences(frame.connection, frame.account, frame.day)
+            if row.is_booked and row.day == frame.day
+        }
+        found = {
+            (each.item.way, each.item.number, each.item.is_second): each.item
+            for each in last.findings
+            # What a remedy has booked is not brought home a second time.
+            if each.found != Class.B1 and (each.item.way, each.item.number) not in booked
+        }
+        works = [work for key in sorted(found) for work in self._works(frame, found[key])]
         written = False
         for start in range(0, len(works), TOGETHER_MAX):
             answers = await asyncio.gather(*works[start : start + TOGETHER_MAX])
@@ -257,11 +267,8 @@ class Reconciler:
             if billed is not None and (is_stranger or wants_evidence(item)):
                 return [self._observe(frame, billed)]
             return []
-        if billed is not None and moves(billed) and billed.state in ("SUCCESS", ""):
-            if booked is None:
-                return [self._refund_from_bill(frame, billed)]
-            if booked.standing == Standing.OPEN:
-                return [self._note_refund(frame, booked.number, _refund_reading(billed))]
+        if billed is not None and booked is None:
+            return [self._refund_from_bill(frame, billed)] if moves(billed) else []
         if booked is not None and booked.standing == Standing.OPEN:
             return [self._query_refund(frame, booked.number)]
         return []
@@ -293,21 +300,28 @@ class Reconciler:
             self.means.cashier.note_refund(identity, frame.account, Source.BILL, reading)
         )
 
-    async def _query_refund(self, frame: Frame, number: str) -> bool:
+    async def _read_refund(self, frame: Frame, number: str) -> RefundReading:
         try:
-            reading = await self.means.channels[frame.account].query_refund(number)
+            return await self.means.channels[frame.account].query_refund(number)
         except Fault as fault:
             _log.info("asking about %s: %s", number, fault)
-            return False
+            return RefundReading(number, RefundState.UNKNOWN)
+
+    async def _query_refund(self, frame: Frame, number: str) -> bool:
+        reading = await self._read_refund(frame, number)
         if reading.state not in (RefundState.SUCCESS, RefundState.CLOSED, RefundState.ABNORMAL):
             return False
         return await self._note_refund(frame, number, reading)
 
     async def _refund_from_bill(self, frame: Frame, line: BillRow) -> bool:
-        """Make a refund of what somebody gave back at the channel's own counter."""
+        """Make a refund of what somebody gave back at the channel's own counter, once it is done.
+
+        A bill dates refunds by acceptance and is never updated, so the channel is asked.
+        """
         attempt_id = parse(PREFIX_ATTEMPT, line.attempt_no)
         attempt = None if attempt_id is None else query_top_up.attempt(frame.connection, attempt_id)
-        if attempt is None:
+        reading = await self._read_refund(frame, line.refund_no)
+        if attempt is None or reading.state != RefundState.SUCCESS:
             return False
         name = f"\0bill {frame.account} {line.refund_id}"
         key = client_key(lane_of(attempt.order_id), name)
@@ -319,7 +333,7 @@ class Reconciler:
         answer = await self._do(asked)
         if answer.code:
             return False
-        await self._note_refund(frame, show(PREFIX_REFUND, identity), _refund_reading(line))
+        await self._note_refund(frame, show(PREFIX_REFUND, identity), reading)
         return True
 
     async def _written(self, submission: Submission) -> bool:
@@ -453,20 +467,6 @@ def _is_lonely(row: Booked, day: int, shown: set[tuple[int, str]]) -> bool:
     if row.way != Way.PAY or row.standing != Standing.DONE or row.seen_day not in (0, day):
         return False
     return not {(row.way, row.number), (row.way, row.channel_no)} & shown
-
-
-def _refund_reading(line: BillRow) -> RefundReading:
-    return RefundReading(
-        line.refund_no,
-        RefundState.SUCCESS,
-        line.attempt_no,
-        line.refund_id,
-        line.transaction_id,
-        line.amount_fen,
-        line.settle_fen,
-        "CNY",
-        line.at_us,
-    )
 
 
 def _recorded(frame: Frame, note: Note) -> RecordDifference:
