@@ -10,6 +10,7 @@ from typing import Final
 import apsw
 
 from lingqian.kernel.fault import Damaged
+from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
 from lingqian.storage.desk import (
     FIELD_EXTERNAL,
     FIELD_GREETING,
@@ -28,6 +29,9 @@ _HOMES: Final = {
     FIELD_NOTE: ("transfers", "transfer_id", "note_mac"),
     FIELD_EXTERNAL: ("users", "user_id", "external_mac"),
     FIELD_NOTICE: ("notices", "notice_key", "digest"),
+    FIELD_PURCHASE: ("attempts", "attempt_id", "payer_mac"),
+    FIELD_REASON: ("refunds", "refund_id", "reason_mac"),
+    FIELD_PAYEE: ("payouts", "payout_id", "payee_mac"),
     FIELD_TRADE_BILL: ("days", "day_id", "trade_digest"),
     FIELD_FUND_BILL: ("days", "day_id", "fund_digest"),
     FIELD_SHEET: ("days", "day_id", "sheet_digest"),
