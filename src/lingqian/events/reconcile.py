@@ -152,8 +152,12 @@ class Reconciler:
         if now_us < self._again_us.get(account, 0):
             return None
         day = self.next_day(account)
+        return day if day <= self.newest_day(account) else None
+
+    def newest_day(self, account: str) -> int:
+        """Return the newest day whose bills should be there: yesterday's come in their hour."""
         hour_us = self.means.channels[account].profile.bill_hour * _HOUR_US
-        return day if now_us >= books.day_start_us(day + 1) + hour_us else None
+        return business_day(self.means.clock.now_us() - hour_us) - 1
 
     def next_day(self, account: str) -> int:
         """Return the day after the last closed one; at first, that of the first attempt."""

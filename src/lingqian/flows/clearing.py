@@ -387,7 +387,7 @@ def fold_resolution(view: View, record: Record) -> None:
     assert isinstance(outcome, DifferenceDone), "the journal names its kind"
     row = view.differences.edit(command.difference_id)
     row.state = outcome.state
-    row.note_mac = command.note_mac
+    row.note_mac = command.note_mac or row.note_mac
     if command.event == "ask":
         row.asked_by = command.by
         row.remedy = command.remedy

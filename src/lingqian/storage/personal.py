@@ -19,7 +19,12 @@ from lingqian.storage.desk import (
     FIELD_NOTICE,
 )
 from lingqian.storage.finding import Finding, FindingKind
-from lingqian.storage.reconciliation import FIELD_FUND_BILL, FIELD_SHEET, FIELD_TRADE_BILL
+from lingqian.storage.reconciliation import (
+    FIELD_DIFFERENCE_NOTE,
+    FIELD_FUND_BILL,
+    FIELD_SHEET,
+    FIELD_TRADE_BILL,
+)
 from lingqian.storage.vault import Vault
 
 # Where the journal's digest of each field is folded to.
@@ -35,6 +40,7 @@ _HOMES: Final = {
     FIELD_TRADE_BILL: ("days", "day_id", "trade_digest"),
     FIELD_FUND_BILL: ("days", "day_id", "fund_digest"),
     FIELD_SHEET: ("days", "day_id", "sheet_digest"),
+    FIELD_DIFFERENCE_NOTE: ("differences", "difference_id", "note_mac"),
 }
 # What hides nothing: whoever has the raw bytes can make their digest.
 _PLAIN: Final = (FIELD_NOTICE, FIELD_TRADE_BILL, FIELD_FUND_BILL, FIELD_SHEET)

@@ -30,6 +30,7 @@ from lingqian.topup.refund import RefundStage
 FIELD_TRADE_BILL: Final = 20
 FIELD_FUND_BILL: Final = 21
 FIELD_SHEET: Final = 22
+FIELD_DIFFERENCE_NOTE: Final = 23
 BILL_FIELDS: Final = {BillKind.TRADE: FIELD_TRADE_BILL, BillKind.FUND: FIELD_FUND_BILL}
 # Bills of so many days before are asked whether they have shown an item already.
 LOOK_BACK_DAYS: Final = 3
@@ -172,6 +173,16 @@ def sealed(vault: Vault, owner_id: bytes, field: int, plain: bytes) -> Personal:
     """Seal a bill or a sheet; its digest is a plain SHA-256, for it hides nothing."""
     cipher = vault.seal("personal", owner_id + bytes((field,)), plain)
     return Personal(owner_id, field, cipher, sha256(plain).digest())
+
+
+def sealed_note(vault: Vault, identity: bytes, note: str) -> tuple[bytes, tuple[Personal, ...]]:
+    """Seal what somebody wrote about a difference: its keyed digest, and the row; or nothing."""
+    if not note:
+        return b"", ()
+    plain = note.encode()
+    mac = vault.mac("personal", plain)
+    cipher = vault.seal("personal", identity + bytes((FIELD_DIFFERENCE_NOTE,)), plain)
+    return mac, (Personal(identity, FIELD_DIFFERENCE_NOTE, cipher, mac),)
 
 
 def opened(connection: apsw.Connection, vault: Vault, owner_id: bytes, field: int) -> bytes | None:
