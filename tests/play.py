@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import clearing_words
 from law import all_laws
 from lingqian.channels.port import TradeState
 from lingqian.compliance.limit import DEFAULT, Limit, Span
@@ -353,6 +354,7 @@ VERBS = {
     "expire": verb_expire,
     "cancel": verb_cancel,
     "allocate": verb_allocate,
+    **clearing_words.VERBS,
 }
 
 
@@ -504,6 +506,7 @@ FACTS = {
     "parked": (yuan, _fen("transactions", "parked_fen")),
     "inflow": (yuan, _fen("inflows", "day_fen")),
     "coins": (int, _coins),
+    **clearing_words.FACTS,
 }
 
 

@@ -259,7 +259,8 @@ class AskRefund(NamedTuple):
 class NoteRefund(NamedTuple):
     """Bring a reading of a refund home; `state` is a channels.port.RefundState.
 
-    `fee_ppm` is what the channel charges, so that what comes back of the fee is decided here.
+    `fee_ppm` is what the channel charges, so that what comes back of the fee is decided here;
+    `notice_key` is empty but for notices.
     """
 
     refund_id: bytes
@@ -271,6 +272,7 @@ class NoteRefund(NamedTuple):
     digest: bytes
     source: int
     by: str
+    notice_key: bytes = b""
 
 
 class SendGift(NamedTuple):
@@ -334,6 +336,7 @@ class NotePayout(NamedTuple):
     digest: bytes
     source: int
     by: str
+    notice_key: bytes = b""
 
 
 class BeginPayout(NamedTuple):
@@ -346,6 +349,91 @@ class CancelPayout(NamedTuple):
     """Take back a payout that has not been sent."""
 
     payout_id: bytes
+
+
+class RecordBill(NamedTuple):
+    """Note that a day's bill was fetched; the raw bytes travel sealed beside the command."""
+
+    day_id: bytes
+    account: str
+    day: int
+    bill: int
+    digest: bytes
+
+
+class RecordMatch(NamedTuple):
+    """Note what comparing a day came to; the sheet of our rows travels sealed beside it."""
+
+    day_id: bytes
+    items: int
+    opening_fen: int
+    closing_fen: int
+    ours_fen: int
+    theirs_fen: int
+    sheet_digest: bytes
+    result_digest: bytes
+
+
+class RecordDifference(NamedTuple):
+    """Note a difference, or what became of one (`event` is a step of clearing's MACHINE).
+
+    `gap_fen` is the channel's amount less ours, `fee_gap_fen` the channel's fee less ours; `remedy`
+    is what the table of classes books at once, without a person.
+    """
+
+    difference_id: bytes
+    account: str
+    day: int
+    way: int
+    number: str
+    class_code: str
+    gap_fen: int
+    fee_gap_fen: int
+    event: str
+    remedy: int
+
+
+class ResolveDifference(NamedTuple):
+    """End a difference by hand.
+
+    `explain` books nothing; `ask` proposes a remedy, and `agree`, by somebody else, books it.
+    """
+
+    difference_id: bytes
+    event: str
+    remedy: int
+    by: str
+    note_mac: bytes
+
+
+class RecordFlow(NamedTuple):
+    """Note a movement that only the fund bill shows; `subject_id` names our payout or refund.
+
+    One without a subject went between the channel account and the bank, and is booked so.
+    """
+
+    flow_id: bytes
+    account: str
+    day: int
+    flow_no: str
+    label: str
+    amount_fen: int
+    subject_id: bytes
+
+
+class CloseDay(NamedTuple):
+    """Close a day for ever. `open_ids` are the differences it is closed with, one after another.
+
+    `explained_fen` is the part of the gap between both sums that has a name; `books_fen` what the
+    books say the account has at the day's end, with what is in transit.
+    """
+
+    day_id: bytes
+    is_first: bool
+    explained_fen: int
+    books_fen: int
+    open_ids: bytes
+    result_digest: bytes
     by: str
 
 
@@ -363,14 +451,6 @@ Command = (
     | ClosePacket
     | SettleCase
     | DeliverRelay
-    | OpenOrder
-    | BeginAttempt
-    | NotePrepay
-    | ReceiveNotice
-    | Observe
-    | BeginClose
-    | ExpireOrder
-    | AllocateParked
     | AskRefund
     | NoteRefund
     | SendGift
@@ -380,4 +460,18 @@ Command = (
     | NotePayout
     | BeginPayout
     | CancelPayout
+    | OpenOrder
+    | BeginAttempt
+    | NotePrepay
+    | ReceiveNotice
+    | Observe
+    | BeginClose
+    | ExpireOrder
+    | AllocateParked
+    | RecordBill
+    | RecordMatch
+    | RecordDifference
+    | ResolveDifference
+    | RecordFlow
+    | CloseDay
 )

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from lingqian.clearing.day import Day
+from lingqian.clearing.difference import Difference, Flow
 from lingqian.compliance.limit import Usage
 from lingqian.flows.case import Case
 from lingqian.flows.view import Conversation, Counter, Transferred
@@ -82,6 +84,9 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("inflows", "inflows", ("user_id",), _slots(Inflow), Inflow),
     TableRow("gifts", "gifts", ("gift_id",), _slots(Gift), Gift),
     TableRow("payouts", "payouts", ("payout_id",), _slots(Payout), Payout),
+    TableRow("days", "days", ("day_id",), _slots(Day), Day),
+    TableRow("differences", "differences", ("difference_id",), _slots(Difference), Difference),
+    TableRow("flows", "flows", ("flow_id",), _slots(Flow), Flow),
     TableRow("relay_heads", "relay_heads", ("source", "target"), ("value",), Counter, 2),
     TableRow("relay_marks", "relay_marks", ("target", "source"), ("value",), Counter, 2),
 )  # fmt: skip
