@@ -366,6 +366,14 @@ Command = (
     | ClosePacket
     | SettleCase
     | DeliverRelay
+    | OpenOrder
+    | BeginAttempt
+    | NotePrepay
+    | ReceiveNotice
+    | Observe
+    | BeginClose
+    | ExpireOrder
+    | AllocateParked
     | AskRefund
     | NoteRefund
     | SendGift
@@ -375,12 +383,4 @@ Command = (
     | NotePayout
     | BeginPayout
     | CancelPayout
-    | OpenOrder
-    | BeginAttempt
-    | NotePrepay
-    | ReceiveNotice
-    | Observe
-    | BeginClose
-    | ExpireOrder
-    | AllocateParked
 )
