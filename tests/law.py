@@ -11,39 +11,106 @@ from lingqian.flows.view import Policy, View
 from lingqian.storage.codec import Row, decode, seal
 from lingqian.storage.schema import TABLES
 
-BALANCE, ESCROW, TRANSIT, BANK = 1, 2, 3, 10
+BALANCE, ESCROW, COIN, ADVANCE, USER_DEBT = 1, 2, 50, 36, 37
+# Books by what they are, told apart from the chart: owed to people, backing it, the house's own.
+OWED, BACKING, HOUSE, COINS = set(range(1, 9)), {10, 11, 12}, set(range(30, 41)), {50, 51}
+NEVER_NEGATIVE = OWED - {3} | {COIN}
+DEBIT_NORMAL = {10, 11, 12, 30, 31, 32, 36, 37, 38, 39, 40, 51}
 JOURNAL = "SELECT lane, seq, at_us, kind, code, body FROM journal ORDER BY lane, seq"
 
 
 def conservation(connection):
-    """Debits are credits, and what is owed to users is what the bank holds."""
-    totals = defaultdict(int)
-    debit_fen = credit_fen = held_debits = held_credits = 0
+    """Debits are credits; what is owed to users is what backs it; the house balances by itself."""
+    totals, sides = defaultdict(int), defaultdict(lambda: [0, 0, 0, 0])
     for account, *counters in connection.execute(
         "SELECT account, debits_posted, credits_posted, debits_pending, credits_pending "
         "FROM accounts"
     ):
-        totals[account[16]] += counters[1] - counters[0]
-        debit_fen += counters[0]
-        credit_fen += counters[1]
-        held_debits += counters[2]
-        held_credits += counters[3]
-    assert debit_fen == credit_fen, "debits are not credits"
-    assert held_debits == held_credits, "open holds have one side"
-    assert set(totals) <= {BALANCE, ESCROW, TRANSIT, BANK}, "an unknown book"
-    owed = totals[BALANCE] + totals[ESCROW] + totals[TRANSIT]
-    assert owed == -totals[BANK], f"owed {owed}, at the bank {-totals[BANK]}"
+        totals[account[16], account[17]] += counters[1] - counters[0]
+        side = sides[account[17]]
+        sides[account[17]] = [old + new for old, new in zip(side, counters, strict=True)]
+    for debits, credits_, held_debits, held_credits in sides.values():
+        assert debits == credits_, "debits are not credits"
+        assert held_debits == held_credits, "open holds have one side"
+    known = {(book, 1) for book in OWED | BACKING | HOUSE} | {(book, 2) for book in COINS}
+    assert set(totals) <= known, "an unknown book"
+    owed, backing, house = (
+        sum(fen for (book, currency), fen in totals.items() if book in books and currency == 1)
+        for books in (OWED, BACKING, HOUSE)
+    )
+    assert owed == -backing, f"owed {owed}, backed by {-backing}"
+    assert house == 0, f"the house is off by {house}"
 
 
 def no_negative_balance(connection):
-    """Nobody's balance and no packet's escrow is below what is set aside from it, or below zero."""
-    for account, available, balance in connection.execute(
-        "SELECT account, credits_posted - debits_posted - debits_pending, "
-        "credits_posted - debits_posted FROM accounts"
+    """Nothing owed to anybody is below what is set aside from it, or below zero."""
+    for account, balance, held, held_credits in connection.execute(
+        "SELECT account, credits_posted - debits_posted, debits_pending, credits_pending "
+        "FROM accounts"
     ):
-        if account[16] in {BALANCE, ESCROW}:
-            assert available >= 0, f"account {account.hex()} is overdrawn by {-available}"
-            assert balance >= 0, f"account {account.hex()} is below zero"
+        if account[16] in NEVER_NEGATIVE:
+            assert balance >= held >= 0, f"account {account.hex()} has {balance}, {held} held"
+        if account[16] in {ADVANCE, USER_DEBT}:
+            assert -balance >= held_credits >= 0, f"account {account.hex()} has {-balance}"
+
+
+def coins_are_explained(connection):
+    """A person's coins are what the grants have left; their price is carried until it is earned."""
+    left, frozen, value = defaultdict(int), defaultdict(int), defaultdict(int)
+    for order_id, user_id, *numbers in connection.execute(
+        "SELECT order_id, user_id, paid_left, bonus_left, paid_frozen, bonus_frozen, cash_fen, "
+        "released_fen FROM grants"
+    ):
+        left[user_id] += numbers[0] + numbers[1]
+        frozen[user_id] += numbers[2] + numbers[3]
+        value[order_id[:2]] += numbers[4] - numbers[5]
+    coins, pending, carried = defaultdict(int), defaultdict(int), defaultdict(int)
+    for account, balance, held in connection.execute(
+        "SELECT account, credits_posted - debits_posted, debits_pending FROM accounts"
+    ):
+        if account[16] == COIN:
+            coins[account[:16]] += balance
+            pending[account[:16]] += held
+        elif account[16] == 6:
+            carried[account[:2]] += balance
+    for user_id in {*left, *coins}:
+        assert coins[user_id] == left[user_id], "coins are not the lots"
+        assert pending[user_id] == frozen[user_id], "frozen coins are not those set aside"
+    for lane in {*value, *carried}:
+        assert carried[lane] == value[lane], f"coins cost {value[lane]}, carried {carried[lane]}"
+
+
+def orders_are_explained(connection):
+    """An order has what its attempts have proven, and keeps nothing that is credited or gone."""
+    attempts = defaultdict(list)
+    for row in connection.execute(
+        "SELECT order_id, attempt_id, state, paid_fen, refunding_fen, refunded_fen FROM attempts"
+    ):
+        attempts[row[0]].append(row[1:])
+    payable = dict(
+        connection.execute(
+            "SELECT account, credits_posted - debits_posted FROM accounts "
+            "WHERE substr(account, 17, 1) IN (x'04', x'05')"
+        )
+    )
+    for order_id, credit, paid_attempt, received, leaving, back in connection.execute(
+        "SELECT order_id, credit_state, paid_attempt, received_fen, refunding_fen, refunded_fen "
+        "FROM orders"
+    ).fetchall():
+        mine = attempts.pop(order_id, [])
+        assert received == sum(row[2] for row in mine), "an order received what nobody paid"
+        assert leaving == sum(row[3] for row in mine), "an order returns what no attempt does"
+        assert back == sum(row[4] for row in mine), "an order returned what no attempt did"
+        assert all(row[1] == 6 or row[2] == 0 for row in mine), "money of an unpaid attempt"
+        paid = {row[0]: row[2] for row in mine}.get(paid_attempt, 0)
+        held = payable.get(order_id + b"\4\1", 0)
+        assert held == (paid if credit == 1 else 0), f"held {held} in credit state {credit}"
+    assert not attempts, "an attempt of no order"
+    for refund_id, amount, stage in connection.execute(
+        "SELECT refund_id, amount_fen, stage FROM refunds"
+    ).fetchall():
+        waits = payable.get(refund_id + b"\5\1", 0)
+        assert waits == (0 if stage in {5, 6} else amount), f"payable {waits} in stage {stage}"
 
 
 def packets_are_explained(connection):
@@ -155,7 +222,7 @@ class _Tickets(dict):
 
 def refold(connection):
     """Fold the whole journal into fresh views, one per lane; return them and what is appended."""
-    views, appended = {}, {"keys": [], "entries": [], "relays": []}
+    views, appended = {}, {"keys": [], "entries": [], "relays": [], "trails": []}
     for line in connection.execute(JOURNAL).fetchall():
         row = Row(*line)
         view = views.get(row.lane)
@@ -172,6 +239,7 @@ def refold(connection):
         appended["keys"] += view.new_keys
         appended["entries"] += view.new_entries
         appended["relays"] += view.new_relays
+        appended["trails"] += view.new_trails
     return views, appended
 
 
@@ -203,7 +271,7 @@ def entries_end_in_the_balances(connection):
             "SELECT amount_fen, balance_after_fen FROM entries WHERE account = ? ORDER BY seq, leg",
             (account,),
         ).fetchall()
-        signed = -balance if account[16] == BANK else balance
+        signed = -balance if account[16] in DEBIT_NORMAL else balance
         side = 0
         for amount, after in entries:
             side += amount
@@ -214,6 +282,8 @@ def entries_end_in_the_balances(connection):
 ALL = (
     conservation,
     no_negative_balance,
+    coins_are_explained,
+    orders_are_explained,
     packets_are_explained,
     limits_are_counted,
     journal_is_dense_and_sealed,

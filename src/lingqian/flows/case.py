@@ -51,7 +51,11 @@ CLEARED_STATES: Final = (CaseState.PASSED, CaseState.RELEASED)
 
 @dataclass(slots=True)
 class Case:
-    """One stopped command: what, whose, how much, by which rule, with whom, until when."""
+    """One stopped command: what, whose, how much, by which rule, with whom, until when.
+
+    `requested_by` is who asked for what was stopped; the database refuses a row in which the same
+    name has decided (four eyes).
+    """
 
     action: int
     amount_fen: int
@@ -60,6 +64,7 @@ class Case:
     object_id: bytes
     opened_at_us: int
     owner: str
+    requested_by: str
     rule: str
     state: int
     user_id: bytes

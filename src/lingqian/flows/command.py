@@ -60,7 +60,10 @@ class Transfer(NamedTuple):
 
 
 class SendPacket(NamedTuple):
-    """Fund a packet from the sender's balance; its shares are fixed here, before any claim."""
+    """Fund a packet; its shares are fixed here, before any claim.
+
+    With an `order_id` the money comes by that order's channel payment, else from the balance.
+    """
 
     key: bytes
     packet_id: bytes
@@ -84,6 +87,7 @@ class SendPacket(NamedTuple):
     seed_sealed: bytes
     beacon_chain: bytes = b""
     beacon_round: int = 0
+    order_id: bytes = b""
 
 
 class AddEntropy(NamedTuple):

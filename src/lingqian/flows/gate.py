@@ -34,6 +34,7 @@ class Opened(NamedTuple):
     verdict: int
     rule: str
     due_at_us: int
+    requested_by: str = ""
 
 
 def may_pay(account_class: int, state: int) -> Code:
@@ -149,6 +150,7 @@ def fold_opened(view: View, opened: Opened, record: Record) -> None:
         opened.object_id,
         record.at_us,
         OWNER_RISK,
+        opened.requested_by,
         opened.rule,
         state,
         opened.user_id,

@@ -154,9 +154,8 @@ def fold_send(view: View, record: Record) -> None:
     if record.code:
         return
     # Everything but the key and the id is the packet; field names agree, a test holds them to it.
-    view.packets.put(
-        command.packet_id, Packet(command.sender_id, *command[3:], created_at_us=record.at_us)
-    )
+    fixed = Packet(command.sender_id, *command[3:-1], record.at_us, command.order_id)
+    view.packets.put(command.packet_id, fixed)
     progress = Progress(
         outcome.await_until_us,
         b"",

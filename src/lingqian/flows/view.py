@@ -16,6 +16,12 @@ from lingqian.ledger.hold import Hold
 from lingqian.ledger.posting import Entry
 from lingqian.redpacket.packet import Claim, Packet, Progress, Secret
 from lingqian.risk.rule import Rule
+from lingqian.topup.attempt import Attempt
+from lingqian.topup.grant import Grant
+from lingqian.topup.inflow import Inflow
+from lingqian.topup.notice import Notice
+from lingqian.topup.order import Order
+from lingqian.topup.refund import Refund
 
 Value = TypeVar("Value")
 
@@ -71,6 +77,13 @@ class Conversation:
 
 
 @dataclass(slots=True)
+class Paid:
+    """Which attempt one transaction of a channel has paid; a transaction pays one attempt."""
+
+    attempt_id: bytes
+
+
+@dataclass(slots=True)
 class Counter:
     """A number that only grows: relay positions, wrong passphrases."""
 
@@ -120,6 +133,13 @@ class View:
         self.claims: Table[Claim] = Table()
         self.tries: Table[Counter] = Table()
         self.cases: Table[Case] = Table()
+        self.orders: Table[Order] = Table()
+        self.attempts: Table[Attempt] = Table()
+        self.transactions: Table[Paid] = Table()
+        self.notices: Table[Notice] = Table()
+        self.refunds: Table[Refund] = Table()
+        self.grants: Table[Grant] = Table()
+        self.inflows: Table[Inflow] = Table()
         self.relay_heads: Table[Counter] = Table()
         self.relay_marks: Table[Counter] = Table()
         self.seen: dict[bytes, Record | None] = {}
@@ -128,6 +148,8 @@ class View:
         self.new_keys: list[tuple[bytes, int]] = []
         self.new_entries: list[Entry] = []
         self.new_relays: list[Relay] = []
+        # (subject, seq): which journal rows tell the story of an order, a refund, a gift.
+        self.new_trails: list[tuple[bytes, int]] = []
 
     def secret(self, packet_id: bytes) -> Secret:
         """Return a live packet's shares and salt, derived once and kept in memory only."""
@@ -146,23 +168,34 @@ class View:
         table.dirty[account] = row
         return row
 
+    def trail(self, seq: int, *subjects: bytes) -> None:
+        """Note that a journal row belongs to the story of these things; empty ids are none."""
+        self.new_trails += [(each, seq) for each in dict.fromkeys(subjects) if each]
+
 
 class Wanted:
     """The rows a batch names before it is decided."""
 
     __slots__ = (
         "accounts",
+        "attempts",
         "cases",
         "claims",
         "conversations",
+        "grants",
         "holds",
+        "inflows",
         "is_gated",
         "keys",
+        "notices",
+        "orders",
         "packets",
         "progress",
+        "refunds",
         "relay_heads",
         "relay_marks",
         "tickets",
+        "transactions",
         "transfers",
         "tries",
         "usages",
@@ -173,16 +206,23 @@ class Wanted:
         # Without rules no case can exist that matters, so none is looked for.
         self.is_gated = is_gated
         self.accounts: set[bytes] = set()
+        self.attempts: set[bytes] = set()
         self.cases: set[bytes] = set()
         self.claims: set[bytes] = set()
         self.conversations: set[bytes] = set()
+        self.grants: set[bytes] = set()
         self.holds: set[bytes] = set()
+        self.inflows: set[bytes] = set()
         self.keys: set[bytes] = set()
+        self.notices: set[bytes] = set()
+        self.orders: set[bytes] = set()
         self.packets: set[bytes] = set()
         self.progress: set[bytes] = set()
+        self.refunds: set[bytes] = set()
         self.relay_heads: set[bytes] = set()
         self.relay_marks: set[bytes] = set()
         self.tickets: set[bytes] = set()
+        self.transactions: set[bytes] = set()
         self.transfers: set[bytes] = set()
         self.tries: set[bytes] = set()
         self.usages: set[bytes] = set()

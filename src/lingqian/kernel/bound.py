@@ -25,6 +25,26 @@ NOTE_LENGTH_MAX: Final = 64
 COVER_LENGTH_MAX: Final = 32
 MEMBERS_MAX: Final = 5_000
 
+# Top-up.
+ORDER_FEN_MAX: Final = 100_000_000
+ORDER_COINS_MAX: Final = 10**12
+ORDER_LIFE_S_DEFAULT: Final = 15 * 60
+ORDER_LIFE_S_MIN: Final = 60
+ORDER_LIFE_S_MAX: Final = 2 * 3_600
+ATTEMPTS_MAX: Final = 20
+CLOSE_AGE_S_MIN: Final = 5 * 60
+LATE_GRACE_S_DEFAULT: Final = 24 * 3_600
+NOTICE_BYTES_MAX: Final = 64 * 1_024
+CHANNEL_NAME_LENGTH_MAX: Final = 64
+PLAN_LENGTH_MAX: Final = 64
+SCENE_LENGTH_MAX: Final = 32
+REFUNDS_PER_ATTEMPT_MAX: Final = 50
+REFUND_GAP_S: Final = 60
+REFUND_DAYS_MAX: Final = 365
+# The reviewed sum of one person's top-ups in one business day (AML-1): up to this it passes.
+REVIEW_DAY_FEN: Final = 5_000_000
+TOP_UP_REVIEW_DEADLINE_S: Final = 24 * 3_600
+
 # The lane.
 BATCH_COMMANDS_MAX: Final = 4_096
 QUEUE_COMMANDS_MAX: Final = 32_768
@@ -44,6 +64,8 @@ PAGE_ROWS_DEFAULT: Final = 50
 PAGE_ROWS_MAX: Final = 200
 KEY_LENGTH_MAX: Final = 128
 
+assert ORDER_FEN_MAX <= AMOUNT_FEN_MAX, "an order is an amount"
+assert ORDER_LIFE_S_MIN <= ORDER_LIFE_S_DEFAULT <= ORDER_LIFE_S_MAX, "the default is allowed"
 assert AMOUNT_FEN_MAX * 2 < BALANCE_FEN_MAX, "two amounts must always fit a balance"
 assert BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX, "a full batch must fit the queue"
 assert RECIPIENTS_MAX <= SHARES_MAX, "each recipient may have a share"

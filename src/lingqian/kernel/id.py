@@ -10,6 +10,12 @@ PREFIX_PACKET: Final = "rp"
 PREFIX_TRANSFER: Final = "tr"
 PREFIX_FUNDING: Final = "fu"
 PREFIX_CASE: Final = "cs"
+PREFIX_ORDER: Final = "tu"
+# An attempt's text is what the channel knows as our out_trade_no, a refund's our out_refund_no.
+PREFIX_ATTEMPT: Final = "pa"
+PREFIX_REFUND: Final = "rf"
+PREFIX_PAYOUT: Final = "po"
+PREFIX_GIFT: Final = "gf"
 
 ID_BYTES: Final = 16
 LANES_MAX: Final = 1 << 16

@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Final, NamedTuple
 
 from lingqian.ledger.account import Account
-from lingqian.ledger.chart import DEBIT_NORMAL, FLOORED
+from lingqian.ledger.chart import DEBIT_NORMAL, FLOORED, FLOORED_DEBIT
 
 
 class Phase(IntEnum):
@@ -86,7 +86,10 @@ def post(
     assert book not in FLOORED or debit_after >= debit.debits_pending, "below the floor"
     if book in DEBIT_NORMAL:
         debit_after = -debit_after
-    if credit_account[16] in DEBIT_NORMAL:
+    book = credit_account[16]
+    if book in DEBIT_NORMAL:
         credit_after = -credit_after
+        is_floored = book in FLOORED_DEBIT
+        assert not is_floored or credit_after >= credit.credits_pending, "below the floor"
     after = (phase, debit_account, credit_account, amount_fen, debit_after, credit_after)
     return _new(Posted, after)

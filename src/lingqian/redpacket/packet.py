@@ -62,6 +62,7 @@ class Packet(NamedTuple):
 
     `recipients` is the ids of a targeted packet one after another; `seed_sealed` opens only with
     a key kept outside the database; `passphrase_mac` and `greeting_mac` are keyed digests.
+    `order_id` is the order that pays for it over a channel; empty when the balance has paid.
     """
 
     sender_id: bytes
@@ -85,6 +86,7 @@ class Packet(NamedTuple):
     beacon_chain: bytes
     beacon_round: int
     created_at_us: int
+    order_id: bytes = b""
 
 
 @dataclass(slots=True)

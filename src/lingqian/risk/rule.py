@@ -23,6 +23,8 @@ class Action(IntEnum):
     SEND = 1
     TRANSFER = 2
     CLAIM = 3
+    TOP_UP = 4
+    PAYOUT = 5
 
 
 class Rule(NamedTuple):

@@ -17,6 +17,7 @@ _KEYS: Final = {
     "keys": ("key",),
     "entries": ("account", "seq", "leg"),
     "relays": ("source", "target", "number"),
+    "trails": ("subject_id", "seq"),
 }
 _SHOWN_CHARS: Final = 80
 

@@ -36,6 +36,9 @@ class FindingKind(StrEnum):
     PACKET_MONEY = "packet_money"
     PACKET_ESCROW = "packet_escrow"
     HOLD_PENDING = "hold_pending"
+    COIN_LOTS = "coin_lots"
+    COIN_VALUE = "coin_value"
+    ORDER_MONEY = "order_money"
     RELAY_ITEM = "relay_item"
     RELAY_MARK = "relay_mark"
     DEBITS_CREDITS = "debits_credits"
@@ -72,6 +75,9 @@ MEANING: Final[dict[FindingKind, str]] = {
     FindingKind.PACKET_MONEY: "funded is not claimed plus remaining plus returned",
     FindingKind.PACKET_ESCROW: "a packet's escrow account does not hold what remains in it",
     FindingKind.HOLD_PENDING: "open holds are not what an account has pending",
+    FindingKind.COIN_LOTS: "a person's coins are not what the grants have left",
+    FindingKind.COIN_VALUE: "what coins cost and is not yet earned is not what is carried for them",
+    FindingKind.ORDER_MONEY: "an order's money is not what its attempts have proven",
     FindingKind.RELAY_ITEM: "a relayed credit was not delivered as it was sent",
     FindingKind.RELAY_MARK: "a relay stream has a gap, or a mark beyond its head",
     FindingKind.DEBITS_CREDITS: "the debits of a currency are not its credits",

@@ -139,15 +139,14 @@ class Lane:
             for place, name in enumerate(_CACHED)
             if (table := getattr(view, name)).dirty
         ]
-        return Batch(
-            before, after, rows, view.new_keys, view.new_entries, view.new_relays, personal, dirty
-        )
+        appended = (view.new_keys, view.new_entries, view.new_relays, view.new_trails)
+        return Batch(before, after, rows, *appended, personal, dirty)
 
     def committed(self, after: LaneRow) -> None:
         """Take a durable batch as the new truth of memory."""
         self._row = after
         view = self._view
-        view.new_keys, view.new_entries, view.new_relays = [], [], []
+        view.new_keys, view.new_entries, view.new_relays, view.new_trails = [], [], [], []
         for name in _CACHED:
             table = getattr(view, name)
             if table.dirty:

@@ -10,11 +10,21 @@ from typing import Final, NamedTuple
 
 import apsw
 
-from lingqian.ledger.chart import CHART, DEBIT_NORMAL, FLOORED, Book, Currency, Tier
+from lingqian.ledger.chart import (
+    CHART,
+    DEBIT_NORMAL,
+    FLOORED,
+    FLOORED_DEBIT,
+    Book,
+    Currency,
+    Tier,
+)
 from lingqian.ledger.hold import HoldState
 from lingqian.redpacket.packet import PacketState
 from lingqian.storage.expectation import show_key
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.topup.attempt import AttemptState
+from lingqian.topup.order import CreditState
 
 
 class Law(NamedTuple):
@@ -33,7 +43,16 @@ _WORDS: Final[dict[str, bytes | int]] = {
     "debit_normal": bytes(DEBIT_NORMAL),
     "floored": bytes(FLOORED),
     "owed": bytes([book for book, row in CHART.items() if row.tier == Tier.USER]),
-    "backing": bytes([book for book, row in CHART.items() if row.tier == Tier.RESERVE]),
+    "floored_debit": bytes(FLOORED_DEBIT),
+    "backing": bytes(
+        [book for book, row in CHART.items() if row.tier in (Tier.RESERVE, Tier.CLEARING)]
+    ),
+    "house": bytes([book for book, row in CHART.items() if row.tier == Tier.HOUSE]),
+    "held_book": bytes((Book.HELD, Currency.CNY)),
+    "coin": bytes((Book.COIN, Currency.COIN)),
+    "coin_book": bytes((Book.COIN,)),
+    "coin_value": bytes((Book.COIN_VALUE,)),
+    "coin_issued": bytes((Book.COIN_ISSUED,)),
     "escrow": bytes((Book.ESCROW, Currency.CNY)),
     "transit": bytes((Book.TRANSIT,)),
     "hold_held": int(HoldState.HELD),
@@ -42,6 +61,8 @@ _WORDS: Final[dict[str, bytes | int]] = {
     "finished": int(PacketState.FINISHED),
     "expired": int(PacketState.EXPIRED),
     "invalidated": int(PacketState.INVALIDATED),
+    "order_held": int(CreditState.HELD),
+    "succeeded": int(AttemptState.SUCCEEDED),
 }
 
 LAWS: Final[tuple[Law, ...]] = (
@@ -55,6 +76,20 @@ LAWS: Final[tuple[Law, ...]] = (
         FROM accounts GROUP BY 1
         HAVING sum(debits_posted) <> sum(credits_posted)
             OR sum(debits_pending) <> sum(credits_pending)
+        """,
+    ),
+    # Customers' money never pays the house's costs: the house's own books balance by themselves.
+    Law(
+        FindingKind.THREE_TIERS,
+        ("accounts",),
+        """
+        SELECT currency, 'the house is off by ' || house || ' fen'
+        FROM (
+            SELECT substr(account, 18, 1) AS currency,
+                sum(iif(instr(:house, substr(account, 17, 1)),
+                    credits_posted - debits_posted, 0)) AS house
+            FROM accounts GROUP BY 1
+        ) WHERE house <> 0
         """,
     ),
     Law(
@@ -81,6 +116,17 @@ LAWS: Final[tuple[Law, ...]] = (
         FROM accounts
         WHERE instr(:floored, substr(account, 17, 1))
             AND credits_posted - debits_posted < debits_pending
+        """,
+    ),
+    Law(
+        FindingKind.BALANCE_FLOOR,
+        ("accounts",),
+        """
+        SELECT account,
+            (debits_posted - credits_posted) || ' fen, ' || credits_pending || ' set aside'
+        FROM accounts
+        WHERE instr(:floored_debit, substr(account, 17, 1))
+            AND debits_posted - credits_posted < credits_pending
         """,
     ),
     Law(
@@ -173,6 +219,96 @@ LAWS: Final[tuple[Law, ...]] = (
         LEFT JOIN (SELECT credit, sum(amount_fen) AS fen FROM holds
             WHERE state = :hold_held GROUP BY credit) c ON c.credit = a.account
         WHERE a.debits_pending <> COALESCE(d.fen, 0) OR a.credits_pending <> COALESCE(c.fen, 0)
+        """,
+    ),
+    Law(
+        FindingKind.COIN_LOTS,
+        ("accounts", "grants"),
+        """
+        SELECT user_id, 'coins ' || coins || ', frozen ' || frozen || '; the grants have '
+            || granted || ' and ' || granted_frozen
+        FROM (
+            SELECT user_id, sum(coins) AS coins, sum(frozen) AS frozen,
+                sum(granted) AS granted, sum(granted_frozen) AS granted_frozen
+            FROM (
+                SELECT substr(account, 1, 16) AS user_id, credits_posted - debits_posted AS coins,
+                    debits_pending AS frozen, 0 AS granted, 0 AS granted_frozen
+                FROM accounts WHERE substr(account, 17, 2) = :coin
+                UNION ALL
+                SELECT user_id, 0, 0, paid_left + bonus_left, paid_frozen + bonus_frozen
+                FROM grants
+            ) GROUP BY user_id
+        ) WHERE coins <> granted OR frozen <> granted_frozen
+        """,
+    ),
+    Law(
+        FindingKind.COIN_LOTS,
+        ("accounts",),
+        """
+        SELECT substr(account, 1, 2), 'issued ' || sum(iif(substr(account, 17, 1) = :coin_issued,
+                debits_posted - credits_posted, 0))
+            || ', people have ' || sum(iif(substr(account, 17, 1) = :coin_book,
+                credits_posted - debits_posted, 0))
+        FROM accounts WHERE substr(account, 17, 1) IN (:coin_issued, :coin_book)
+        GROUP BY substr(account, 1, 2)
+        HAVING sum(credits_posted) <> sum(debits_posted)
+        """,
+    ),
+    Law(
+        FindingKind.COIN_VALUE,
+        ("accounts", "grants"),
+        """
+        SELECT lane, 'carried ' || carried || ' fen, the grants have ' || granted
+        FROM (
+            SELECT lane, sum(carried) AS carried, sum(granted) AS granted
+            FROM (
+                SELECT substr(account, 1, 2) AS lane, credits_posted - debits_posted AS carried,
+                    0 AS granted
+                FROM accounts WHERE substr(account, 17, 1) = :coin_value
+                UNION ALL
+                SELECT substr(order_id, 1, 2), 0, cash_fen - released_fen FROM grants
+            ) GROUP BY lane
+        ) WHERE carried <> granted
+        """,
+    ),
+    Law(
+        FindingKind.ORDER_MONEY,
+        ("orders", "attempts"),
+        """
+        SELECT order_id, 'received ' || received_fen || ', its attempts prove ' || proven
+            || '; on their way back ' || refunding_fen || ' and ' || leaving
+            || ', back ' || refunded_fen || ' and ' || back
+        FROM (
+            SELECT o.order_id, o.received_fen, o.refunding_fen, o.refunded_fen,
+                COALESCE(sum(a.paid_fen), 0) AS proven,
+                COALESCE(sum(a.refunding_fen), 0) AS leaving,
+                COALESCE(sum(a.refunded_fen), 0) AS back
+            FROM orders o LEFT JOIN attempts a ON a.order_id = o.order_id
+            GROUP BY o.order_id
+        ) WHERE received_fen <> proven OR refunding_fen <> leaving OR refunded_fen <> back
+        """,
+    ),
+    Law(
+        FindingKind.ORDER_MONEY,
+        ("orders", "attempts", "accounts"),
+        """
+        SELECT order_id, 'held ' || held || ' fen, the order says ' || due
+        FROM (
+            SELECT o.order_id, COALESCE(h.credits_posted - h.debits_posted, 0) AS held,
+                iif(o.credit_state = :order_held, COALESCE(a.paid_fen, 0), 0) AS due
+            FROM orders o
+            LEFT JOIN attempts a ON a.attempt_id = o.paid_attempt
+            LEFT JOIN accounts h ON h.account = CAST(o.order_id || :held_book AS BLOB)
+        ) WHERE held <> due
+        """,
+    ),
+    Law(
+        FindingKind.ORDER_MONEY,
+        ("transactions", "attempts"),
+        """
+        SELECT t.transaction_key, 'it pays an attempt that nothing has paid'
+        FROM transactions t LEFT JOIN attempts a ON a.attempt_id = t.attempt_id
+        WHERE a.attempt_id IS NULL OR a.state <> :succeeded
         """,
     ),
     Law(

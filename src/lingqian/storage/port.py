@@ -37,6 +37,7 @@ class Batch(NamedTuple):
     keys: list[tuple[bytes, int]]
     entries: list[Entry]
     relays: list[Relay]
+    trails: list[tuple[bytes, int]]
     personal: list[Personal]
     dirty: list[tuple[int, dict[bytes, Any]]]
 

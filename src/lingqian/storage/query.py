@@ -56,7 +56,7 @@ SELECT_SEAL: Final = (
 )
 SELECT_CASES: Final = (
     "SELECT case_id, action, amount_fen, decided_by, due_at_us, object_id, opened_at_us, owner, "
-    "rule, state, user_id, verdict FROM cases WHERE (opened_at_us, case_id) < (?, ?) "
+    "requested_by, rule, state, user_id, verdict FROM cases WHERE (opened_at_us, case_id) < (?, ?) "
 )
 _OPEN_CASES: Final = "AND state IN (1, 2, 3) "
 _CASES_END: Final = "ORDER BY opened_at_us DESC, case_id DESC LIMIT ?"

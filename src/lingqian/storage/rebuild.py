@@ -103,7 +103,11 @@ class _Folding:
         ]
         batches = [self._batch(each) for each in group]
         batches[-1] = batches[-1]._replace(
-            keys=view.new_keys, entries=view.new_entries, relays=view.new_relays, dirty=dirty
+            keys=view.new_keys,
+            entries=view.new_entries,
+            relays=view.new_relays,
+            trails=view.new_trails,
+            dirty=dirty,
         )
         self._store.commit(batches)
         self._store.checkpoint()
@@ -139,11 +143,11 @@ class _Folding:
         head = seal(before.head, line.batch_id, rows)
         after = LaneRow(before.lane, line.epoch, line.last_seq + 1, line.batch_id, head, line.at_us)
         self._at = after._replace(epoch=before.epoch)
-        return Batch(before, after, rows, [], [], [], [], [])
+        return Batch(before, after, rows, [], [], [], [], [], [])
 
     def _forget(self) -> None:
         view = self._view
-        view.new_keys, view.new_entries, view.new_relays = [], [], []
+        view.new_keys, view.new_entries, view.new_relays, view.new_trails = [], [], [], []
         view.tickets.clear()
         view.seen.clear()
         for table in TABLES:

@@ -299,6 +299,7 @@ class Replay:
         self._probe_lines("keys", self._keys)
         self._probe_lines("entries", self._tally.entries)
         self._probe_lines("relays", self._relays)
+        self._probe_lines("trails", self._view.new_trails)
         for name, end in self._ends.items():
             self._probe_lines(name, end.lines)
         for finding in probe(self._connection, DELIVERED, self._delivered):

@@ -10,11 +10,17 @@ from typing import Any, Final, NamedTuple
 
 from lingqian.compliance.limit import Usage
 from lingqian.flows.case import Case
-from lingqian.flows.view import Conversation, Counter, Transferred
+from lingqian.flows.view import Conversation, Counter, Paid, Transferred
 from lingqian.identity.user import User
 from lingqian.ledger.account import Account
 from lingqian.ledger.hold import Hold
 from lingqian.redpacket.packet import Claim, Packet, Progress
+from lingqian.topup.attempt import Attempt
+from lingqian.topup.grant import Grant
+from lingqian.topup.inflow import Inflow
+from lingqian.topup.notice import Notice
+from lingqian.topup.order import Order
+from lingqian.topup.refund import Refund
 
 
 class TableRow(NamedTuple):
@@ -64,6 +70,13 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("claims", "claims", ("packet_id", "user_id"), _slots(Claim), Claim, 16),
     TableRow("tries", "tries", ("packet_id", "user_id"), ("value",), Counter, 16),
     TableRow("cases", "cases", ("case_id",), _slots(Case), Case),
+    TableRow("orders", "orders", ("order_id",), _slots(Order), Order),
+    TableRow("attempts", "attempts", ("attempt_id",), _slots(Attempt), Attempt),
+    TableRow("transactions", "transactions", ("transaction_key",), _slots(Paid), Paid),
+    TableRow("notices", "notices", ("notice_key",), _slots(Notice), Notice),
+    TableRow("refunds", "refunds", ("refund_id",), _slots(Refund), Refund),
+    TableRow("grants", "grants", ("order_id",), _slots(Grant), Grant),
+    TableRow("inflows", "inflows", ("user_id",), _slots(Inflow), Inflow),
     TableRow("relay_heads", "relay_heads", ("source", "target"), ("value",), Counter, 2),
     TableRow("relay_marks", "relay_marks", ("target", "source"), ("value",), Counter, 2),
 )  # fmt: skip
@@ -75,5 +88,6 @@ APPENDED: Final[dict[str, tuple[str, ...]]] = {
     "keys": ("key", "seq"),
     "entries": ("account", "seq", "leg", "amount_fen", "balance_after_fen"),
     "relays": ("source", "target", "number", "account", "amount_fen", "seq"),
+    "trails": ("subject_id", "seq"),
     "personal": ("owner_id", "field", "cipher", "mac"),
 }

@@ -406,6 +406,8 @@ def writes(batch: Batch) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
         yield INSERTS["entries"], sorted(batch.entries, key=_FIRST)
     if batch.relays:
         yield INSERTS["relays"], batch.relays
+    if batch.trails:
+        yield INSERTS["trails"], sorted(batch.trails)
     if batch.personal:
         yield PUT_PERSONAL, batch.personal
     for place, dirty in batch.dirty:

@@ -20,6 +20,7 @@ Find = Callable[[FindingKind, int, str, str], None]
 # Plain integers: these are looked up millions of times.
 _DEBIT_NORMAL: Final = frozenset(int(book) for book in chart.DEBIT_NORMAL)
 _FLOORED: Final = frozenset(int(book) for book in chart.FLOORED)
+_FLOORED_DEBIT: Final = frozenset(int(book) for book in chart.FLOORED_DEBIT)
 _BOOKS: Final = frozenset(int(book) for book in CHART)
 _CURRENCIES: Final = frozenset(int(currency) for currency in Currency)
 
@@ -103,4 +104,7 @@ class Tally:
                 counters.credits_posted += stated_fen - known_fen
         if stated_fen < counters.debits_pending and account[16] in _FLOORED:
             words = f"{stated_fen} fen, {counters.debits_pending} of them set aside"
+            self._find(FindingKind.BALANCE_FLOOR, seq, words, account.hex())
+        elif account[16] in _FLOORED_DEBIT and -stated_fen < counters.credits_pending:
+            words = f"{-stated_fen} fen, {counters.credits_pending} of them set aside"
             self._find(FindingKind.BALANCE_FLOOR, seq, words, account.hex())

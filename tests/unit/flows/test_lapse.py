@@ -26,7 +26,7 @@ def test_lapsed_challenge_takes_the_verdict_of_todays_rule(verdict):
     identity = case_id(KEY)
     state = CaseState.LAPSED
     view.cases.rows[identity] = Case(
-        Action.TRANSFER, 5, "", 1, KEY, 0, OWNER_RISK, "old", state, USER, Verdict.CHALLENGE
+        Action.TRANSFER, 5, "", 1, KEY, 0, OWNER_RISK, "", "old", state, USER, Verdict.CHALLENGE
     )
     stop = weigh(view, Subject(KEY, Action.TRANSFER, KEY, USER, 5), 2)
     fold_opened(view, stop.opened, Record(1, 2, 5, stop.code, None, None, (), ()))

@@ -11,9 +11,11 @@ from lingqian.ledger.chart import (
     CHART,
     DEBIT_NORMAL,
     Book,
+    Tier,
     balance_account,
     bank_account,
     escrow_account,
+    house_account,
     transit_account,
 )
 from lingqian.ledger.posting import Phase, Posting, apply, post
@@ -125,8 +127,20 @@ def test_accounts_name_their_owner_book_and_currency():
     assert transit_account(7)[:2] == bank_account(7)[:2] == b"\0\7"
 
 
-def test_chart_has_one_tier_of_debit_normal_books():
-    """What we own stands on the other side of what we owe."""
-    assert {Book.BANK} == DEBIT_NORMAL
+def test_chart_has_debit_normal_books_only_for_what_we_own_and_what_we_spend():
+    """What is owed to users is never on the debit side; no reserve is on the credit side."""
+    for book, row in CHART.items():
+        assert (book in DEBIT_NORMAL) == row.is_debit_normal
+        assert not (row.tier == Tier.USER and row.is_debit_normal)
+        assert row.tier not in {Tier.RESERVE, Tier.CLEARING} or row.is_debit_normal
     assert all(row.floor_fen == 0 for book, row in CHART.items() if book <= Book.ESCROW)
     assert CHART[Book.BALANCE].ceiling_fen == BALANCE_FEN_MAX
+
+
+def test_debit_normal_floor_stops_a_credit_below_zero():
+    """A claim on a person cannot be paid back twice: the lane stops rather than owe it."""
+    debt, bank = house_account(7, Book.ADVANCE), bank_account(7)
+    one, two = Account(debits_posted=5), Account(debits_posted=9)
+    post(bank, two, debt, one, Posting(Phase.POST, bank, debt, 5))
+    with pytest.raises(AssertionError, match="below the floor"):
+        post(bank, two, debt, one, Posting(Phase.POST, bank, debt, 1))
