@@ -6,10 +6,11 @@ Law: the lane is the only caller of `decide`; `fold` is the only thing that chan
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from lingqian.flows import claim, close, packet, relay, settle, transfer, user
+from lingqian.flows import advance, claim, close, mode, packet, relay, settle, transfer, user
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
+    AskAdvance,
     ChangeUser,
     ClaimPacket,
     ClosePacket,
@@ -17,9 +18,12 @@ from lingqian.flows.command import (
     DeliverRelay,
     DrawPacket,
     Fund,
+    FundLine,
     RegisterUser,
     SendPacket,
     SetMembers,
+    SetMode,
+    SettleAdvance,
     SettleCase,
     Transfer,
 )
@@ -114,6 +118,25 @@ _TABLE: Final = (
     Kind(
         12, DeliverRelay, (relay.RelayDone,), "lane",
         relay.need_relay, relay.decide_relay, relay.fold_relay,
+    ),
+    Kind(
+        28, FundLine, (advance.LineDone,), "lane",
+        advance.need_fund_line, advance.decide_fund_line, advance.fold_fund_line,
+        asked=("lane", "amount_fen"),
+    ),
+    Kind(
+        29, AskAdvance, (advance.AdvanceDone,), "order_id",
+        advance.need_advance, advance.decide_advance, advance.fold_advance,
+        (advance.deepen_person,),
+    ),
+    Kind(
+        30, SettleAdvance, (advance.AdvanceSettled,), "order_id",
+        advance.need_settle_advance, advance.decide_settle_advance, advance.fold_settle_advance,
+        (advance.deepen_person,),
+    ),
+    Kind(
+        32, SetMode, (mode.ModeDone,), "lane",
+        mode.need_mode, mode.decide_mode, mode.fold_mode,
     ),
 )  # fmt: skip
 

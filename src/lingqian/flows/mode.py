@@ -10,7 +10,7 @@ from lingqian.flows.command import SetMode
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.view import View, Wanted
 from lingqian.kernel.code import OK, Code
-from lingqian.topup.mode import ADVANCING, MACHINE, Mode, ModeRow
+from lingqian.topup.mode import ADVANCING, STEPS, Mode, ModeRow
 
 _DIGEST_BYTES: Final = 14
 
@@ -38,7 +38,7 @@ def decide_mode(view: View, command: SetMode, at_us: int) -> Decision:
     """
     del at_us
     known = view.modes.get(mode_key(command.lane, command.account))
-    after = MACHINE.steps.get((Mode.NORMAL if known is None else known.mode, command.event))
+    after = STEPS.get((Mode.NORMAL if known is None else known.mode, command.event))
     if after is None:
         return refused(Code.ALREADY_SETTLED)
     # From here it must succeed.

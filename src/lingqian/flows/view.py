@@ -16,9 +16,11 @@ from lingqian.ledger.hold import Hold
 from lingqian.ledger.posting import Entry
 from lingqian.redpacket.packet import Claim, Packet, Progress, Secret
 from lingqian.risk.rule import Rule
+from lingqian.topup.advance import Advance, Borrower, Line
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
+from lingqian.topup.mode import ModeRow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
 from lingqian.topup.refund import Refund
@@ -140,6 +142,10 @@ class View:
         self.refunds: Table[Refund] = Table()
         self.grants: Table[Grant] = Table()
         self.inflows: Table[Inflow] = Table()
+        self.advances: Table[Advance] = Table()
+        self.borrowers: Table[Borrower] = Table()
+        self.lines: Table[Line] = Table()
+        self.modes: Table[ModeRow] = Table()
         self.relay_heads: Table[Counter] = Table()
         self.relay_marks: Table[Counter] = Table()
         self.seen: dict[bytes, Record | None] = {}
@@ -178,7 +184,9 @@ class Wanted:
 
     __slots__ = (
         "accounts",
+        "advances",
         "attempts",
+        "borrowers",
         "cases",
         "claims",
         "conversations",
@@ -187,6 +195,8 @@ class Wanted:
         "inflows",
         "is_gated",
         "keys",
+        "lines",
+        "modes",
         "notices",
         "orders",
         "packets",
@@ -206,6 +216,8 @@ class Wanted:
         # Without rules no case can exist that matters, so none is looked for.
         self.is_gated = is_gated
         self.accounts: set[bytes] = set()
+        self.advances: set[bytes] = set()
+        self.borrowers: set[bytes] = set()
         self.attempts: set[bytes] = set()
         self.cases: set[bytes] = set()
         self.claims: set[bytes] = set()
@@ -214,6 +226,8 @@ class Wanted:
         self.holds: set[bytes] = set()
         self.inflows: set[bytes] = set()
         self.keys: set[bytes] = set()
+        self.lines: set[bytes] = set()
+        self.modes: set[bytes] = set()
         self.notices: set[bytes] = set()
         self.orders: set[bytes] = set()
         self.packets: set[bytes] = set()

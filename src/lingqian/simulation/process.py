@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from lingqian.flows.decision import Record
-from lingqian.flows.view import Policy, Reveal
-from lingqian.kernel.fault import Fault
+from lingqian.flows.view import Policy
+from lingqian.kernel.fault import Damaged, Fault
+from lingqian.redpacket.packet import Packet, Progress, Secret
 from lingqian.simulation.auditor import Violation
 from lingqian.simulation.cut import Cut, CutStore
 from lingqian.simulation.disk import DEADLY, Disk, Plan, Trouble
@@ -32,7 +33,7 @@ _ROWS: Final = (
 
 
 class Hardship(NamedTuple):
-    """How often, in a hundred batches, the disk fails, the line is cut, the answer never arrives."""
+    """How often, in a hundred batches: the disk fails, the line is cut, no answer arrives."""
 
     disk: int = 0
     line: int = 0
@@ -160,7 +161,7 @@ class Process:
         try:
             pages = self._chance.choice(_WAL_PAGES)
             store = CutStore(_PATH, self.disk.mount(), wal_pages_max=pages, synchronous="FULL")
-            shell = Shell(self._clock, self._chance.randbytes, _reveal)
+            shell = Shell(self._clock, self._chance.randbytes, _no_seed)
             self._writer = Writer(store, self.lanes, self._policy, shell)
             self._store = store
         except (apsw.Error, Fault):
@@ -173,4 +174,10 @@ class Process:
         return True
 
 
-_reveal: Reveal
+def _no_seed(packet_id: bytes, packet: Packet, progress: Progress) -> Secret:
+    """Open no seed.
+
+    Raises: Damaged; worlds of orders have no packets that are claimed.
+    """
+    del packet, progress
+    raise Damaged(packet_id.hex())

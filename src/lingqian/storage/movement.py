@@ -8,16 +8,20 @@ other.
 from collections.abc import Callable
 from typing import Any, Final
 
+from lingqian.flows.advance import AdvanceDone, AdvanceSettled
 from lingqian.flows.case import CLEARED_STATES
 from lingqian.flows.claim import ClaimDone
 from lingqian.flows.close import CloseDone, DrawDone
 from lingqian.flows.command import (
+    AskAdvance,
     ClaimPacket,
     ClosePacket,
     DeliverRelay,
     DrawPacket,
     Fund,
+    FundLine,
     SendPacket,
+    SettleAdvance,
     SettleCase,
     Transfer,
 )
@@ -27,7 +31,19 @@ from lingqian.flows.relay import RelayDone, mark_key
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone
 from lingqian.flows.view import View
-from lingqian.ledger.chart import balance_account, bank_account, escrow_account, transit_account
+from lingqian.ledger.chart import (
+    Book,
+    balance_account,
+    bank_account,
+    cash_account,
+    coin_account,
+    coin_issued_account,
+    coin_value_account,
+    debt_account,
+    escrow_account,
+    house_account,
+    transit_account,
+)
 from lingqian.ledger.posting import Phase
 from lingqian.risk.rule import Action
 
@@ -137,6 +153,49 @@ def _deliver(view: View, command: DeliverRelay, outcome: RelayDone) -> Movement:
     return tuple([(_POST, transit, *item) for item in fresh]), ()
 
 
+def _moved(*steps: tuple[bytes, bytes, int]) -> Movement:
+    """Return plain steps (debit, credit, amount) of one lane; steps of nothing are none."""
+    return tuple([(_POST, *step) for step in steps if step[2]]), ()
+
+
+def _fund_line(view: View, command: FundLine, outcome: object) -> Movement:
+    del outcome
+    line, cash = house_account(view.lane, Book.LINE), cash_account(view.lane)
+    if command.amount_fen > 0:
+        return _moved((line, cash, command.amount_fen))
+    return _moved((cash, line, -command.amount_fen))
+
+
+def _advance(view: View, command: AskAdvance, outcome: AdvanceDone) -> Movement:
+    lane, order = view.lane, view.orders.have(command.order_id)
+    assert outcome.coins == order.coins + order.bonus_coins, "an advance gives what the order gives"
+    return _moved(
+        (house_account(lane, Book.ADVANCE), coin_value_account(lane), order.amount_fen),
+        (bank_account(lane), house_account(lane, Book.LINE), order.amount_fen),
+        (coin_issued_account(lane), coin_account(order.user_id), outcome.coins),
+    )
+
+
+def _settle_advance(view: View, command: SettleAdvance, outcome: AdvanceSettled) -> Movement:
+    lane, row = view.lane, view.advances.have(command.order_id)
+    debt, receivable = debt_account(row.user_id), house_account(lane, Book.ADVANCE)
+    if command.event == "write_off":
+        return _moved((house_account(lane, Book.CREDIT_LOSS), debt, outcome.owed_fen))
+    given = view.grants.have(command.order_id)
+    unspent_fen = given.cash_fen - given.released_fen
+    assert outcome.unspent_fen == unspent_fen, "what comes back is what was not spent"
+    return _moved(
+        (coin_value_account(lane), receivable, unspent_fen),
+        (house_account(lane, Book.LINE), bank_account(lane), unspent_fen),
+        (debt, receivable, row.amount_fen - unspent_fen),
+        (
+            coin_account(row.user_id),
+            coin_issued_account(lane),
+            given.paid_left + given.bonus_left,
+        ),
+    )
+
+
 _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     Fund: _fund,
     Transfer: _transfer,
@@ -146,4 +205,7 @@ _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     ClosePacket: _close,
     SettleCase: _settle,
     DeliverRelay: _deliver,
+    FundLine: _fund_line,
+    AskAdvance: _advance,
+    SettleAdvance: _settle_advance,
 }

@@ -15,9 +15,11 @@ from lingqian.identity.user import User
 from lingqian.ledger.account import Account
 from lingqian.ledger.hold import Hold
 from lingqian.redpacket.packet import Claim, Packet, Progress
+from lingqian.topup.advance import Advance, Borrower, Line
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
+from lingqian.topup.mode import ModeRow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
 from lingqian.topup.refund import Refund
@@ -77,6 +79,10 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("refunds", "refunds", ("refund_id",), _slots(Refund), Refund),
     TableRow("grants", "grants", ("order_id",), _slots(Grant), Grant),
     TableRow("inflows", "inflows", ("user_id",), _slots(Inflow), Inflow),
+    TableRow("advances", "advances", ("order_id",), _slots(Advance), Advance),
+    TableRow("borrowers", "borrowers", ("user_id",), _slots(Borrower), Borrower),
+    TableRow("lines", "lines", ("lane",), _slots(Line), Line),
+    TableRow("modes", "modes", ("mode_key",), _slots(ModeRow), ModeRow),
     TableRow("relay_heads", "relay_heads", ("source", "target"), ("value",), Counter, 2),
     TableRow("relay_marks", "relay_marks", ("target", "source"), ("value",), Counter, 2),
 )  # fmt: skip

@@ -87,7 +87,8 @@ class Line:
     """A lane's share of the operator's own money for advances.
 
     `open_fen` is out in open advances, `lost_fen` was spent and has not come back, `minute_fen` was
-    advanced in the minute counted `minute` since 1970. Law: money in the line = limit − open − lost.
+    advanced in the minute counted `minute` since 1970.
+    Law: money in the line = limit − open − lost.
     """
 
     limit_fen: int = 0

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from lingqian.kernel.machine import machine
-
 SILENCE_S_MAX: Final = 60
 # Signals must be good for as long as they had to be bad.
 STEADY_S_MIN: Final = 60
@@ -25,19 +23,17 @@ class Mode(IntEnum):
     FORCED_OFF = 3
 
 
-MACHINE: Final = machine(
-    Mode.NORMAL,
-    [
-        (Mode.NORMAL, "degrade", Mode.DEGRADED),
-        (Mode.DEGRADED, "recover", Mode.UNWINDING),
-        # There is no way back into DEGRADED from here: the attempts of this outage come first.
-        (Mode.UNWINDING, "finish", Mode.NORMAL),
-        (Mode.NORMAL, "force_off", Mode.FORCED_OFF),
-        (Mode.DEGRADED, "force_off", Mode.FORCED_OFF),
-        (Mode.UNWINDING, "force_off", Mode.FORCED_OFF),
-        (Mode.FORCED_OFF, "allow", Mode.UNWINDING),
-    ],
-)
+# No state machine of kernel.machine, for it never ends: modes go round for as long as we serve.
+STEPS: Final[dict[tuple[int, str], Mode]] = {
+    (Mode.NORMAL, "degrade"): Mode.DEGRADED,
+    (Mode.DEGRADED, "recover"): Mode.UNWINDING,
+    # There is no way back into DEGRADED from here: the attempts of this outage come first.
+    (Mode.UNWINDING, "finish"): Mode.NORMAL,
+    (Mode.NORMAL, "force_off"): Mode.FORCED_OFF,
+    (Mode.DEGRADED, "force_off"): Mode.FORCED_OFF,
+    (Mode.UNWINDING, "force_off"): Mode.FORCED_OFF,
+    (Mode.FORCED_OFF, "allow"): Mode.UNWINDING,
+}
 # What a person may ask for; all other steps are taken by signals alone.
 BY_PERSON: Final = frozenset(("force_off", "allow"))
 # Only here does the line give advances.

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lingqian.topup.mode import BY_PERSON, MACHINE, Mode, Signals, due_event
+from lingqian.topup.mode import BY_PERSON, STEPS, Mode, Signals, due_event
 
 CALM = Signals(steady_s=60)
 
@@ -31,12 +31,10 @@ def test_due_event(mode, signals, expected):
     event, why = due_event(mode, signals)
     assert event == expected
     assert bool(why) == bool(event)
-    assert not event or (mode, event) in MACHINE.steps
+    assert not event or (mode, event) in STEPS
 
 
 def test_outage_does_not_begin_again_before_it_is_caught_up():
     """The line opens again only when the attempts of the outage have been asked about."""
-    assert (Mode.UNWINDING, "degrade") not in MACHINE.steps
-    assert [event for mode, event in MACHINE.steps if event in BY_PERSON and mode == 0] == [
-        "force_off"
-    ]
+    assert (Mode.UNWINDING, "degrade") not in STEPS
+    assert [event for mode, event in STEPS if event in BY_PERSON and mode == 0] == ["force_off"]
