@@ -15,7 +15,8 @@ CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"][
     "contracts"
 ]
 PURE = next(row for row in CONTRACTS if row["name"] == "The core is pure")
-WIRED = next(row for row in CONTRACTS if row["type"] == "protected")
+WIRED = next(row for row in CONTRACTS if row["name"] == "Adapters are wired only in compose")
+CHANNELS = next(row for row in CONTRACTS if row["name"] == "Channels are wired only in compose")
 ALL = {row["name"] for row in CONTRACTS}
 
 
@@ -96,6 +97,23 @@ def test_only_compose_wires_storage(house):
     assert lost == {"Adapters are wired only in compose"}
     for name in WIRED["protected_modules"]:
         assert f"{name}:" in report
+
+
+def test_only_compose_wires_channels(house):
+    """A page that knows which channel it speaks to cannot be moved to another."""
+    lines = [f"import {name}" for name in CHANNELS["protected_modules"]]
+    plant(house, "web/planted.py", "\n".join([*lines, ""]))
+    lost, report = broken(house)
+    assert lost == {"Channels are wired only in compose"}
+    for name in CHANNELS["protected_modules"]:
+        assert f"{name}:" in report
+
+
+def test_channels_may_not_know_each_other(house):
+    """What two of them share belongs into the port."""
+    plant(house, "channels/faulty/planted.py", "from lingqian.channels import wechatpay\n")
+    lost, _ = broken(house)
+    assert "Channels do not know each other" in lost
 
 
 def test_modules_of_a_room_may_not_go_in_circles(house):

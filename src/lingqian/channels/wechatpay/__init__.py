@@ -1,0 +1,1 @@
+"""WeChat Pay, APIv3, spoken by our own code (微信支付)."""
