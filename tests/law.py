@@ -13,9 +13,9 @@ from lingqian.storage.schema import TABLES
 
 BALANCE, ESCROW, COIN, ADVANCE, USER_DEBT = 1, 2, 50, 36, 37
 # Books by what they are, told apart from the chart: owed to people, backing it, the house's own.
-OWED, BACKING, HOUSE, COINS = set(range(1, 9)), {10, 11, 12}, set(range(30, 41)), {50, 51}
+OWED, BACKING, HOUSE, COINS = set(range(1, 9)), {10, 11, 12}, set(range(30, 42)), {50, 51}
 NEVER_NEGATIVE = OWED - {3} | {COIN}
-DEBIT_NORMAL = {10, 11, 12, 30, 31, 32, 36, 37, 38, 39, 40, 51}
+DEBIT_NORMAL = {10, 11, 12, 30, 31, 32, 36, 37, 38, 39, 40, 41, 51}
 JOURNAL = "SELECT lane, seq, at_us, kind, code, body FROM journal ORDER BY lane, seq"
 
 
@@ -106,6 +106,15 @@ def orders_are_explained(connection):
         held = payable.get(order_id + b"\4\1", 0)
         assert held == (paid if credit == 1 else 0), f"held {held} in credit state {credit}"
     assert not attempts, "an attempt of no order"
+    parked = defaultdict(int)
+    for key, fen in connection.execute("SELECT transaction_key, parked_fen FROM transactions"):
+        parked[key[:2]] += fen
+    carried = connection.execute(
+        "SELECT substr(account, 1, 2), credits_posted - debits_posted FROM accounts "
+        "WHERE substr(account, 17, 1) = x'08'"
+    )
+    unplaced = {lane: fen for lane, fen in carried if fen}
+    assert unplaced == {k: v for k, v in parked.items() if v}, "parked is not unallocated"
     for refund_id, amount, stage in connection.execute(
         "SELECT refund_id, amount_fen, stage FROM refunds"
     ).fetchall():
@@ -153,12 +162,14 @@ def packets_are_explained(connection):
             (packet_id + b"\2\1",),
         ).fetchone()
         held = escrow[0] if escrow else 0
-        if state in {2, 6}:
-            assert (held, taken, back) == (0, 0, 0), "a held or refused packet has no money"
+        if state in {2, 6, 8}:
+            assert (held, taken, back) == (0, 0, 0), "a packet that never lived has no money"
         else:
             assert held == rest, f"escrow holds {held}, the packet says {rest}"
             assert not is_over or rest == 0, "a closed packet keeps nothing"
-        assert (due == 0) == (is_over or state == 2), "work is due exactly while a packet lives"
+        # A packet that waits for its order is the order's to end, once there is one.
+        is_idle = is_over or state == 2
+        assert state == 8 or (due == 0) == is_idle, "work is due exactly while a packet lives"
 
 
 def limits_are_counted(connection):
@@ -168,6 +179,11 @@ def limits_are_counted(connection):
         paid[source] += amount
     for sender, amount in connection.execute("SELECT sender_id, total_fen FROM packets"):
         paid[sender] += amount
+    # Paid without any attempt: out of the balance.
+    for user_id, amount in connection.execute(
+        "SELECT user_id, amount_fen FROM orders WHERE pay_state = 2 AND paid_attempt = x''"
+    ):
+        paid[user_id] += amount
     stored = dict(connection.execute("SELECT user_id, life_fen FROM usages"))
     assert stored == dict(paid), "a payment was not counted, or counted twice"
 

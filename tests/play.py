@@ -13,12 +13,14 @@ from typing import NamedTuple
 
 from law import all_laws
 from lingqian.compliance.limit import DEFAULT, Limit, Span
+from lingqian.channels.port import TradeState
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, WrongPassphrase
 from lingqian.flows.command import DeliverRelay
 from lingqian.flows.transfer import TransferState
 from lingqian.identity.user import UserState
 from lingqian.kernel.account_class import AccountClass
+from lingqian.kernel.bound import ATTEMPTS_MAX
 from lingqian.kernel.clock import SECOND_US, SHANGHAI
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import mint
@@ -26,6 +28,10 @@ from lingqian.ledger.chart import balance_account
 from lingqian.ledger.hold import HoldState
 from lingqian.redpacket.packet import Claim, PacketKind, PacketState
 from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.topup.attempt import AttemptState, Mark, PrepayResult
+from lingqian.topup.evidence import Source
+from lingqian.topup.notice import NoticeState
+from lingqian.topup.order import CreditState, OrderKind, PayState, ReturnState
 from world import World
 
 _UNITS_US = {"us": 1, "ms": 1_000, "s": SECOND_US, "m": 60 * SECOND_US, "h": 3_600 * SECOND_US}
@@ -156,7 +162,7 @@ _SEND_WORDS = {
 
 
 def verb_send(world, words):
-    """send NAME SENDER KIND YUAN/COUNT [entropy] [draw=] [to=a,b] and the words of _SEND_WORDS."""
+    """send NAME SENDER KIND YUAN/COUNT [entropy|channel] [draw=] [to=a,b] and _SEND_WORDS."""
     (name, sender, kind, size, *flags), more = options(words)
     amount, count = size.split("/")
     named = {}
@@ -169,7 +175,7 @@ def verb_send(world, words):
     if "draw" in more:
         named["draw_at_us"] = instant(world, more["draw"])
     assert set(more) <= {*_SEND_WORDS, "to", "draw"}, f"unknown words in {sorted(more)}"
-    assert set(flags) <= {"entropy"}, f"unknown flags {flags}"
+    assert set(flags) <= {"entropy", "channel"}, f"unknown flags {flags}"
     return world.send(
         name,
         person(world, sender),
@@ -177,6 +183,7 @@ def verb_send(world, words):
         yuan(amount),
         int(count),
         awaits_entropy="entropy" in flags,
+        is_by_channel="channel" in flags,
         **named,
     )
 
@@ -217,12 +224,100 @@ def verb_invalidate(world, words):
 
 def _settle(event):
     def verb(world, words):
-        name, *user = words
+        (name, *user), more = options(words)
         case_id = bytes(16) if name == "nothing" else world.case_of(name, *user)
-        return world.settle(case_id, event, "clock" if event == "due" else "amy")
+        return world.settle(case_id, event, more.get("by", "clock" if event == "due" else "amy"))
 
-    verb.__doc__ = f"{event} THING [NAME]: ends the case about it."
+    verb.__doc__ = f"{event} THING [NAME] [by=WHO]: ends the case about it."
     return verb
+
+
+_ORDER_WORDS = {
+    "coins": ("coins", int),
+    "bonus": ("bonus_coins", int),
+    "ends": ("bonus_life_us", span_us),
+    "life": ("life_us", span_us),
+    "packet": ("packet", str),
+    "by": ("requested_by", str),
+    "key": ("key", str),
+}
+
+
+def verb_order(world, words):
+    """order NAME USER KIND YUAN [wallet] and the words of _ORDER_WORDS."""
+    (name, user, kind, amount, *flags), more = options(words)
+    named = {_ORDER_WORDS[word][0]: _ORDER_WORDS[word][1](text) for word, text in more.items()}
+    if "packet" in named:
+        person(world, named["packet"])
+    return world.order(
+        name,
+        person(world, user),
+        OrderKind[kind.upper()],
+        yuan(amount),
+        is_from_balance=flags == ["wallet"],
+        **named,
+    )
+
+
+def verb_try(world, words):
+    """try ATTEMPT ORDER [account=]."""
+    (name, order), more = options(words)
+    return world.attempt(name, person(world, order), **more)
+
+
+def verb_prepaid(world, words):
+    """prepaid ATTEMPT payable|unknown|failed."""
+    name, result = words
+    return world.prepaid(person(world, name), PrepayResult[result.upper()])
+
+
+def verb_notice(world, words):
+    """notice NAME ATTEMPT [account=]."""
+    (name, attempt), more = options(words)
+    return world.notice(name, attempt, **more)
+
+
+_SEE_WORDS = {
+    "settle": ("settle_fen", yuan),
+    "fee": ("fee_fen", yuan),
+    "service": ("service_fee_fen", yuan),
+    "rebate": ("rebate_fen", yuan),
+    "tx": ("transaction", str),
+    "from": ("source", lambda text: Source[text.upper()]),
+    "notice": ("notice", str),
+    "account": ("account", str),
+}
+
+
+def verb_see(world, words):
+    """see ATTEMPT STATE [YUAN] [at=TIME] and the words of _SEE_WORDS: evidence arrives."""
+    (attempt, state, *amount), more = options(words)
+    named = {_SEE_WORDS[word][0]: _SEE_WORDS[word][1](more[word]) for word in {*more} - {"at"}}
+    if "at" in more:
+        named["success_at_us"] = instant(world, more["at"])
+    named["amount_fen"] = yuan(amount[0]) if amount else 0
+    return world.observe(attempt, TradeState[state.upper()], **named)
+
+
+def verb_shut(world, words):
+    """shut ATTEMPT: begin to close it."""
+    return world.shut(person(world, *words))
+
+
+def verb_expire(world, words):
+    """expire ORDER: by the clock."""
+    return world.expire(person(world, *words))
+
+
+def verb_cancel(world, words):
+    """cancel ORDER: by a person."""
+    return world.expire(person(world, *words), by="shop")
+
+
+def verb_allocate(world, words):
+    """allocate TRANSACTION credit NAME | allocate TRANSACTION refund."""
+    transaction, action, *user = words
+    return world.allocate(person(world, transaction), action, *user)
 
 
 def verb_deliver(world, words):
@@ -249,6 +344,15 @@ VERBS = {
     "refuse": _settle("refuse"),
     "due": _settle("due"),
     "deliver": verb_deliver,
+    "order": verb_order,
+    "try": verb_try,
+    "prepaid": verb_prepaid,
+    "notice": verb_notice,
+    "see": verb_see,
+    "shut": verb_shut,
+    "expire": verb_expire,
+    "cancel": verb_cancel,
+    "allocate": verb_allocate,
 }
 
 
@@ -261,7 +365,7 @@ def move_wait(world, words):
 
 
 def move_at(world, words):
-    """at DATE TIME in Shanghai, or at THING expires|draws|awaits|due [±TIME]."""
+    """at DATE TIME in Shanghai, or at THING expires|draws|awaits|ends|due [±TIME]."""
     first, second, *shift = words
     if first[0].isdigit():
         world.clock.us = instant(world, f"{first}T{second}")
@@ -278,6 +382,7 @@ def _moment(world, name, what):
         "expires": ("progress", "expires_at_us"),
         "awaits": ("progress", "await_until_us"),
         "draws": ("packets", "draw_at_us"),
+        "ends": ("orders", "expires_at_us"),
     }[what]
     return world.row(table, world.ids[name], column)[0]
 
@@ -299,6 +404,15 @@ def move_crowd(world, words):
     assert {answer.code for answer in world.batch(*commands)} == {Code.OK}
 
 
+def move_exhaust(world, words):
+    """exhaust ORDER: as many attempts as there may be, each refused by the channel."""
+    (order,) = words
+    for number in range(ATTEMPTS_MAX):
+        name = f"{order} try {number}"
+        assert world.do(world.attempt(name, order)).code == Code.OK
+        assert world.do(world.prepaid(name, PrepayResult.FAILED)).code == Code.OK
+
+
 def move_restart(world, words):
     """restart: another writer takes the lanes and knows only what is stored."""
     assert not words
@@ -310,6 +424,7 @@ MOVES = {
     "at": move_at,
     "people": move_people,
     "crowd": move_crowd,
+    "exhaust": move_exhaust,
     "restart": move_restart,
 }
 
@@ -345,6 +460,19 @@ def _used(column):
     return lambda world, name: (world.row("usages", world.ids[name], column) or (0,))[0]
 
 
+def _state(table, column, states):
+    return lambda world, name: states(world.row(table, world.ids[name], column)[0]).name.lower()
+
+
+def _fen(table, column):
+    return lambda world, name: (world.row(table, world.ids[name], column) or (0,))[0]
+
+
+def _coins(world, name):
+    paid, got, _, _ = world.counters(world.ids[name] + b"\x32\2")
+    return got - paid
+
+
 # name → (how it is read from the text, what is true)
 FACTS = {
     "balance": (yuan, World.balance),
@@ -361,6 +489,21 @@ FACTS = {
     "year": (yuan, _used("year_fen")),
     "life": (yuan, _used("life_fen")),
     "payments": (int, _used("day_count")),
+    "pay": (str, _state("orders", "pay_state", PayState)),
+    "credit": (str, _state("orders", "credit_state", CreditState)),
+    "return": (str, _state("orders", "refund_state", ReturnState)),
+    "leaving": (yuan, _fen("orders", "refunding_fen")),
+    "received": (yuan, _fen("orders", "received_fen")),
+    "attempt": (str, _state("attempts", "state", AttemptState)),
+    "mark": (str, _state("attempts", "mark", Mark)),
+    "late": (int, _fen("attempts", "is_late")),
+    "fee": (yuan, _fen("attempts", "fee_fen")),
+    "asked": (int, _fen("attempts", "tries")),
+    "notice": (str, _state("notices", "state", NoticeState)),
+    "copies": (int, _fen("notices", "copies")),
+    "parked": (yuan, _fen("transactions", "parked_fen")),
+    "inflow": (yuan, _fen("inflows", "day_fen")),
+    "coins": (int, _coins),
 }
 
 

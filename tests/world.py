@@ -12,11 +12,19 @@ from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
+    AllocateParked,
+    BeginAttempt,
+    BeginClose,
     ChangeUser,
     ClaimPacket,
     ClosePacket,
     DrawPacket,
+    ExpireOrder,
     Fund,
+    NotePrepay,
+    Observe,
+    OpenOrder,
+    ReceiveNotice,
     RegisterUser,
     SendPacket,
     SetMembers,
@@ -29,11 +37,13 @@ from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.clock import SECOND_US, from_rfc3339
 from lingqian.kernel.id import mint
 from lingqian.redpacket.commitment import commitment, shares, split_key
-from lingqian.redpacket.packet import PacketKind, Secret, terms
+from lingqian.redpacket.packet import PacketKind, Secret, packet_order, terms
 from lingqian.redpacket.split import Terms
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.memory import memory_store
 from lingqian.storage.relay import waiting
+from lingqian.topup.evidence import notice_key, stranger_id, transaction_key
+from lingqian.topup.order import OrderKind
 
 START_US = from_rfc3339("2026-03-01T12:00:00+08:00")
 DAY_S = 86_400
@@ -202,8 +212,9 @@ class World:
         passphrase="",
         cover="",
         key=None,
+        is_by_channel=False,
     ):
-        """Make the command that funds a packet."""
+        """Make the command that funds a packet, or one whose order a channel is to pay."""
         lane = self.lane_of(sender)
         packet_id = self.mint(lane, name)
         self.homes[name] = conversation
@@ -238,6 +249,7 @@ class World:
             b"\1" + seed,
             promised.beacon_chain,
             promised.beacon_round,
+            is_by_channel,
         )
 
     def word(self, passphrase):
@@ -273,6 +285,121 @@ class World:
     def close_packet(self, packet, by="clock"):
         """Make the command that returns what nobody took; anybody but the clock invalidates."""
         return ClosePacket(self.ids[packet], by != "clock", by)
+
+    def order(  # noqa: PLR0917 - the fields of an order, by name at every call
+        self,
+        name,
+        user,
+        kind=OrderKind.BALANCE,
+        amount_fen=5_000,
+        coins=0,
+        bonus_coins=0,
+        bonus_life_us=0,
+        packet=None,
+        life_us=15 * 60 * SECOND_US,
+        requested_by="shop",
+        is_from_balance=False,
+        key=None,
+    ):
+        """Make the command that opens an order."""
+        lane = self.lane_of(user)
+        if packet is not None:
+            self.ids[name] = packet_order(self.ids[packet])
+        return OpenOrder(
+            self.key(lane, key or name),
+            self.mint(lane, name),
+            self.ids[user],
+            int(kind),
+            self.ids[packet] if packet is not None else b"",
+            "plan",
+            amount_fen,
+            coins,
+            bonus_coins,
+            bonus_life_us,
+            "",
+            life_us,
+            requested_by,
+            is_from_balance,
+        )
+
+    def attempt(self, name, order, account="wx"):
+        """Make the command that begins an attempt."""
+        attempt_id = self.mint(self.lane_of(order), name)
+        return BeginAttempt(attempt_id, self.ids[order], account, 1, b"")
+
+    def prepaid(self, name, result, code=""):
+        """Make the command that notes how a prepay call ended."""
+        until_us = self.clock.us + 7_200 * SECOND_US if result == 1 else 0
+        return NotePrepay(self.ids[name], int(result), until_us, code)
+
+    def stranger(self, name, account="wx"):
+        """Return an attempt's id; of a number that is none of ours, what stands for it."""
+        return self.ids.get(name) or self.ids.setdefault(name, stranger_id(0, account, name))
+
+    def notice(self, name, attempt, account="wx"):
+        """Make the command that keeps a notice about an attempt."""
+        attempt_id = self.stranger(attempt, account)
+        key = notice_key(int.from_bytes(attempt_id[:2], "big"), account, name)
+        self.ids[name] = key
+        now = self.clock.us
+        return ReceiveNotice(key, account, digest("raw", name), attempt_id, "PAID", now, now)
+
+    def transaction(self, name, attempt, account="wx"):
+        """Return the key of a channel's transaction in the lane of an attempt, and name it."""
+        lane = int.from_bytes(self.stranger(attempt, account)[:2], "big")
+        self.ids[name] = transaction_key(lane, account, name)
+        return self.ids[name]
+
+    def observe(  # noqa: PLR0917 - the fields of a reading, by name at every call
+        self,
+        attempt,
+        state,
+        amount_fen=0,
+        settle_fen=0,
+        fee_fen=0,
+        service_fee_fen=0,
+        rebate_fen=0,
+        transaction="",
+        success_at_us=0,
+        source=2,
+        notice="",
+        account="wx",
+    ):
+        """Make the command that brings one piece of evidence."""
+        attempt_id = self.stranger(attempt, account)
+        name = transaction or (f"tx {attempt}" if amount_fen else "")
+        if name:
+            self.transaction(name, attempt, account)
+        return Observe(
+            attempt_id,
+            account,
+            int(source),
+            int(state),
+            amount_fen,
+            amount_fen,
+            settle_fen,
+            name,
+            (success_at_us or self.clock.us) if amount_fen else 0,
+            fee_fen,
+            service_fee_fen,
+            rebate_fen,
+            bytes(32),
+            self.ids[notice] if notice else b"",
+            "",
+        )
+
+    def shut(self, attempt):
+        """Make the command that begins to close an attempt."""
+        return BeginClose(self.ids[attempt])
+
+    def expire(self, order, by=""):
+        """Make the command that ends an unpaid order, by the clock or by a person."""
+        return ExpireOrder(self.ids[order], by)
+
+    def allocate(self, transaction, action, user=None):
+        """Make the command by which a person ends parked money."""
+        user_id = self.ids[user] if user else b""
+        return AllocateParked(self.ids[transaction], action, user_id, "amy")
 
     def settle(self, case_id, event, by="amy"):
         """Make the command that ends a case."""
@@ -343,6 +470,9 @@ class World:
     def row(self, table, key, *columns):
         """Return columns of one stored row by the first column of its key, or None."""
         names = {"packets": "packet_id", "progress": "packet_id", "transfers": "transfer_id",
-                 "holds": "hold_id", "usages": "user_id", "users": "user_id"}  # fmt: skip
+                 "holds": "hold_id", "usages": "user_id", "users": "user_id",
+                 "orders": "order_id", "attempts": "attempt_id", "notices": "notice_key",
+                 "refunds": "refund_id", "grants": "order_id", "inflows": "user_id",
+                 "transactions": "transaction_key"}  # fmt: skip
         text = f"SELECT {', '.join(columns)} FROM {table} WHERE {names[table]} = ?"
         return self.connection.execute(text, (key,)).fetchone()

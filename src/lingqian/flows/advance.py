@@ -47,6 +47,8 @@ from lingqian.topup.order import CREDIT_MACHINE, CreditState, Order, OrderKind, 
 
 CLAW_BACK: Final = "claw_back"
 WRITE_OFF: Final = "write_off"
+# Something was given before the money came: what the money does then is told here.
+BRIDGED_STATES: Final = (CreditState.ADVANCED, CreditState.CLAWED_BACK, CreditState.WRITTEN_OFF)
 # Money that is not here yet and may still come.
 _AWAITED: Final = (PayState.NONE, PayState.PAYING)
 
@@ -276,12 +278,19 @@ def owed_fen(view: View, user_id: bytes) -> int:
     return 0 if borrower is None else borrower.owed_fen
 
 
-def repaid(lane: int, order_id: bytes, user_id: bytes, amount_fen: int) -> tuple[Posting, ...]:
-    """Return the postings by which proven money of an order repays what its person owes."""
+def want_owed(lane: int, user_id: bytes, wanted: Wanted) -> None:
+    """Name the rows by which a person's money repays what is owed of advances."""
+    wanted.borrowers.add(user_id)
+    wanted.lines.add(line_key(lane))
+    wanted.accounts.update((debt_account(user_id), _line(lane), bank_account(lane)))
+
+
+def repaid(lane: int, source: bytes, user_id: bytes, amount_fen: int) -> tuple[Posting, ...]:
+    """Return the postings by which a person's money in `source` repays what is owed."""
     if not amount_fen:
         return ()
     return (
-        Posting(Phase.POST, held_account(order_id), debt_account(user_id), amount_fen),
+        Posting(Phase.POST, source, debt_account(user_id), amount_fen),
         Posting(Phase.POST, _line(lane), bank_account(lane), amount_fen),
     )
 

@@ -39,6 +39,8 @@ MACHINE: Final = machine(
         (CaseState.HELD, "release", CaseState.RELEASED),
         (CaseState.HELD, "refuse", CaseState.REFUSED),
         (CaseState.HELD, "due", CaseState.LAPSED),
+        # Money that came in is never let go by a clock: its case goes to somebody higher.
+        (CaseState.HELD, "escalate", CaseState.HELD),
         # A challenge that lapsed is weighed anew by a new try of the same command.
         (CaseState.LAPSED, "challenge", CaseState.CHALLENGED),
         (CaseState.LAPSED, "delay", CaseState.DELAYED),

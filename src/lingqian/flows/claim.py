@@ -91,6 +91,7 @@ def decide_claim(view: View, command: ClaimPacket, at_us: int) -> Decision:
     """Give the next share, or a ticket of a draw.
 
     Refuses: packet_unknown, packet_invalidated, packet_finished, packet_expired, packet_not_open,
+    packet_not_funded,
     own_packet, not_a_recipient, passphrase_locked, wrong_passphrase, real_name_required,
     account_frozen, draw_full, blocked, challenge_required, claim_held.
     """
@@ -121,6 +122,7 @@ _CLOSED = {
     PacketState.EXPIRED: Code.PACKET_EXPIRED,
     PacketState.AWAITING: Code.PACKET_NOT_OPEN,
     PacketState.HELD: Code.PACKET_NOT_OPEN,
+    PacketState.FUNDING: Code.PACKET_NOT_FUNDED,
     PacketState.REFUSED: Code.PACKET_INVALIDATED,
     PacketState.INVALIDATED: Code.PACKET_INVALIDATED,
 }

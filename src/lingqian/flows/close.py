@@ -5,6 +5,7 @@ from typing import NamedTuple
 from lingqian.flows.claim import NO_SHARE
 from lingqian.flows.command import ClosePacket, DrawPacket
 from lingqian.flows.decision import Decision, Record, refused
+from lingqian.flows.refund import Opened, fold_opened_refund, open_refund, want_refund
 from lingqian.flows.transfer import landing, want_landing
 from lingqian.flows.view import View, Wanted
 from lingqian.kernel.bound import BEACON_WAIT_S
@@ -18,8 +19,11 @@ from lingqian.redpacket.packet import (
     Packet,
     PacketKind,
     PacketState,
+    Progress,
+    packet_order,
     remaining_fen,
 )
+from lingqian.topup.refund import Origin
 
 
 class DrawDone(NamedTuple):
@@ -28,12 +32,14 @@ class DrawDone(NamedTuple):
     tickets: tuple[int, ...]
     amounts_fen: tuple[int, ...]
     returned_fen: int
+    refund: Opened | None = None
 
 
 class CloseDone(NamedTuple):
-    """A packet was closed and its rest returned."""
+    """A packet was closed and its rest returned: to its sender, or to the payment it came by."""
 
     returned_fen: int
+    refund: Opened | None = None
 
 
 def need_packet(command: DrawPacket | ClosePacket, wanted: Wanted) -> None:
@@ -47,7 +53,25 @@ def deepen_close(view: View, command: ClosePacket, wanted: Wanted) -> None:
     """Name the sender's balance, once the packet says who that is."""
     packet = view.packets.get(command.packet_id)
     if packet is not None:
-        wanted.accounts.add(balance_account(packet.sender_id))
+        _want_return(command.packet_id, packet, wanted)
+
+
+def _want_return(packet_id: bytes, packet: Packet, wanted: Wanted) -> None:
+    """Name where the rest of a packet goes."""
+    wanted.accounts.add(balance_account(packet.sender_id))
+    if packet.is_by_channel:
+        wanted.orders.add(packet_order(packet_id))
+
+
+def deepen_order(view: View, command: ClosePacket | DrawPacket, wanted: Wanted) -> None:
+    """Name the payment that a packet's rest goes back to, where a channel has paid for it."""
+    packet = view.packets.get(command.packet_id)
+    if packet is None or not packet.is_by_channel:
+        return
+    order = view.orders.get(packet_order(command.packet_id))
+    if order is not None and order.paid_attempt:
+        wanted.attempts.add(order.paid_attempt)
+        want_refund(order.paid_attempt, Origin.PACKET_REST, wanted)
 
 
 def want_tickets(command: DrawPacket, wanted: Wanted) -> None:
@@ -61,7 +85,7 @@ def deepen_draw(view: View, command: DrawPacket, wanted: Wanted) -> None:
     packet = view.packets.get(command.packet_id)
     if packet is None:
         return
-    wanted.accounts.add(balance_account(packet.sender_id))
+    _want_return(command.packet_id, packet, wanted)
     for user_id, _ in view.tickets[command.packet_id]:
         want_landing(view.lane, user_id, wanted)
         wanted.claims.add(command.packet_id + user_id)
@@ -96,16 +120,27 @@ def decide_draw(view: View, command: DrawPacket, at_us: int) -> Decision:
         postings.append(Posting(Phase.POST, escrow, account, amount_fen))
         carried.extend(relayed)
     rest_fen = packet.total_fen - sum(amounts)
-    postings.extend(_returned(command.packet_id, packet, rest_fen))
-    outcome = DrawDone(tuple(order), amounts, rest_fen)
+    refund, moves = _returned(view, command.packet_id, packet, rest_fen)
+    outcome = DrawDone(tuple(order), amounts, rest_fen, refund)
+    postings.extend(moves)
     return Decision(Code.OK, outcome, tuple(postings), tuple(carried))
 
 
-def _returned(packet_id: bytes, packet: Packet, rest_fen: int) -> list[Posting]:
+def _returned(
+    view: View, packet_id: bytes, packet: Packet, rest_fen: int
+) -> tuple[Opened | None, tuple[Posting, ...]]:
+    """Send the rest back the way it came: to the balance, or to the payment of the packet's order.
+
+    A packet that was never paid for has no rest.
+    """
     if not rest_fen:
-        return []
-    target = balance_account(packet.sender_id)
-    return [Posting(Phase.POST, escrow_account(packet_id), target, rest_fen)]
+        return None, ()
+    source = escrow_account(packet_id)
+    if packet.is_by_channel:
+        attempt_id = view.orders.have(packet_order(packet_id)).paid_attempt
+        refund, posting = open_refund(view, attempt_id, source, rest_fen, Origin.PACKET_REST)
+        return refund, (posting,)
+    return None, (Posting(Phase.POST, source, balance_account(packet.sender_id), rest_fen),)
 
 
 def fold_draw(view: View, record: Record) -> None:
@@ -132,6 +167,9 @@ def fold_draw(view: View, record: Record) -> None:
     progress.due_at_us = 0
     progress.wants_round = 0
     view.secrets.pop(command.packet_id, None)
+    if outcome.refund is not None:
+        fold_opened_refund(view, outcome.refund, record)
+        view.trail(record.seq, outcome.refund.order_id)
 
 
 def decide_close(view: View, command: ClosePacket, at_us: int) -> Decision:
@@ -143,6 +181,8 @@ def decide_close(view: View, command: ClosePacket, at_us: int) -> Decision:
     if packet is None:
         return refused(Code.PACKET_UNKNOWN)
     progress = view.progress.have(command.packet_id)
+    if progress.state == PacketState.FUNDING:
+        return _abandon(progress, command, at_us)
     if progress.state not in (PacketState.OPEN, PacketState.AWAITING):
         return refused(Code.ALREADY_SETTLED)
     if not command.is_invalidation:
@@ -153,8 +193,16 @@ def decide_close(view: View, command: ClosePacket, at_us: int) -> Decision:
             return refused(Code.NOT_DUE)
     # From here it must succeed.
     rest_fen = remaining_fen(packet, progress)
-    postings = tuple(_returned(command.packet_id, packet, rest_fen))
-    return Decision(Code.OK, CloseDone(rest_fen), postings)
+    refund, postings = _returned(view, command.packet_id, packet, rest_fen)
+    return Decision(Code.OK, CloseDone(rest_fen, refund), postings)
+
+
+def _abandon(progress: Progress, command: ClosePacket, at_us: int) -> Decision:
+    """End a packet that is not paid for: by a person, or when its order was never opened."""
+    is_due = 0 < progress.due_at_us <= at_us
+    if not (command.is_invalidation or is_due):
+        return refused(Code.NOT_DUE)
+    return Decision(Code.OK, CloseDone(0))
 
 
 def fold_close(view: View, record: Record) -> None:
@@ -164,9 +212,13 @@ def fold_close(view: View, record: Record) -> None:
     assert isinstance(outcome, CloseDone), "the journal names its kind"
     progress = view.progress.edit(command.packet_id)
     step = "invalidate" if command.is_invalidation else "expire"
+    step = "refuse" if progress.state == PacketState.FUNDING else step
     progress.state = MACHINE.step(progress.state, step)
     progress.returned_fen = outcome.returned_fen
     progress.closed_at_us = record.at_us
     progress.due_at_us = 0
     progress.wants_round = 0
     view.secrets.pop(command.packet_id, None)
+    if outcome.refund is not None:
+        fold_opened_refund(view, outcome.refund, record)
+        view.trail(record.seq, outcome.refund.order_id)

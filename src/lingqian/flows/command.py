@@ -62,7 +62,7 @@ class Transfer(NamedTuple):
 class SendPacket(NamedTuple):
     """Fund a packet; its shares are fixed here, before any claim.
 
-    With an `order_id` the money comes by that order's channel payment, else from the balance.
+    `is_by_channel`: the money comes by the channel payment of the packet's own order.
     """
 
     key: bytes
@@ -87,7 +87,7 @@ class SendPacket(NamedTuple):
     seed_sealed: bytes
     beacon_chain: bytes = b""
     beacon_round: int = 0
-    order_id: bytes = b""
+    is_by_channel: bool = False
 
 
 class AddEntropy(NamedTuple):
@@ -136,6 +136,102 @@ class SettleCase(NamedTuple):
 
     case_id: bytes
     event: str
+    by: str
+
+
+class OpenOrder(NamedTuple):
+    """Open a top-up order: to be paid by attempts over channels, or at once from the balance."""
+
+    key: bytes
+    order_id: bytes
+    user_id: bytes
+    order_kind: int
+    object_id: bytes
+    plan: str
+    amount_fen: int
+    coins: int
+    bonus_coins: int
+    bonus_life_us: int
+    scene: str
+    life_us: int
+    requested_by: str
+    is_from_balance: bool
+
+
+class BeginAttempt(NamedTuple):
+    """Take a number for one try at a channel account; `payer_mac` is a keyed digest."""
+
+    attempt_id: bytes
+    order_id: bytes
+    account: str
+    product: int
+    payer_mac: bytes
+
+
+class NotePrepay(NamedTuple):
+    """Note how the call for a pay sheet ended; `code` is the channel's own word for a refusal."""
+
+    attempt_id: bytes
+    result: int
+    prepaid_until_us: int
+    code: str
+
+
+class ReceiveNotice(NamedTuple):
+    """Keep a verified notice; `digest` is the SHA-256 of its raw bytes, which lie sealed beside."""
+
+    notice_key: bytes
+    account: str
+    digest: bytes
+    attempt_id: bytes
+    event: str
+    signed_at_us: int
+    created_at_us: int
+
+
+class Observe(NamedTuple):
+    """One piece of evidence about an attempt; `state` is a TradeState, `source` says from where.
+
+    Fees are computed from the account's plan by the shell, so that the journal keeps what was
+    booked. `notice_key` is empty but for notices, `by` but for operators.
+    """
+
+    attempt_id: bytes
+    account: str
+    source: int
+    state: int
+    amount_fen: int
+    payer_fen: int
+    settle_fen: int
+    transaction_id: str
+    success_at_us: int
+    fee_fen: int
+    service_fee_fen: int
+    rebate_fen: int
+    digest: bytes
+    notice_key: bytes
+    by: str
+
+
+class BeginClose(NamedTuple):
+    """Stop an attempt from being paid: its channel is asked, told to close, and asked again."""
+
+    attempt_id: bytes
+
+
+class ExpireOrder(NamedTuple):
+    """Close an order that is not paid: by the clock when it has expired, else by a person."""
+
+    order_id: bytes
+    by: str
+
+
+class AllocateParked(NamedTuple):
+    """End unallocated money by a person: `refund` it to its payment, or `credit` it to a user."""
+
+    transaction_key: bytes
+    action: str
+    user_id: bytes
     by: str
 
 
@@ -208,4 +304,12 @@ Command = (
     | AskAdvance
     | SettleAdvance
     | SetMode
+    | OpenOrder
+    | BeginAttempt
+    | NotePrepay
+    | ReceiveNotice
+    | Observe
+    | BeginClose
+    | ExpireOrder
+    | AllocateParked
 )

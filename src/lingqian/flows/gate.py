@@ -12,12 +12,14 @@ from lingqian.flows.decision import Record
 from lingqian.flows.view import View, Wanted
 from lingqian.identity.user import UserState
 from lingqian.kernel.account_class import AccountClass
-from lingqian.kernel.bound import CHALLENGE_DEADLINE_S, REVIEW_DEADLINE_S
+from lingqian.kernel.bound import CHALLENGE_DEADLINE_S, REVIEW_DEADLINE_S, TOP_UP_REVIEW_DEADLINE_S
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import OK, Code
 from lingqian.risk.rule import Action, Rule, Verdict, judge
 
 OWNER_RISK = "risk"
+# Who looks at a case that nobody has decided in time and that may not end by itself.
+OWNER_LEAD = "risk lead"
 _NONE: Final = AccountClass.NONE
 _ACTIVE: Final = UserState.ACTIVE
 _STEP = {Verdict.CHALLENGE: "challenge", Verdict.DELAY: "delay", Verdict.REVIEW: "review"}
@@ -132,6 +134,27 @@ def _opened(identity: bytes, subject: Subject, rule: Rule, at_us: int) -> Opened
         subject.user_id,
         subject.amount_fen,
         rule.verdict,
+        rule.name,
+        at_us + seconds * SECOND_US,
+    )
+
+
+def open_review(view: View, subject: Subject, rule: Rule, at_us: int) -> Opened:
+    """Return the case of money that is held until a clock or a person lets it go on.
+
+    A rule stricter than review is reviewed here: what has come cannot be blocked any more.
+    """
+    seconds = rule.delay_s if rule.verdict == Verdict.DELAY else TOP_UP_REVIEW_DEADLINE_S
+    verdict = Verdict.DELAY if rule.verdict == Verdict.DELAY else Verdict.REVIEW
+    identity = case_id(subject.key)
+    assert view.cases.get(identity) is None, "an order is reviewed once"
+    return Opened(
+        identity,
+        subject.action,
+        subject.object_id,
+        subject.user_id,
+        subject.amount_fen,
+        verdict,
         rule.name,
         at_us + seconds * SECOND_US,
     )

@@ -6,19 +6,42 @@ Law: the lane is the only caller of `decide`; `fold` is the only thing that chan
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from lingqian.flows import advance, claim, close, mode, packet, relay, settle, transfer, user
+from lingqian.flows import (
+    advance,
+    attempt,
+    claim,
+    close,
+    evidence,
+    mode,
+    notice,
+    order,
+    packet,
+    park,
+    relay,
+    settle,
+    transfer,
+    user,
+)
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
+    AllocateParked,
     AskAdvance,
+    BeginAttempt,
+    BeginClose,
     ChangeUser,
     ClaimPacket,
     ClosePacket,
     Command,
     DeliverRelay,
     DrawPacket,
+    ExpireOrder,
     Fund,
     FundLine,
+    NotePrepay,
+    Observe,
+    OpenOrder,
+    ReceiveNotice,
     RegisterUser,
     SendPacket,
     SetMembers,
@@ -88,6 +111,7 @@ _TABLE: Final = (
             "sender_id", "kind", "is_lucky", "total_fen", "count", "share_fen_min",
             "share_fen_max", "spread", "lifetime_us", "draw_at_us", "awaits_entropy",
             "conversation_id", "recipients", "passphrase_mac", "greeting_mac", "cover",
+            "is_by_channel",
         ),
     ),
     Kind(
@@ -104,11 +128,13 @@ _TABLE: Final = (
     ),
     Kind(
         9, DrawPacket, (close.DrawDone,), "packet_id",
-        close.want_tickets, close.decide_draw, close.fold_draw, (close.deepen_draw,),
+        close.want_tickets, close.decide_draw, close.fold_draw,
+        (close.deepen_draw, close.deepen_order),
     ),
     Kind(
         10, ClosePacket, (close.CloseDone,), "packet_id",
-        close.need_packet, close.decide_close, close.fold_close, (close.deepen_close,),
+        close.need_packet, close.decide_close, close.fold_close,
+        (close.deepen_close, close.deepen_order),
     ),
     Kind(
         11, SettleCase, (settle.SettleDone,), "case_id",
@@ -137,6 +163,44 @@ _TABLE: Final = (
     Kind(
         32, SetMode, (mode.ModeDone,), "lane",
         mode.need_mode, mode.decide_mode, mode.fold_mode,
+    ),
+    Kind(
+        14, OpenOrder, (order.OrderDone,), "user_id",
+        order.need_open, order.decide_open, order.fold_open,
+        asked=(
+            "user_id", "order_kind", "object_id", "plan", "amount_fen", "coins", "bonus_coins",
+            "bonus_life_us", "scene", "life_us", "is_from_balance",
+        ),
+    ),
+    Kind(
+        15, BeginAttempt, (attempt.AttemptDone,), "order_id",
+        attempt.need_begin, attempt.decide_begin, attempt.fold_begin,
+    ),
+    Kind(
+        16, NotePrepay, (attempt.PrepayDone,), "attempt_id",
+        attempt.need_prepay, attempt.decide_prepay, attempt.fold_prepay, (attempt.deepen_order,),
+    ),
+    Kind(
+        17, ReceiveNotice, (notice.NoticeDone, notice.NoticeAgain), "notice_key",
+        notice.need_notice, notice.decide_notice, notice.fold_notice,
+    ),
+    Kind(
+        18, Observe, (evidence.ObserveDone,), "attempt_id",
+        evidence.need_observe, evidence.decide_observe, evidence.fold_observe,
+        (evidence.deepen_observe, evidence.deepen_success),
+    ),
+    Kind(
+        19, BeginClose, (attempt.CloseBegun,), "attempt_id",
+        attempt.need_close, attempt.decide_close, attempt.fold_close, (attempt.deepen_order,),
+    ),
+    Kind(
+        20, ExpireOrder, (order.ExpireDone,), "order_id",
+        order.need_expire, order.decide_expire, order.fold_expire, (order.deepen_expire,),
+    ),
+    Kind(
+        31, AllocateParked, (park.AllocateDone,), "transaction_key",
+        park.need_allocate, park.decide_allocate, park.fold_allocate,
+        (park.deepen_allocate, park.deepen_parked),
     ),
 )  # fmt: skip
 

@@ -1,6 +1,6 @@
 """Sending a packet: checked, weighed, funded into its escrow, fixed before any claim (发红包)."""
 
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 from lingqian.compliance.limit import check_packet
 from lingqian.flows.command import AddBeacon, AddEntropy, SendPacket
@@ -8,7 +8,7 @@ from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.gate import Opened, Stop, Subject, fold_opened, want_case, weigh
 from lingqian.flows.transfer import check_payer, count_usage, has_available
 from lingqian.flows.view import View, Wanted
-from lingqian.kernel.bound import ENTROPY_WAIT_S, SHARES_MAX
+from lingqian.kernel.bound import ENTROPY_WAIT_S, FUNDING_WAIT_S, SHARES_MAX
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.ledger.chart import balance_account, escrow_account
@@ -27,6 +27,18 @@ class SendDone(NamedTuple):
     await_until_us: int
     expires_at_us: int
     opened: Opened | None
+
+
+class Times(Protocol):
+    """An outcome by which a packet comes alive."""
+
+    @property
+    def await_until_us(self) -> int:
+        """Until when it waits for entropy; 0 when it does not."""
+
+    @property
+    def expires_at_us(self) -> int:
+        """When it expires; 0 while it does not live."""
 
 
 class MixDone(NamedTuple):
@@ -66,6 +78,9 @@ def decide_send(view: View, command: SendPacket, at_us: int) -> Decision:
     if stop is not None and stop.code:
         outcome = None if stop.opened is None else SendDone(0, 0, 0, stop.opened)
         return Decision(stop.code, outcome)
+    if command.is_by_channel:
+        # Nothing moves yet; a delay or a review is weighed anew when the money has come.
+        return Decision(Code.OK, SendDone(PacketState.FUNDING, 0, 0, None))
     if not has_available(view, command.sender_id, command.total_fen):
         return refused(Code.EXCEEDS_AVAILABLE)
     # From here it must succeed.
@@ -128,7 +143,7 @@ def opening(packet: SendPacket | Packet, at_us: int) -> SendDone:
     return SendDone(state, await_until_us, at_us + packet.lifetime_us, None)
 
 
-def due_at_us(packet: SendPacket | Packet, outcome: SendDone) -> int:
+def due_at_us(packet: SendPacket | Packet, outcome: Times) -> int:
     """Return when a job must look at a packet: its draw, else its expiry; 0 while it is held."""
     if not outcome.expires_at_us:
         return 0
@@ -137,10 +152,18 @@ def due_at_us(packet: SendPacket | Packet, outcome: SendDone) -> int:
     return outcome.expires_at_us
 
 
+def _first_due_at_us(command: SendPacket, outcome: SendDone, at_us: int) -> int:
+    """Return when a job must first look at a packet; one that nobody goes on to pay ends soon."""
+    if outcome.state == PacketState.FUNDING:
+        return at_us + FUNDING_WAIT_S * SECOND_US
+    return due_at_us(command, outcome)
+
+
 _STEP: Final = {
     PacketState.OPEN: "open",
     PacketState.AWAITING: "await",
     PacketState.HELD: "hold",
+    PacketState.FUNDING: "fund",
 }
 
 
@@ -154,7 +177,7 @@ def fold_send(view: View, record: Record) -> None:
     if record.code:
         return
     # Everything but the key and the id is the packet; field names agree, a test holds them to it.
-    fixed = Packet(command.sender_id, *command[3:-1], record.at_us, command.order_id)
+    fixed = Packet(command.sender_id, *command[3:-1], record.at_us, command.is_by_channel)
     view.packets.put(command.packet_id, fixed)
     progress = Progress(
         outcome.await_until_us,
@@ -164,7 +187,7 @@ def fold_send(view: View, record: Record) -> None:
         0,
         0,
         0,
-        due_at_us(command, outcome),
+        _first_due_at_us(command, outcome, record.at_us),
         b"",
         0,
         outcome.expires_at_us,

@@ -11,6 +11,8 @@ from lingqian.compliance.limit import Caps, Usage
 from lingqian.flows.case import Case
 from lingqian.flows.decision import Record
 from lingqian.identity.user import User
+from lingqian.kernel.bound import LATE_GRACE_S_DEFAULT
+from lingqian.kernel.clock import SECOND_US
 from lingqian.ledger.account import Account
 from lingqian.ledger.hold import Hold
 from lingqian.ledger.posting import Entry
@@ -18,6 +20,7 @@ from lingqian.redpacket.packet import Claim, Packet, Progress, Secret
 from lingqian.risk.rule import Rule
 from lingqian.topup.advance import Advance, Borrower, Line
 from lingqian.topup.attempt import Attempt
+from lingqian.topup.evidence import Payment
 from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
 from lingqian.topup.mode import ModeRow
@@ -79,13 +82,6 @@ class Conversation:
 
 
 @dataclass(slots=True)
-class Paid:
-    """Which attempt one transaction of a channel has paid; a transaction pays one attempt."""
-
-    attempt_id: bytes
-
-
-@dataclass(slots=True)
 class Counter:
     """A number that only grows: relay positions, wrong passphrases."""
 
@@ -107,10 +103,15 @@ class Relay(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What an operator configures of the gate: limits by class, and rules."""
+    """What an operator configures of the gate: limits by class, and rules.
+
+    `late_grace_us`: money that a channel took up to this long after an order's expiry is credited
+    at the order's terms; later money goes back.
+    """
 
     caps: dict[int, Caps]
     rules: tuple[Rule, ...] = ()
+    late_grace_us: int = LATE_GRACE_S_DEFAULT * SECOND_US
 
 
 # Opens a packet's sealed seed and returns its shares and salt; the key is the shell's.
@@ -137,7 +138,7 @@ class View:
         self.cases: Table[Case] = Table()
         self.orders: Table[Order] = Table()
         self.attempts: Table[Attempt] = Table()
-        self.transactions: Table[Paid] = Table()
+        self.transactions: Table[Payment] = Table()
         self.notices: Table[Notice] = Table()
         self.refunds: Table[Refund] = Table()
         self.grants: Table[Grant] = Table()

@@ -31,6 +31,8 @@ ORDER_COINS_MAX: Final = 10**12
 ORDER_LIFE_S_DEFAULT: Final = 15 * 60
 ORDER_LIFE_S_MIN: Final = 60
 ORDER_LIFE_S_MAX: Final = 2 * 3_600
+# How long a packet waits for the order that is to pay for it to be opened at all.
+FUNDING_WAIT_S: Final = 10 * 60
 ATTEMPTS_MAX: Final = 20
 CLOSE_AGE_S_MIN: Final = 5 * 60
 LATE_GRACE_S_DEFAULT: Final = 24 * 3_600

@@ -58,6 +58,7 @@ class Code(IntEnum):
     ALREADY_SETTLED = 45
     PACKET_NOT_CLOSED = 46
     PROOF_WITHHELD = 47
+    PACKET_NOT_FUNDED = 48
     # Limits.
     EXCEEDS_SHARE_MAX = 50
     EXCEEDS_PACKET_MAX = 51
@@ -72,10 +73,10 @@ class Code(IntEnum):
     CLAIM_HELD = 62
     CASE_UNKNOWN = 63
     CASE_CLOSED = 64
+    SAME_PERSON = 65
     # Funds.
     EXCEEDS_AVAILABLE = 70
     EXCEEDS_BALANCE_MAX = 71
-    ORDER_UNKNOWN = 140
     # Advances from the operator's own line.
     ORDER_NOT_ADVANCEABLE = 141
     LINE_CLOSED = 142
@@ -88,6 +89,17 @@ class Code(IntEnum):
     ADVANCE_UNKNOWN = 149
     # The relay between lanes.
     RELAY_GAP = 80
+    # Top-up.
+    ORDER_UNKNOWN = 90
+    ORDER_INFEASIBLE = 91
+    ORDER_PAID = 92
+    ORDER_CLOSED = 93
+    ATTEMPT_UNKNOWN = 94
+    ATTEMPT_OPEN = 95
+    ATTEMPTS_EXHAUSTED = 96
+    EVIDENCE_INVALID = 97
+    NOTICE_KNOWN = 98
+    NOTHING_PARKED = 99
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -211,6 +223,9 @@ TABLE: Final[dict[Code, Row]] = {
         "证明应已公布，却无法给出；请视为承诺未兑现。",
         "The proof is due and cannot be given: treat the promise as not kept.",
     ),
+    Code.PACKET_NOT_FUNDED: _row(
+        409, _SAME, "红包尚未付款，请稍候。", "The packet is not paid for yet; try again shortly."
+    ),
     Code.EXCEEDS_SHARE_MAX: _row(
         409, _NEW, "超过每份上限。", "More than one share may hold.", burns=True
     ),
@@ -246,13 +261,15 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.CASE_UNKNOWN: _row(404, _NEVER, "审核单不存在。", "No such case."),
     Code.CASE_CLOSED: _row(409, _NEVER, "审核单已结。", "The case is already closed."),
+    Code.SAME_PERSON: _row(
+        403, _NEVER, "申请人不能审核自己的申请。", "Who asked for it cannot also decide about it."
+    ),
     Code.EXCEEDS_AVAILABLE: _row(
         409, _NEW, "可用余额不足。", "The available balance is too small.", burns=True
     ),
     Code.EXCEEDS_BALANCE_MAX: _row(
         409, _NEW, "超过账户余额上限。", "The account cannot hold that much.", burns=True
     ),
-    Code.ORDER_UNKNOWN: _row(404, _NEVER, "订单不存在。", "No such order."),
     Code.ORDER_NOT_ADVANCEABLE: _row(
         409,
         _NEVER,
@@ -282,6 +299,35 @@ TABLE: Final[dict[Code, Row]] = {
     Code.ADVANCE_UNKNOWN: _row(404, _NEVER, "没有这笔垫付。", "No such advance."),
     Code.RELAY_GAP: _row(
         503, _SAME, "跨通道转账次序有缺口。", "A relay item is missing before this one."
+    ),
+    Code.ORDER_UNKNOWN: _row(404, _NEVER, "充值订单不存在。", "No such top-up order."),
+    Code.ORDER_INFEASIBLE: _row(
+        422,
+        _NEW,
+        "订单金额、币数或有效期不成立。",
+        "The amount, the coins or the lifetime of the order cannot be.",
+        burns=True,
+    ),
+    Code.ORDER_PAID: _row(409, _NEVER, "订单已支付。", "The order is paid already."),
+    Code.ORDER_CLOSED: _row(
+        409, _NEVER, "订单已关闭，请重新下单。", "The order is closed; open another one."
+    ),
+    Code.ATTEMPT_UNKNOWN: _row(404, _NEVER, "支付单号不存在。", "No such payment attempt."),
+    Code.ATTEMPT_OPEN: _row(
+        409,
+        _SAME,
+        "上一次支付尚未结束，请继续支付或先取消。",
+        "An earlier attempt can still be paid; go on with it or let it be closed first.",
+    ),
+    Code.ATTEMPTS_EXHAUSTED: _row(
+        409, _NEVER, "支付尝试次数过多，请重新下单。", "Too many attempts; open another order."
+    ),
+    Code.EVIDENCE_INVALID: _row(
+        422, _NEVER, "支付凭证不完整。", "The evidence lacks what a booking needs."
+    ),
+    Code.NOTICE_KNOWN: _row(409, _NEVER, "通知已收过。", "This notice is known already."),
+    Code.NOTHING_PARKED: _row(
+        409, _NEVER, "没有可处理的挂账金额。", "No unallocated money waits there."
     ),
 }
 

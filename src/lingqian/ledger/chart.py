@@ -45,6 +45,7 @@ class Book(IntEnum):
     CREDIT_LOSS = 38
     LINE = 39
     SHORTAGE = 40
+    COUPON_COST = 41
     COIN = 50
     COIN_ISSUED = 51
 
@@ -118,6 +119,8 @@ CHART: Final[dict[Book, BookRow]] = {
     Book.CREDIT_LOSS: _asset("credit_loss", "垫款损失", Tier.HOUSE),
     Book.LINE: _asset("line", "垫款额度资金", Tier.HOUSE),
     Book.SHORTAGE: _asset("shortage", "短款", Tier.HOUSE),
+    # What a coupon of ours takes off what the channel settles.
+    Book.COUPON_COST: _asset("coupon_cost", "优惠成本", Tier.HOUSE),
     Book.COIN: BookRow(
         "coin", "虚拟币", Tier.COIN, is_debit_normal=False, floor_fen=0, ceiling_fen=BALANCE_FEN_MAX
     ),

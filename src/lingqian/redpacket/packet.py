@@ -6,6 +6,7 @@ Units: fen; µs.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 from lingqian.kernel.machine import machine
@@ -35,6 +36,8 @@ class PacketState(IntEnum):
     EXPIRED = 5
     REFUSED = 6
     INVALIDATED = 7
+    # Waits for the evidence that its order is paid.
+    FUNDING = 8
 
 
 MACHINE: Final = machine(
@@ -43,6 +46,10 @@ MACHINE: Final = machine(
         (PacketState.CREATED, "open", PacketState.OPEN),
         (PacketState.CREATED, "await", PacketState.AWAITING),
         (PacketState.CREATED, "hold", PacketState.HELD),
+        (PacketState.CREATED, "fund", PacketState.FUNDING),
+        (PacketState.FUNDING, "open", PacketState.OPEN),
+        (PacketState.FUNDING, "await", PacketState.AWAITING),
+        (PacketState.FUNDING, "refuse", PacketState.REFUSED),
         (PacketState.HELD, "open", PacketState.OPEN),
         (PacketState.HELD, "await", PacketState.AWAITING),
         (PacketState.HELD, "refuse", PacketState.REFUSED),
@@ -62,7 +69,7 @@ class Packet(NamedTuple):
 
     `recipients` is the ids of a targeted packet one after another; `seed_sealed` opens only with
     a key kept outside the database; `passphrase_mac` and `greeting_mac` are keyed digests.
-    `order_id` is the order that pays for it over a channel; empty when the balance has paid.
+    `is_by_channel`: an order pays for it over a channel (`packet_order`), not the balance.
     """
 
     sender_id: bytes
@@ -86,7 +93,7 @@ class Packet(NamedTuple):
     beacon_chain: bytes
     beacon_round: int
     created_at_us: int
-    order_id: bytes = b""
+    is_by_channel: bool = False
 
 
 @dataclass(slots=True)
@@ -153,6 +160,11 @@ def terms(packet_id: bytes, packet: Packet) -> Terms:
         beacon_chain=packet.beacon_chain,
         beacon_round=packet.beacon_round,
     )
+
+
+def packet_order(packet_id: bytes) -> bytes:
+    """Return the id of the order that pays for a packet over a channel: one for each packet."""
+    return packet_id[:8] + sha256(b"lingqian packet order\x01" + packet_id).digest()[:8]
 
 
 def remaining_fen(packet: Packet, progress: Progress) -> int:

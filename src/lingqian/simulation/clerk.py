@@ -1,4 +1,4 @@
-"""The clerk: does what rows ask for, as the server's own agent does, in the time of the world (店员).
+"""The clerk: does what rows ask for, as the server's own agent does, in a world's time (店员).
 
 It remembers nothing that a crash must not lose: what is to be asked, closed or sent stands in the
 tables, and what a channel says comes back as a command.
@@ -135,7 +135,7 @@ class Clerk:
         )
 
     def _subject(self, account: str, notice: Notice) -> bytes:
-        """Return the attempt a notice speaks of, or what stands for a number that is none of ours."""
+        """Return the attempt a notice speaks of, or what stands for an unknown number."""
         reading = notice.reading
         number = "" if reading is None else getattr(reading, "attempt_no", "")
         return parse(PREFIX_ATTEMPT, number) or stranger_id(0, account, number)
@@ -218,7 +218,7 @@ class Clerk:
     # --- the bill -------------------------------------------------------------------------------
 
     def bill(self, connection: apsw.Connection, account: str, day: int) -> list[Observe] | None:
-        """Read a day's bill and bring what it shows and no transaction of ours does; None: not yet."""
+        """Read a day's bill and bring what no transaction of ours shows; None: not yet."""
         try:
             bill = finish(self.channels[account].fetch_bill(BillKind.TRADE, day))
         except Fault:

@@ -60,7 +60,8 @@ _LARGE_FEN: Final = 2_000_000
 _LIFE_US: Final = 15 * 60 * SECOND_US
 _ATTEMPTS_MAX: Final = 4
 _SELECT_ORDERS: Final = (
-    "SELECT order_id, pay_state, credit_state, received_fen, refunding_fen, refunded_fen FROM orders"
+    "SELECT order_id, pay_state, credit_state, received_fen, refunding_fen, refunded_fen "
+    "FROM orders"
 )
 _SELECT_CASES: Final = "SELECT case_id FROM cases WHERE action = 4 AND state IN (1, 2, 3)"
 _SELECT_PARKED: Final = (
@@ -132,9 +133,7 @@ class Market:
         day = 20_500 + self._chance.randrange(300)
         self.clock = WorldClock(day * DAY_US + _EVENING_US)
         key = sha256(b"market" + seed.to_bytes(8, "big")).digest()
-        self.channels = {
-            name: Faulty(_profile(name), key, self.clock.now_us) for name in ACCOUNTS
-        }
+        self.channels = {name: Faulty(_profile(name), key, self.clock.now_us) for name in ACCOUNTS}
         self.clerk = Clerk(self.channels, PLAN)
         self.assessor = Assessor()
         self.process = Process(self._chance, setting.lanes, self.clock, Policy(caps(DEFAULT)))
@@ -238,6 +237,9 @@ class Market:
 
     def _delivered(self) -> list[DeliverRelay]:
         return list(waiting(self.process.connection)) if self.setting.lanes > 1 else []
+
+    def _rows(self, statement: str) -> list[Any]:
+        return self.process.connection.execute(statement).fetchall()
 
     def _ask(self, command: Command, then: Then | None = None) -> None:
         self._asks.append(_Ask(command, then))
@@ -395,11 +397,11 @@ class Market:
                     self._days.add((name, day))
 
     def person_decides(self) -> None:
-        """Let a person end what waits for one: held money released or refused, parked money placed."""
-        for (case_id,) in self.process.connection.execute(_SELECT_CASES).fetchall():
+        """Let a person end what waits for one: held money, and money that is parked."""
+        for (case_id,) in self._rows(_SELECT_CASES):
             event = self._chance.choice(("release", "refuse"))
             self._ask(SettleCase(case_id, event, "amy"), _done)
-        for key, attempt_id, reason in self.process.connection.execute(_SELECT_PARKED).fetchall():
+        for key, attempt_id, reason in self._rows(_SELECT_PARKED):
             known = self.assessor.tries.get(attempt_id)
             if reason == 2 and self._chance.randrange(2):
                 self._ask(AllocateParked(key, "refund", b"", "amy"), _done)
@@ -423,7 +425,7 @@ class Market:
     def _explained(self) -> None:
         """Every order is credited, sent back, held by a person, or closed and unpaid (P10)."""
         ends: Counter[str] = Counter()
-        for order_id, *columns in self.process.connection.execute(_SELECT_ORDERS).fetchall():
+        for order_id, *columns in self._rows(_SELECT_ORDERS):
             end = explain(*columns)
             if not end:
                 raise Violation(f"order {show('tu', order_id)} is not explained: {columns}")

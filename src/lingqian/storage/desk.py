@@ -47,6 +47,8 @@ FIELD_NICKNAME: Final = 1
 FIELD_GREETING: Final = 2
 FIELD_NOTE: Final = 3
 FIELD_EXTERNAL: Final = 4
+# The raw bytes of a notice; its owner is the notice's key, its digest their plain SHA-256.
+FIELD_NOTICE: Final = 5
 _KEY_BYTES: Final = 14
 
 

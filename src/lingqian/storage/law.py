@@ -52,6 +52,7 @@ _WORDS: Final[dict[str, bytes | int]] = {
     "held_book": bytes((Book.HELD, Currency.CNY)),
     "coin": bytes((Book.COIN, Currency.COIN)),
     "coin_book": bytes((Book.COIN,)),
+    "unallocated": bytes((Book.UNALLOCATED,)),
     "coin_value": bytes((Book.COIN_VALUE,)),
     "coin_issued": bytes((Book.COIN_ISSUED,)),
     "escrow": bytes((Book.ESCROW, Currency.CNY)),
@@ -59,6 +60,7 @@ _WORDS: Final[dict[str, bytes | int]] = {
     "hold_held": int(HoldState.HELD),
     "held": int(PacketState.HELD),
     "refused": int(PacketState.REFUSED),
+    "funding": int(PacketState.FUNDING),
     "finished": int(PacketState.FINISHED),
     "expired": int(PacketState.EXPIRED),
     "invalidated": int(PacketState.INVALIDATED),
@@ -175,7 +177,7 @@ LAWS: Final[tuple[Law, ...]] = (
         SELECT packet_id, remaining || ' fen remain, its escrow has ' || escrowed
         FROM (
             SELECT p.packet_id,
-                iif(g.state IN (:held, :refused), 0,
+                iif(g.state IN (:held, :refused, :funding), 0,
                     p.total_fen - g.claimed_fen - g.returned_fen) AS remaining,
                 COALESCE(a.credits_posted - a.debits_posted, 0) AS escrowed
             FROM packets p JOIN progress g ON g.packet_id = p.packet_id
@@ -315,7 +317,25 @@ LAWS: Final[tuple[Law, ...]] = (
         """
         SELECT t.transaction_key, 'it pays an attempt that nothing has paid'
         FROM transactions t LEFT JOIN attempts a ON a.attempt_id = t.attempt_id
-        WHERE a.attempt_id IS NULL OR a.state <> :succeeded
+        WHERE t.reason = 0 AND (a.attempt_id IS NULL OR a.state <> :succeeded
+            OR a.transaction_id <> t.transaction_id OR a.paid_fen <> t.amount_fen)
+        """,
+    ),
+    Law(
+        FindingKind.ORDER_MONEY,
+        ("transactions", "accounts"),
+        """
+        SELECT lane, 'unallocated ' || carried || ' fen, parked ' || parked
+        FROM (
+            SELECT lane, sum(carried) AS carried, sum(parked) AS parked
+            FROM (
+                SELECT substr(account, 1, 2) AS lane, credits_posted - debits_posted AS carried,
+                    0 AS parked
+                FROM accounts WHERE substr(account, 17, 1) = :unallocated
+                UNION ALL
+                SELECT substr(transaction_key, 1, 2), 0, parked_fen FROM transactions
+            ) GROUP BY lane
+        ) WHERE carried <> parked
         """,
     ),
     # What is receivable is what is advanced, at every moment; the line has what is not at stake.

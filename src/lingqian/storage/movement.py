@@ -9,10 +9,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lingqian.flows.advance import AdvanceDone, AdvanceSettled
-from lingqian.flows.case import CLEARED_STATES
+from lingqian.flows.case import CLEARED_STATES, CaseState
 from lingqian.flows.claim import ClaimDone
 from lingqian.flows.close import CloseDone, DrawDone
 from lingqian.flows.command import (
+    AllocateParked,
     AskAdvance,
     ClaimPacket,
     ClosePacket,
@@ -20,13 +21,19 @@ from lingqian.flows.command import (
     DrawPacket,
     Fund,
     FundLine,
+    Observe,
+    OpenOrder,
     SendPacket,
     SettleAdvance,
     SettleCase,
     Transfer,
 )
 from lingqian.flows.decision import Record
+from lingqian.flows.evidence import ObserveDone
+from lingqian.flows.order import OrderDone
 from lingqian.flows.packet import SendDone
+from lingqian.flows.park import AllocateDone
+from lingqian.flows.refund import Opened
 from lingqian.flows.relay import RelayDone, mark_key
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone
@@ -36,16 +43,24 @@ from lingqian.ledger.chart import (
     balance_account,
     bank_account,
     cash_account,
+    channel_account,
     coin_account,
     coin_issued_account,
     coin_value_account,
     debt_account,
     escrow_account,
+    held_account,
     house_account,
+    payable_account,
     transit_account,
+    unallocated_account,
 )
 from lingqian.ledger.posting import Phase
+from lingqian.redpacket.packet import packet_order
 from lingqian.risk.rule import Action
+from lingqian.topup.evidence import Effect
+from lingqian.topup.order import OrderKind
+from lingqian.topup.refund import Origin, refund_id
 
 _POST: Final = int(Phase.POST)
 
@@ -92,6 +107,9 @@ def _held(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 def _send(view: View, command: SendPacket, outcome: SendDone) -> Movement:
     del view
+    if command.is_by_channel:
+        # Its money comes with its order's evidence.
+        return NOTHING
     source, target = balance_account(command.sender_id), escrow_account(command.packet_id)
     steps = ((_POST, source, target, command.total_fen),)
     return steps if outcome.opened is None else _held(steps), ()
@@ -121,15 +139,21 @@ def _close(view: View, command: ClosePacket, outcome: CloseDone) -> Movement:
 
 
 def _back(view: View, packet_id: bytes, amount_fen: int) -> tuple[Step, ...]:
-    """Return the step that brings the rest of a packet back to its sender."""
+    """Return the step that brings the rest of a packet back to its sender, or to its payment."""
     if not amount_fen:
         return ()
-    sender = balance_account(view.packets.have(packet_id).sender_id)
-    return ((_POST, escrow_account(packet_id), sender, amount_fen),)
+    packet = view.packets.have(packet_id)
+    target = balance_account(packet.sender_id)
+    if packet.is_by_channel:
+        attempt_id = view.orders.have(packet_order(packet_id)).paid_attempt
+        target = payable_account(refund_id(attempt_id, Origin.PACKET_REST))
+    return ((_POST, escrow_account(packet_id), target, amount_fen),)
 
 
 def _settle(view: View, command: SettleCase, outcome: SettleDone) -> Movement:
     case = view.cases.have(command.case_id)
+    if case.action == Action.TOP_UP:
+        return _top_up(view, case.object_id, outcome), ()
     hold = view.holds.get(case.object_id)
     if case.action == Action.CLAIM or hold is None:
         return NOTHING
@@ -196,6 +220,156 @@ def _settle_advance(view: View, command: SettleAdvance, outcome: AdvanceSettled)
     )
 
 
+def _top_up(view: View, order_id: bytes, outcome: SettleDone) -> tuple[Step, ...]:
+    """Return what a held order's money becomes when its case has ended."""
+    order = view.orders.get(order_id)
+    if order is None or outcome.state == CaseState.HELD:
+        return ()
+    assert (outcome.credited is None) != (outcome.refund is None), "it goes one way"
+    source = held_account(order_id)
+    if outcome.refund is not None:
+        assert outcome.refund.origin == Origin.REJECTED, "money a person sends back"
+        return (_refunded(source, outcome.refund, order.amount_fen, order.paid_attempt),)
+    assert outcome.state in CLEARED_STATES, "only what is cleared is credited"
+    return _credited(view, source, order_id)
+
+
+def _open(view: View, command: OpenOrder, outcome: OrderDone) -> Movement:
+    if outcome.credited is None:
+        return NOTHING
+    source, user_id = balance_account(command.user_id), command.user_id
+    owed_fen = _owed(view, user_id, command.amount_fen)
+    rest_fen = command.amount_fen - owed_fen
+    steps = _repaid(view.lane, source, user_id, owed_fen)
+    return steps + _coins(view.lane, source, user_id, (rest_fen, _part(command, rest_fen))), ()
+
+
+def _coins(lane: int, source: bytes, user_id: bytes, sizes: tuple[int, int]) -> tuple[Step, ...]:
+    """Return the steps by which money becomes coins; `sizes` are fen and coins."""
+    amount_fen, coins = sizes
+    return _moved(
+        (source, coin_value_account(lane), amount_fen),
+        (coin_issued_account(lane), coin_account(user_id), coins),
+    )[0]
+
+
+def _credited(view: View, source: bytes, order_id: bytes) -> tuple[Step, ...]:
+    """Return the steps by which an order's money becomes what was ordered."""
+    order = view.orders.have(order_id)
+    if order.kind == OrderKind.PACKET:
+        return ((_POST, source, escrow_account(order.object_id), order.amount_fen),)
+    owed_fen = _owed(view, order.user_id, order.amount_fen)
+    rest_fen = order.amount_fen - owed_fen
+    steps = _repaid(view.lane, source, order.user_id, owed_fen)
+    if order.kind == OrderKind.BALANCE and rest_fen:
+        return (*steps, (_POST, source, balance_account(order.user_id), rest_fen))
+    return steps + _coins(view.lane, source, order.user_id, (rest_fen, _part(order, rest_fen)))
+
+
+def _part(order: Any, paid_fen: int) -> int:  # noqa: ANN401 - an order, or the command that opens it
+    """Return the coins that a part of an order's price buys."""
+    paid = (order.coins * paid_fen + order.amount_fen - 1) // order.amount_fen
+    return int(paid + order.bonus_coins * paid_fen // order.amount_fen)
+
+
+def _owed(view: View, user_id: bytes, amount_fen: int) -> int:
+    """Return how much of an amount goes to what a person owes of advances."""
+    borrower = view.borrowers.get(user_id)
+    return 0 if borrower is None else min(borrower.owed_fen, amount_fen)
+
+
+def _repaid(lane: int, source: bytes, user_id: bytes, amount_fen: int) -> tuple[Step, ...]:
+    return _moved(
+        (source, debt_account(user_id), amount_fen),
+        (house_account(lane, Book.LINE), bank_account(lane), amount_fen),
+    )[0]
+
+
+def _refunded(source: bytes, refund: Opened, amount_fen: int, attempt_id: bytes) -> Step:
+    """Return the step that sets a refund's money aside under its one number."""
+    assert refund.amount_fen == amount_fen, "a decision sends back the whole"
+    assert refund.refund_id == refund_id(attempt_id, Origin(refund.origin)), "its one number"
+    return (_POST, source, payable_account(refund.refund_id), amount_fen)
+
+
+_BRIDGED: Final = (Effect.CONFIRMED, Effect.REPAID)
+_ORIGINS: Final = {Effect.RETURNED: Origin.LATE, Effect.OVERPAID: Origin.OVERPAID}
+
+
+def _observe(view: View, command: Observe, outcome: ObserveDone) -> Movement:
+    """Return what the money of a piece of evidence does; evidence without money moves none."""
+    effect = Effect(outcome.effect)
+    if effect == Effect.PARKED:
+        return _received(view, command, unallocated_account(view.lane)), ()
+    if effect not in (Effect.CREDITED, Effect.HELD, *_BRIDGED, *_ORIGINS):
+        return NOTHING
+    attempt = view.attempts.have(command.attempt_id)
+    assert attempt.amount_fen == command.amount_fen, "another amount is parked"
+    held = held_account(attempt.order_id)
+    steps = _received(view, command, held)
+    if effect in _BRIDGED:
+        steps += _bridged(view, command, outcome)
+    elif effect == Effect.CREDITED:
+        steps += _credited(view, held, attempt.order_id)
+    elif effect in _ORIGINS:
+        refund = outcome.refund
+        assert refund is not None, "what is not kept goes back"
+        assert refund.origin == _ORIGINS[effect], "for the reason that is true"
+        steps += (_refunded(held, refund, command.amount_fen, command.attempt_id),)
+    return steps, ()
+
+
+def _bridged(view: View, command: Observe, outcome: ObserveDone) -> tuple[Step, ...]:
+    """Return what money for advanced coins does: ends the advance, or repays what they cost."""
+    attempt = view.attempts.have(command.attempt_id)
+    lane, held = view.lane, held_account(attempt.order_id)
+    user_id = view.orders.have(attempt.order_id).user_id
+    if outcome.effect == Effect.CONFIRMED:
+        line, bank = house_account(lane, Book.LINE), bank_account(lane)
+        receivable = house_account(lane, Book.ADVANCE)
+        moved = ((held, receivable, command.amount_fen), (line, bank, command.amount_fen))
+        return _moved(*moved)[0]
+    owed_fen = _owed(view, user_id, command.amount_fen)
+    assert outcome.repaid_fen == owed_fen, "what is owed is repaid first"
+    steps, rest_fen = _repaid(lane, held, user_id, owed_fen), command.amount_fen - owed_fen
+    if outcome.refund is None:
+        assert not rest_fen, "what is not owed goes back"
+        return steps
+    assert outcome.refund.origin == Origin.LATE, "for the reason that is true"
+    return (*steps, _refunded(held, outcome.refund, rest_fen, command.attempt_id))
+
+
+def _received(view: View, command: Observe, target: bytes) -> tuple[Step, ...]:
+    """Return the steps of a receipt: what the channel owes us, and what the house makes good."""
+    lane = view.lane
+    channel, cash = channel_account(lane, command.account), cash_account(lane)
+    bank, provider = bank_account(lane), house_account(lane, Book.PROVIDER)
+    short_fen = 0
+    if command.settle_fen and command.settle_fen < command.amount_fen:
+        short_fen = command.amount_fen - command.settle_fen
+    steps = (
+        (_POST, channel, target, command.amount_fen - short_fen),
+        (_POST, bank, target, short_fen),
+        (_POST, house_account(lane, Book.COUPON_COST), cash, short_fen),
+        (_POST, house_account(lane, Book.FEE_EXPENSE), channel, command.fee_fen),
+        (_POST, bank, cash, command.fee_fen),
+        (_POST, house_account(lane, Book.SERVICE_FEE), provider, command.service_fee_fen),
+        (_POST, provider, house_account(lane, Book.FEE_REBATE), command.rebate_fen),
+    )
+    return tuple([step for step in steps if step[3]])
+
+
+def _allocate(view: View, command: AllocateParked, outcome: AllocateDone) -> Movement:
+    payment = view.transactions.have(command.transaction_key)
+    assert outcome.amount_fen == payment.parked_fen, "parked money goes as a whole"
+    source = unallocated_account(view.lane)
+    if outcome.refund is None:
+        return _to(view, source, command.user_id, payment.parked_fen)
+    assert outcome.refund.origin == Origin.SURPLUS, "money that fits no order"
+    step = _refunded(source, outcome.refund, payment.parked_fen, payment.attempt_id)
+    return (step,), ()
+
+
 _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     Fund: _fund,
     Transfer: _transfer,
@@ -208,4 +382,7 @@ _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     FundLine: _fund_line,
     AskAdvance: _advance,
     SettleAdvance: _settle_advance,
+    OpenOrder: _open,
+    Observe: _observe,
+    AllocateParked: _allocate,
 }

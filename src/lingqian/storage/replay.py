@@ -267,6 +267,9 @@ class Replay:
             done = [key for key, row in dirty.items() if is_final(row)]
             dirty.clear()
             if name == "progress":
+                # An order may still speak of the packet it was to pay for.
+                packets = view.packets
+                done = [each for each in done if not packets.have(each).is_by_channel]
                 for packet_id in done:
                     self._retire_packet(packet_id)
             self._retire(name, done)

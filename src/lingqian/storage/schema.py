@@ -10,13 +10,14 @@ from typing import Any, Final, NamedTuple
 
 from lingqian.compliance.limit import Usage
 from lingqian.flows.case import Case
-from lingqian.flows.view import Conversation, Counter, Paid, Transferred
+from lingqian.flows.view import Conversation, Counter, Transferred
 from lingqian.identity.user import User
 from lingqian.ledger.account import Account
 from lingqian.ledger.hold import Hold
 from lingqian.redpacket.packet import Claim, Packet, Progress
 from lingqian.topup.advance import Advance, Borrower, Line
 from lingqian.topup.attempt import Attempt
+from lingqian.topup.evidence import Payment
 from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
 from lingqian.topup.mode import ModeRow
@@ -74,7 +75,7 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("cases", "cases", ("case_id",), _slots(Case), Case),
     TableRow("orders", "orders", ("order_id",), _slots(Order), Order),
     TableRow("attempts", "attempts", ("attempt_id",), _slots(Attempt), Attempt),
-    TableRow("transactions", "transactions", ("transaction_key",), _slots(Paid), Paid),
+    TableRow("transactions", "transactions", ("transaction_key",), _slots(Payment), Payment),
     TableRow("notices", "notices", ("notice_key",), _slots(Notice), Notice),
     TableRow("refunds", "refunds", ("refund_id",), _slots(Refund), Refund),
     TableRow("grants", "grants", ("order_id",), _slots(Grant), Grant),

@@ -10,16 +10,21 @@ import apsw
 
 from lingqian.flows.close import DrawDone
 from lingqian.flows.command import (
+    AllocateParked,
     ClaimPacket,
     ClosePacket,
     DeliverRelay,
     DrawPacket,
     Fund,
+    Observe,
+    OpenOrder,
     SendPacket,
     SettleCase,
     Transfer,
 )
 from lingqian.flows.decision import Record
+from lingqian.flows.evidence import ObserveDone
+from lingqian.flows.park import AllocateDone
 from lingqian.flows.relay import RelayDone
 from lingqian.kernel.id import lane_of
 from lingqian.ledger.chart import balance_account
@@ -132,9 +137,28 @@ def _settled(movement: Movement) -> Cause:
     assert case is not None, "a settled case exists"
     if case.action == Action.SEND:
         return Cause("packet_sent", "rp", case.object_id)
+    if case.action == Action.TOP_UP:
+        return Cause("top_up", "tu", case.object_id)
     row = query.transfer(movement.connection, case.object_id)
     assert row is not None, "what a case holds exists"
     return _between(case.object_id, row.source_id, row.target_id, movement)
+
+
+def _topped_up(movement: Movement) -> Cause:
+    outcome = movement.record.outcome
+    assert isinstance(outcome, ObserveDone), "the journal names its kind"
+    return Cause("top_up", "tu", outcome.order_id)
+
+
+def _bought(movement: Movement) -> Cause:
+    return Cause("coins_bought", "tu", movement.command.order_id)
+
+
+def _allocated(movement: Movement) -> Cause:
+    """Tell money that a person has placed: of an order where there is one."""
+    outcome = movement.record.outcome
+    assert isinstance(outcome, AllocateDone), "the journal names its kind"
+    return Cause("top_up", "tu" if outcome.order_id else "", outcome.order_id)
 
 
 def _relayed(movement: Movement) -> Cause:
@@ -160,4 +184,7 @@ _CAUSES: Final[dict[type, Callable[[Movement], Cause]]] = {
     ClosePacket: _returned,
     SettleCase: _settled,
     DeliverRelay: _relayed,
+    Observe: _topped_up,
+    OpenOrder: _bought,
+    AllocateParked: _allocated,
 }

@@ -7,28 +7,48 @@ from typing import Final
 
 import apsw
 
-from lingqian.flows.command import ClosePacket, Command, DrawPacket, SettleCase
-from lingqian.redpacket.packet import PacketKind
+from lingqian.flows.advance import CLAW_BACK
+from lingqian.flows.command import (
+    ClosePacket,
+    Command,
+    DrawPacket,
+    ExpireOrder,
+    SettleAdvance,
+    SettleCase,
+)
+from lingqian.redpacket.packet import PacketKind, PacketState
 
 SELECT_PACKETS: Final = (
-    "SELECT g.packet_id, p.kind FROM progress g JOIN packets p ON p.packet_id = g.packet_id "
+    "SELECT g.packet_id, p.kind, g.state FROM progress g "
+    "JOIN packets p ON p.packet_id = g.packet_id "
     "WHERE g.due_at_us > 0 AND g.due_at_us <= ? ORDER BY g.due_at_us LIMIT ?"
 )
 SELECT_CASES: Final = (
     "SELECT case_id FROM cases WHERE state IN (1, 2, 3) AND due_at_us <= ? "
     "ORDER BY due_at_us LIMIT ?"
 )
+SELECT_ORDERS: Final = (
+    "SELECT order_id FROM orders WHERE due_at_us > 0 AND due_at_us <= ? ORDER BY due_at_us LIMIT ?"
+)
+SELECT_ADVANCES: Final = (
+    "SELECT order_id FROM advances WHERE due_at_us > 0 AND due_at_us <= ? "
+    "ORDER BY due_at_us LIMIT ?"
+)
 BY_CLOCK: Final = "clock"
 
 
 def due(connection: apsw.Connection, at_us: int, rows_max: int) -> list[Command]:
-    """Return commands for packets to close or draw and cases to end, the longest due first."""
+    """Return commands for packets, cases and orders to end, the longest due first of each."""
     commands: list[Command] = []
-    for packet_id, kind in connection.execute(SELECT_PACKETS, (at_us, rows_max)):
-        if kind == PacketKind.DRAW:
+    for (order_id,) in connection.execute(SELECT_ADVANCES, (at_us, rows_max)):
+        commands.append(SettleAdvance(order_id, CLAW_BACK, BY_CLOCK))
+    for packet_id, kind, state in connection.execute(SELECT_PACKETS, (at_us, rows_max)):
+        if kind == PacketKind.DRAW and state != PacketState.FUNDING:
             commands.append(DrawPacket(packet_id))
         else:
             commands.append(ClosePacket(packet_id, False, BY_CLOCK))  # noqa: FBT003 - a field of the command
     for (case_id,) in connection.execute(SELECT_CASES, (at_us, rows_max)):
         commands.append(SettleCase(case_id, "due", BY_CLOCK))
+    for (order_id,) in connection.execute(SELECT_ORDERS, (at_us, rows_max)):
+        commands.append(ExpireOrder(order_id, ""))
     return commands

@@ -59,6 +59,14 @@ MACHINE: Final = machine(
 )
 
 
+class PrepayResult(IntEnum):
+    """How the call that asks for a pay sheet ended."""
+
+    PAYABLE = 1
+    UNKNOWN = 2
+    FAILED = 3
+
+
 @dataclass(slots=True)
 class Attempt:
     """One attempt to be paid: what was asked, what came, and what has gone back of it.

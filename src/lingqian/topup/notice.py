@@ -36,18 +36,14 @@ MACHINE: Final = machine(
 
 @dataclass(slots=True)
 class Notice:
-    """One notice by the channel's own id of it; `copies` counts every time it came.
-
-    `amount_fen` is what it has brought into unallocated money and nobody has placed yet.
-    """
+    """One notice by the channel's own id of it; `copies` counts every time it came."""
 
     account: str
-    amount_fen: int
     at_us: int
     attempt_id: bytes
     copies: int
     digest: bytes
     event: str
-    reason: str
+    reason: int
     signed_at_us: int
     state: int

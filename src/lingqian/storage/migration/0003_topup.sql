@@ -64,22 +64,31 @@ CREATE INDEX attempts_by_query ON attempts (query_due_at_us) WHERE query_due_at_
 CREATE INDEX attempts_by_success ON attempts (account, success_at_us) WHERE success_at_us > 0;
 CREATE INDEX attempts_by_transaction ON attempts (transaction_id) WHERE transaction_id <> '';
 
--- One transaction of a channel pays one attempt.
+-- One transaction of a channel pays one attempt; what could not be placed is parked.
 CREATE TABLE transactions (
     transaction_key BLOB PRIMARY KEY,
-    attempt_id BLOB NOT NULL
+    account TEXT NOT NULL,
+    amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),
+    at_us INTEGER NOT NULL,
+    attempt_id BLOB NOT NULL,
+    parked_fen INTEGER NOT NULL CHECK (parked_fen BETWEEN 0 AND amount_fen),
+    reason INTEGER NOT NULL,
+    success_at_us INTEGER NOT NULL,
+    transaction_id TEXT NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX transactions_by_parked ON transactions (at_us) WHERE parked_fen > 0;
+CREATE INDEX transactions_by_attempt ON transactions (attempt_id);
+CREATE INDEX transactions_by_id ON transactions (transaction_id);
 
 CREATE TABLE notices (
     notice_key BLOB PRIMARY KEY,
     account TEXT NOT NULL,
-    amount_fen INTEGER NOT NULL CHECK (amount_fen >= 0),
     at_us INTEGER NOT NULL,
     attempt_id BLOB NOT NULL,
     copies INTEGER NOT NULL,
     digest BLOB NOT NULL,
     event TEXT NOT NULL,
-    reason TEXT NOT NULL,
+    reason INTEGER NOT NULL,
     signed_at_us INTEGER NOT NULL,
     state INTEGER NOT NULL
 ) WITHOUT ROWID;
@@ -143,8 +152,8 @@ CREATE TABLE trails (
     PRIMARY KEY (subject_id, seq)
 ) WITHOUT ROWID;
 
--- The order that pays for a packet over a channel; empty where the balance has paid.
-ALTER TABLE packets ADD COLUMN order_id BLOB NOT NULL DEFAULT x'';
+-- Whether an order pays for a packet over a channel; 0 where the balance has paid.
+ALTER TABLE packets ADD COLUMN is_by_channel INTEGER NOT NULL DEFAULT 0;
 
 -- Four eyes: who asked for what was stopped cannot be who decides about it.
 CREATE TABLE cases_checked (
