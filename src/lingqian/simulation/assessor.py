@@ -37,15 +37,16 @@ class Deal:
     """An order as the assessor has it: `end` is empty, credited, held, returned or parked."""
 
     __slots__ = (
-        "amount", "coins", "end", "expires", "is_advanced", "is_paid", "kind", "owed", "tries",
-        "user",
+        "amount", "bonus", "coins", "end", "expires", "is_advanced", "is_paid", "kind", "owed",
+        "tries", "user",
     )  # fmt: skip
 
     def __init__(self, command: Any, at: int) -> None:  # noqa: ANN401 - an order, by its fields
         self.user = command.user_id
         self.kind = command.order_kind
         self.amount = command.amount_fen
-        self.coins = command.coins + command.bonus_coins
+        self.coins = command.coins
+        self.bonus = command.bonus_coins
         self.expires = at + command.life_us
         self.end = ""
         self.is_paid = False
@@ -218,6 +219,8 @@ class Assessor:
         deal.is_paid = True
         if deal.is_advanced:
             self._confirm(lane, known.order, deal)
+            self._day(deal.user, deal.amount, at)
+            self.counts["advance confirmed"] += 1
         elif deal.owed:
             self._late_for_advance(lane, known.order, command.attempt_id, deal)
         elif command.success_at_us > deal.expires + GRACE_US:
@@ -250,7 +253,9 @@ class Assessor:
             self._move(source, (deal.user, BALANCE, CNY), rest)
             return
         self._move(source, _house(lane, COIN_VALUE), rest)
-        coins = deal.coins * rest // deal.amount
+        # A part of the price buys its part of the coins: paid ones rounded up, bonus ones down.
+        coins = (deal.coins * rest + deal.amount - 1) // deal.amount
+        coins += deal.bonus * rest // deal.amount
         self._move(_house(lane, ISSUED, COINS), (deal.user, COIN, COINS), coins)
 
     def _return(self, attempt: bytes, origin: str, source: Key, amount: int) -> None:
@@ -310,7 +315,9 @@ class Assessor:
         self.credits[command.order_id] += 1
         self._move(_house(lane, ADVANCE), _house(lane, COIN_VALUE), deal.amount)
         self._move(_house(lane, BANK), _house(lane, LINE), deal.amount)
-        self._move(_house(lane, ISSUED, COINS), (deal.user, COIN, COINS), deal.coins)
+        given = deal.coins + deal.bonus
+        self._move(_house(lane, ISSUED, COINS), (deal.user, COIN, COINS), given)
+        self.counts["advanced"] += 1
 
     def _confirm(self, lane: int, order: bytes, deal: Deal) -> None:
         deal.is_advanced, deal.end = False, "credited"
@@ -328,7 +335,8 @@ class Assessor:
             return
         unspent, coins = self._unspent(command.order_id)
         owed = deal.amount - unspent
-        deal.is_advanced, deal.owed = False, max(owed, 1)
+        deal.is_advanced, deal.owed, deal.end = False, max(owed, 1), "taken back"
+        self.counts["advance taken back"] += 1
         self.lines[lane][1] -= deal.amount
         self.lines[lane][2] += owed
         self.debts[deal.user] += owed
@@ -340,7 +348,7 @@ class Assessor:
     def _unspent(self, order: bytes) -> tuple[int, int]:
         """Return the fen and the coins of an order that have not been spent."""
         deal = self.deals[order]
-        return deal.amount, deal.coins
+        return deal.amount, deal.coins + deal.bonus
 
     def _late_for_advance(self, lane: int, order: bytes, attempt: bytes, deal: Deal) -> None:
         """Money for coins that were taken back: it repays what was spent, the rest goes back."""

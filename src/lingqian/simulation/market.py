@@ -17,14 +17,17 @@ from lingqian.channels.port import Product, Profile
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
     AllocateParked,
+    AskAdvance,
     BeginAttempt,
     BeginClose,
     Command,
     DeliverRelay,
     ExpireOrder,
     Fund,
+    FundLine,
     OpenOrder,
     RegisterUser,
+    SetMode,
     SettleCase,
 )
 from lingqian.flows.view import Policy
@@ -57,12 +60,17 @@ _QUIET_STEPS_MAX: Final = 4_000
 _SWEEP_ROWS: Final = 200
 _AMOUNTS: Final = (600, 1_000, 3_000, 5_000, 10_000, 50_000)
 _LARGE_FEN: Final = 2_000_000
+# The line of each lane, and an outage of evidence in the middle of the evening.
+_LINE_FEN: Final = 400_000
+_OUTAGE_AT_US: Final = 1_200 * SECOND_US
+_OUTAGE_US: Final = 600 * SECOND_US
 _LIFE_US: Final = 15 * 60 * SECOND_US
 _ATTEMPTS_MAX: Final = 4
 _SELECT_ORDERS: Final = (
     "SELECT order_id, pay_state, credit_state, received_fen, refunding_fen, refunded_fen "
     "FROM orders"
 )
+_SELECT_OPEN: Final = "SELECT count(*) FROM advances WHERE state = 1"
 _SELECT_CASES: Final = "SELECT case_id FROM cases WHERE action = 4 AND state IN (1, 2, 3)"
 _SELECT_PARKED: Final = (
     "SELECT transaction_key, attempt_id, reason FROM transactions WHERE parked_fen > 0"
@@ -71,6 +79,7 @@ _SELECT_NEXT: Final = (
     "SELECT min(query_due_at_us) FROM attempts WHERE query_due_at_us > 0",
     "SELECT min(due_at_us) FROM orders WHERE due_at_us > 0",
     "SELECT min(due_at_us) FROM cases WHERE state IN (1, 2, 3)",
+    "SELECT min(due_at_us) FROM advances WHERE due_at_us > 0",
 )
 
 
@@ -139,6 +148,8 @@ class Market:
         self.process = Process(self._chance, setting.lanes, self.clock, Policy(caps(DEFAULT)))
         self.events: Counter[str] = Counter()
         self._days: set[tuple[str, int]] = set()
+        # What the channels were like before an outage; empty when there is none.
+        self._rates: dict[str, Rates] = {}
         self._calendar: list[tuple[int, int, Callable[[], None]]] = []
         self._numbers = 0
         self._asks: list[_Ask] = []
@@ -177,7 +188,11 @@ class Market:
             if number % 3 == 0:
                 key = user[:2] + mac[14:28]
                 self._ask(Fund(key, self._id(user[0] << 8 | user[1]), user, 200_000))
+        for lane in range(self.setting.lanes):
+            key = lane.to_bytes(2, "big") + bytes(14)
+            self._ask(FundLine(key, lane, _LINE_FEN, "house"))
         self._submit()
+        self.at(_OUTAGE_AT_US, self._begin_outage)
         for number in range(self.setting.orders):
             buy = self._wish(number)
             self.at(chance.randrange(_RUSH_US), lambda buy=buy: self._order(buy))  # type: ignore[misc]  # a loop variable, bound
@@ -218,6 +233,8 @@ class Market:
         return min(max(following, now_us + SECOND_US), now_us + _STEP_US_MAX)
 
     def _is_at_rest(self, last_day: int) -> bool:
+        if self._rows(_SELECT_OPEN)[0][0]:
+            return False
         is_read = all((name, last_day) in self._days for name in ACCOUNTS)
         return is_read and not self._asks and not self._calendar
 
@@ -349,6 +366,8 @@ class Market:
 
     def _decide(self, buy: Buy, command: BeginAttempt) -> None:
         """Do what the person's mood says, with the sheet open."""
+        if self._rates and buy.kind == OrderKind.COINS:
+            self.at(30 * SECOND_US, lambda: self._want_advance(buy, command))
         if buy.mood == "leaves":
             return
         if buy.mood == "cancels":
@@ -379,6 +398,35 @@ class Market:
         """The person is back from the sheet: the channel is asked at once."""
         observed = self.clerk.query(command.attempt_id, command.account, Source.CLIENT)
         self._ask(observed, _done)
+
+    # --- an outage ------------------------------------------------------------------------------
+
+    def _begin_outage(self) -> None:
+        """Nothing is heard of payments any more, though sheets can be had: the line opens."""
+        self._rates = {name: channel.rates for name, channel in self.channels.items()}
+        for channel in self.channels.values():
+            channel.rates = channel.rates._replace(stale=1_000, notice_late=1_000)
+        self._switch("degrade", "no evidence")
+        self.at(_OUTAGE_US, self._end_outage)
+
+    def _end_outage(self) -> None:
+        for name, channel in self.channels.items():
+            channel.rates = self._rates[name]
+        self._rates = {}
+        self._switch("recover", "evidence again")
+        self.at(60 * SECOND_US, lambda: self._switch("finish", "all asked"))
+
+    def _switch(self, event: str, why: str) -> None:
+        for lane in range(self.setting.lanes):
+            for name in ACCOUNTS:
+                self._ask(SetMode(lane, name, event, "degrade", why), _done)
+
+    def _want_advance(self, buy: Buy, command: BeginAttempt) -> None:
+        """Ask for an advance, as the wallet's page does when nothing is heard of a payment."""
+        is_known = buy.user[-1] % 4 > 0
+        first_at_us = self.clock.at_us - (60 if is_known else 20) * DAY_US
+        asked = AskAdvance(command.order_id, command.account, 5, first_at_us, 40_000, "app")
+        self._ask(asked, _done)
 
     # --- the operator ---------------------------------------------------------------------------
 
@@ -523,7 +571,7 @@ def _done(answer: Answer) -> None:
 
 
 def _is_keyed(ask: _Ask) -> bool:
-    return isinstance(ask.command, RegisterUser | Fund)
+    return isinstance(ask.command, RegisterUser | Fund | FundLine)
 
 
 def _profile(account: str) -> Profile:
