@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from law import all_laws
-from lingqian.compliance.limit import DEFAULT, Limit, Span
 from lingqian.channels.port import TradeState
+from lingqian.compliance.limit import DEFAULT, Limit, Span
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, WrongPassphrase
 from lingqian.flows.command import DeliverRelay

@@ -133,6 +133,10 @@ class Assessor:
             ]
             raise Violation(f"{len(wrong)} accounts differ: {wrong[:3]}")
 
+    def parked_attempts(self) -> set[bytes]:
+        """Return the attempts whose money could not be placed by itself."""
+        return {self.seen[key] for key in self.parked}
+
     # --- money ----------------------------------------------------------------------------------
 
     def _move(self, debit: Key, credit: Key, amount: int) -> None:

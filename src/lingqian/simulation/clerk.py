@@ -5,7 +5,7 @@ tables, and what a channel says comes back as a command.
 """
 
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
@@ -74,6 +74,9 @@ class Clerk:
         # What a sealed row beside the journal holds: the raw notices, by their key.
         self.raw: dict[bytes, Letter] = {}
         self._undelivered: list[tuple[str, dict[str, str], bytes]] = []
+        # What others who stand at the same street hear as well: genuine notices, and bills.
+        self.overhears: Callable[[Reading], None] = _ignore
+        self.reads_along: Callable[[list[BillRow]], None] = _ignore
 
     # --- pay sheets -----------------------------------------------------------------------------
 
@@ -124,6 +127,8 @@ class Clerk:
         key = notice_key(lane_of(attempt_id), account, notice.notice_id)
         self.counts["notice received again" if key in self.raw else "notice received"] += 1
         self.raw[key] = letter
+        if notice.kind == NoticeKind.PAYMENT and isinstance(notice.reading, Reading):
+            self.overhears(notice.reading)
         return ReceiveNotice(
             key,
             account,
@@ -224,15 +229,18 @@ class Clerk:
         except Fault:
             self.counts["bill not ready"] += 1
             return None
+        payments = [row for row in bill.rows if row.side == BillSide.PAYMENT]
+        self.reads_along(payments)
         rows: list[Any] = connection.execute(SELECT_BOOKED, (account,)).fetchall()
         booked = {transaction_id for (transaction_id,) in rows}
-        missing = [
-            row
-            for row in bill.rows
-            if row.side == BillSide.PAYMENT and row.transaction_id not in booked
-        ]
+        missing = [row for row in payments if row.transaction_id not in booked]
         self.counts["payment found by the bill"] += len(missing)
         return [self.observed(account, _from_bill(row), Source.BILL) for row in missing]
+
+
+def _ignore(heard: object) -> None:
+    """Hear of something that nobody listens to."""
+    del heard
 
 
 def _from_bill(row: BillRow) -> Reading:

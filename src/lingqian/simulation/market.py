@@ -13,7 +13,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from lingqian.channels.faulty import CALM, Faulty, Rates
-from lingqian.channels.port import Product, Profile
+from lingqian.channels.port import BillRow, Product, Profile, Reading
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
     AllocateParked,
@@ -38,6 +38,7 @@ from lingqian.simulation.assessor import Assessor
 from lingqian.simulation.auditor import Violation
 from lingqian.simulation.clerk import Clerk, purchase_of
 from lingqian.simulation.disk import quiet
+from lingqian.simulation.ordinary import Ordinary, Paid
 from lingqian.simulation.process import PEACE, ROUGH, Hardship, Process
 from lingqian.simulation.proof import audited, rebuilt
 from lingqian.simulation.world import WorldClock
@@ -64,6 +65,10 @@ _LARGE_FEN: Final = 2_000_000
 _LINE_FEN: Final = 400_000
 _OUTAGE_AT_US: Final = 1_200 * SECOND_US
 _OUTAGE_US: Final = 600 * SECOND_US
+# A callback is expected within a minute.
+_HEARD_US: Final = 60 * SECOND_US
+# Whoever has paid and has nothing after so long asks a person.
+_PATIENCE_US: Final = 600 * SECOND_US
 _LIFE_US: Final = 15 * 60 * SECOND_US
 _ATTEMPTS_MAX: Final = 4
 _SELECT_ORDERS: Final = (
@@ -119,6 +124,8 @@ class Report(NamedTuple):
     events: Counter[str]
     faults: Counter[str]
     ends: Counter[str]
+    unsolved: Counter[str]
+    exceptions: Counter[str]
     heads: str
 
 
@@ -147,7 +154,18 @@ class Market:
         self.assessor = Assessor()
         self.process = Process(self._chance, setting.lanes, self.clock, Policy(caps(DEFAULT)))
         self.events: Counter[str] = Counter()
+        self.ends: Counter[str] = Counter()
+        self.rivals = {
+            "plain": Ordinary(closes_by_clock=True),
+            "careful": Ordinary(closes_by_clock=False),
+        }
+        self.clerk.overhears = self._overhear
+        self.clerk.reads_along = self._read_along
+        # Orders that did not go the straight way, and why.
+        self.exceptions: dict[bytes, set[str]] = {}
         self._days: set[tuple[str, int]] = set()
+        self._heard: set[str] = set()
+        self._orders: dict[str, bytes] = {}
         # What the channels were like before an outage; empty when there is none.
         self._rates: dict[str, Rates] = {}
         self._calendar: list[tuple[int, int, Callable[[], None]]] = []
@@ -211,7 +229,8 @@ class Market:
         """Let faults stop, and go on until nothing waits and every day's bill has been read."""
         self.process.hardship = PEACE
         for channel in self.channels.values():
-            channel.rates = CALM
+            # The bill may still be late: it is asked for until it is there.
+            channel.rates = CALM._replace(bill_late=self.setting.rates.bill_late)
         last_day = business_day(self.clock.at_us)
         for _ in range(_QUIET_STEPS_MAX):
             self.clock.at_us = self._next_us()
@@ -288,7 +307,10 @@ class Market:
         chance = self._chance
         user = chance.choice(self._people)
         kind = chance.choice((OrderKind.BALANCE, OrderKind.COINS))
-        fen = _LARGE_FEN if chance.randrange(100) == 0 else chance.choice(_AMOUNTS)
+        fen = _LARGE_FEN if chance.randrange(50) == 0 else chance.choice(_AMOUNTS)
+        if fen == _LARGE_FEN:
+            # A few people top up a great deal in one day: that is what a person reviews.
+            user = self._people[number % 4]
         coins, bonus = (fen // 10, fen // 200) if kind == OrderKind.COINS else (0, 0)
         from_balance = kind == OrderKind.COINS and chance.randrange(10) == 0
         mood = chance.choice(("pays",) * 16 + ("leaves", "cancels", "dawdles", "switches"))
@@ -333,6 +355,7 @@ class Market:
         account = ACCOUNTS[len(begun) % len(ACCOUNTS)]
         attempt_id = self._id(order_id[0] << 8 | order_id[1])
         begun.append((attempt_id, account))
+        self._orders[show("pa", attempt_id)] = order_id
         command = BeginAttempt(attempt_id, order_id, account, Product.JSAPI, b"")
         self._ask(command, lambda answer: self._begun(buy, command, answer))
 
@@ -350,7 +373,11 @@ class Market:
         expires_at_us = attempt[1] + _LIFE_US
         payer = show("us", buy.user)
         purchase = purchase_of(command.attempt_id, attempt[0], expires_at_us, payer)
+        for rival in self.rivals.values():
+            rival.open(purchase.attempt_no, command.order_id, attempt[0], expires_at_us)
         noted = self.clerk.prepay(command.account, purchase, command.attempt_id)
+        if noted.result == PrepayResult.UNKNOWN:
+            self._except(command.order_id, "no answer to the call for a sheet")
         self._ask(noted, lambda answer: self._sheet(buy, command, noted.result, answer))
 
     def _sheet(self, buy: Buy, command: BeginAttempt, result: int, answer: Answer) -> None:
@@ -390,9 +417,51 @@ class Market:
             self.events["too late to pay"] += 1
             return
         self.events["paid"] += 1
+        self._paid(command, number)
         if self._chance.randrange(20):
             for after_us in (0, SECOND_US, 3 * SECOND_US):
                 self.at(SECOND_US // 2 + after_us, lambda: self._came_back(command))
+
+    def _paid(self, command: BeginAttempt, number: str) -> None:
+        """Note what is out of the ordinary about a payment that has just been made."""
+        payments = self.channels[command.account].truth.orders[number].payments
+        deal = self.assessor.deals[command.order_id]
+        if len(payments) > 1:
+            self._except(command.order_id, "paid twice under one number")
+        if payments[0].amount_fen != deal.amount:
+            self._except(command.order_id, "another amount")
+        if self.clock.at_us >= deal.expires:
+            self._except(command.order_id, "paid after the order's end")
+        sheets = self._sheets[command.order_id]
+        if deal.is_paid or sum([self._is_paid(each) for each in sheets]) > 1:
+            self._except(command.order_id, "paid twice for one order")
+        self.at(_HEARD_US, lambda: self._was_heard(command.order_id, number))
+
+    def _is_paid(self, sheet: tuple[bytes, str]) -> bool:
+        order = self.channels[sheet[1]].truth.orders.get(show("pa", sheet[0]))
+        return order is not None and bool(order.payments)
+
+    def _was_heard(self, order_id: bytes, number: str) -> None:
+        """A minute after a payment: its callback has come, or is late, or was lost."""
+        if number not in self._heard:
+            self._except(order_id, "callback late or lost")
+
+    def _except(self, order_id: bytes, why: str) -> None:
+        self.exceptions.setdefault(order_id, set()).add(why)
+
+    def _overhear(self, reading: Reading) -> None:
+        self._heard.add(reading.attempt_no)
+        order = self._orders.get(reading.attempt_no)
+        paid = Paid(reading.attempt_no, reading.transaction_id, reading.amount_fen)
+        if order is not None and self.assessor.deals[order].amount != reading.amount_fen:
+            self._except(order, "another amount")
+        for rival in self.rivals.values():
+            rival.hear(paid, self.clock.at_us)
+
+    def _read_along(self, rows: list[BillRow]) -> None:
+        paid = [Paid(row.attempt_no, row.transaction_id, row.amount_fen) for row in rows]
+        for rival in self.rivals.values():
+            rival.read_bill(paid, self.clock.at_us)
 
     def _came_back(self, command: BeginAttempt) -> None:
         """The person is back from the sheet: the channel is asked at once."""
@@ -483,6 +552,49 @@ class Market:
                 raise Violation(f"order {show('tu', order_id)} was credited twice")
             ends[end] += 1
         self.ends = ends
+        self.unsolved = self._unsolved()
+
+    def _unsolved(self) -> Counter[str]:
+        """Count exceptions, and those that needed a person: here and at ordinary merchants."""
+        parked = {
+            self.assessor.tries[attempt_id].order
+            for attempt_id in self.assessor.parked_attempts()
+            if attempt_id in self.assessor.tries
+        }
+        rows = self._rows("SELECT order_id, credited_at_us FROM orders WHERE credited_at_us > 0")
+        found = Counter({"exceptions": len(self.exceptions)})
+        ours = parked & self.exceptions.keys()
+        found["ours"] = len(ours)
+        found["ours, in ten minutes"] = len(self._impatient(dict(rows)) | ours)
+        for name, rival in self.rivals.items():
+            needs = rival.needs.keys() & self.exceptions.keys()
+            found[name] = len(needs)
+            late = self._impatient(rival.credited_at_us)
+            found[f"{name}, in ten minutes"] = len(late | needs)
+        return found
+
+    def _impatient(self, credited_at_us: dict[bytes, int]) -> set[bytes]:
+        """Return exceptions whose person has paid, and has nothing ten minutes later.
+
+        Whoever pays an order that is held for review, or sent back, is told so at once.
+        """
+        late = set()
+        for order_id in self.exceptions:
+            paid_at_us = self._paid_at_us(order_id)
+            at_us = credited_at_us.get(order_id, 2**62)
+            is_awaited = self.assessor.deals[order_id].end == "credited"
+            if paid_at_us and is_awaited and at_us > paid_at_us + _PATIENCE_US:
+                late.add(order_id)
+        return late
+
+    def _paid_at_us(self, order_id: bytes) -> int:
+        moments = [
+            payment.at_us
+            for attempt_id, account in self._sheets.get(order_id, ())
+            if (number := show("pa", attempt_id)) in self.channels[account].truth.orders
+            for payment in self.channels[account].truth.orders[number].payments
+        ]
+        return min(moments, default=0)
 
     def _is_paid_there(self, order_id: bytes) -> bool:
         return any(
@@ -545,6 +657,8 @@ class Market:
             self.events + self.process.events + self.clerk.counts + self.assessor.counts,
             faults,
             self.ends,
+            self.unsolved,
+            Counter([why for each in self.exceptions.values() for why in each]),
             heads,
         )
 
