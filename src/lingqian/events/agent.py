@@ -205,5 +205,3 @@ class Agent:
         if query_top_up.attempt(self.kit.reader, subject) is not None:
             reading = await self.errands.ask(subject, account)
             await self.errands.observe(subject, account, Source.QUERY, reading, key)
-
-

@@ -259,9 +259,7 @@ class Errands:
             reason,
         )
 
-    async def _refund_asked(
-        self, account: str, number: str, priority: Priority
-    ) -> RefundReading:
+    async def _refund_asked(self, account: str, number: str, priority: Priority) -> RefundReading:
         channel = self._channel(account)
         reading: RefundReading = await self._call(
             account, "query_refund", priority, lambda: channel.query_refund(number)
@@ -325,9 +323,7 @@ class Errands:
         verb, call = "query_payout", channel.query_payout
         if is_unconfirmed(row, self.kit.clock.now_us()):
             verb, call = "cancel_payout", channel.cancel_payout
-        reading: PayoutReading = await self._call(
-            row.account, verb, priority, lambda: call(number)
-        )
+        reading: PayoutReading = await self._call(row.account, verb, priority, lambda: call(number))
         if reading.state == PayoutState.ABSENT:
             reading = await self._paid_out(payout_id, row, priority)
         return reading
@@ -368,4 +364,3 @@ class Errands:
 def effect_name(effect: int) -> str:
     """Return the word of what a piece of evidence did."""
     return Effect(effect).name
-

@@ -78,7 +78,7 @@ def backoff_s(tries: int, chance: Callable[[], float] = random.random) -> float:
 
     Source: top-up §7. Jitter is no secret; it only keeps callers apart.
     """
-    return BACKOFF_S * 2**tries * chance()
+    return BACKOFF_S * float(1 << tries) * chance()
 
 
 class Rest:

@@ -259,7 +259,8 @@ class AskRefund(NamedTuple):
 class NoteRefund(NamedTuple):
     """Bring a reading of a refund home; `state` is a channels.port.RefundState.
 
-    `fee_ppm` is what the channel charges, so that what comes back of the fee is decided here.
+    `fee_ppm` is what the channel charges, so that what comes back of the fee is decided here;
+    `notice_key` is empty but for notices.
     """
 
     refund_id: bytes
@@ -271,6 +272,7 @@ class NoteRefund(NamedTuple):
     digest: bytes
     source: int
     by: str
+    notice_key: bytes = b""
 
 
 class SendGift(NamedTuple):
@@ -334,6 +336,7 @@ class NotePayout(NamedTuple):
     digest: bytes
     source: int
     by: str
+    notice_key: bytes = b""
 
 
 class BeginPayout(NamedTuple):

@@ -46,9 +46,7 @@ def due_attempts(connection: apsw.Connection, at_us: int, rows_max: int) -> list
     return [DueAttempt(*row) for row in rows]
 
 
-def due_ids(
-    connection: apsw.Connection, statement: str, at_us: int, rows_max: int
-) -> list[bytes]:
+def due_ids(connection: apsw.Connection, statement: str, at_us: int, rows_max: int) -> list[bytes]:
     """Return the ids that one of the statements above finds, the longest due first."""
     rows: Any = connection.execute(statement, (at_us, rows_max))
     return [identity for (identity,) in rows]

@@ -72,6 +72,7 @@ def _first(connection: apsw.Connection, statement: str, values: tuple[Any, ...])
 
 
 def one(connection: apsw.Connection, table: str, *key: bytes) -> Any:  # noqa: ANN401 - the table's own class
+    """Return one row of a typed table by its key, as the class it becomes."""
     row = _first(connection, SELECT_ONE[table], key)
     if row is None:
         return None
