@@ -60,7 +60,9 @@ class Host:
         except web.HTTPRequestEntityTooLarge:
             return web.Response(status=413)
         arrival = door.Arrival(request.method, request.raw_path, request.headers, body)
-        answer = self._service.answer(arrival, self.number, f"http://{request.host}")
+        # A client behind a proxy that ends TLS must find its own address in a download_url.
+        scheme = request.headers.get("X-Forwarded-Proto", "http")
+        answer = self._service.answer(arrival, self.number, f"{scheme}://{request.host}")
         if answer.fault is not None:
             await _strike(answer.fault, request)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)

@@ -90,6 +90,8 @@ class Code(IntEnum):
     EVIDENCE_INVALID = 97
     NOTICE_KNOWN = 98
     NOTHING_PARKED = 99
+    NO_CHANNEL = 100
+    PLAN_UNKNOWN = 101
     # Coins and gifts.
     EXCEEDS_COINS = 110
     GIFT_UNKNOWN = 111
@@ -303,6 +305,13 @@ TABLE: Final[dict[Code, Row]] = {
         422, _NEVER, "支付凭证不完整。", "The evidence lacks what a booking needs."
     ),
     Code.NOTICE_KNOWN: _row(409, _NEVER, "通知已收过。", "This notice is known already."),
+    Code.NO_CHANNEL: _row(
+        503,
+        _SAME,
+        "暂时没有可用的支付渠道，请稍后再试。",
+        "No channel account can take this payment now; try again shortly.",
+    ),
+    Code.PLAN_UNKNOWN: _row(404, _NEVER, "没有这个充值档位。", "No such plan is on offer."),
     Code.NOTHING_PARKED: _row(
         409, _NEVER, "没有可处理的挂账金额。", "No unallocated money waits there."
     ),

@@ -72,6 +72,7 @@ class Wish(NamedTuple):
     passphrase: str = ""
     greeting: str = ""
     cover: str = ""
+    is_by_channel: bool = False
 
 
 def client_key(lane: int, caller_key: str) -> bytes:
@@ -239,6 +240,7 @@ class Desk:
             self._vault.seal("seed", packet_id, seed),
             chain,
             number,
+            wish.is_by_channel,
         )
         return Submission(command, rows)
 

@@ -10,6 +10,7 @@ from typing import Final
 import apsw
 
 from lingqian.kernel.fault import Damaged
+from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
 from lingqian.storage.desk import (
     FIELD_EXTERNAL,
     FIELD_GREETING,
@@ -27,6 +28,9 @@ _HOMES: Final = {
     FIELD_NOTE: ("transfers", "transfer_id", "note_mac"),
     FIELD_EXTERNAL: ("users", "user_id", "external_mac"),
     FIELD_NOTICE: ("notices", "notice_key", "digest"),
+    FIELD_PURCHASE: ("attempts", "attempt_id", "payer_mac"),
+    FIELD_REASON: ("refunds", "refund_id", "reason_mac"),
+    FIELD_PAYEE: ("payouts", "payout_id", "payee_mac"),
 }
 _PURPOSES: Final = {FIELD_EXTERNAL: "external"}
 _SELECT_ALL: Final = "SELECT owner_id, field, cipher, mac FROM personal"

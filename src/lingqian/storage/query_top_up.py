@@ -27,6 +27,11 @@ SELECT_BY_TRANSACTION: Final = (
 )
 SELECT_PAYMENTS: Final = "SELECT transaction_key FROM transactions WHERE attempt_id = ?"
 SELECT_REFUND_BY_CHANNEL: Final = "SELECT refund_id FROM refunds WHERE channel_refund_id = ?"
+SELECT_LAST_PAID: Final = (
+    "SELECT a.account, a.product, a.created_at_us FROM orders o "
+    "JOIN attempts a ON a.attempt_id = o.paid_attempt "
+    "WHERE o.user_id = ? AND o.paid_attempt <> x'' ORDER BY o.order_id DESC LIMIT 1"
+)
 SELECT_PARKED: Final = (
     "SELECT transaction_key FROM transactions WHERE parked_fen > 0 ORDER BY at_us LIMIT ?"
 )
@@ -51,6 +56,12 @@ def orders(
     """Return a page of a person's orders, the newest first."""
     rows: Any = connection.execute(SELECT_ORDERS, (user_id, before, rows_max)).fetchall()
     return [Named(each, order(connection, each)) for (each,) in rows]
+
+
+def last_paid(connection: apsw.Connection, user_id: bytes) -> tuple[str, int, int] | None:
+    """Return account and product a person last paid by, and when that attempt was begun."""
+    row: Any = connection.execute(SELECT_LAST_PAID, (user_id,)).fetchone()
+    return row
 
 
 def attempt(connection: apsw.Connection, attempt_id: bytes) -> Attempt | None:
@@ -105,6 +116,14 @@ def refund(connection: apsw.Connection, refund_id: bytes) -> Refund | None:
     """Return a refund."""
     found: Refund | None = one(connection, "refunds", refund_id)
     return found
+
+
+def refund_of(connection: apsw.Connection, channel_refund_id: str) -> bytes | None:
+    """Return the refund that a channel knows under its own number."""
+    if not channel_refund_id:
+        return None
+    row: Any = connection.execute(SELECT_REFUND_BY_CHANNEL, (channel_refund_id,)).fetchone()
+    return None if row is None else row[0]
 
 
 def refunds(connection: apsw.Connection, order_id: bytes) -> list[Named]:

@@ -26,6 +26,11 @@ _IDS: Final[dict[str, Any]] = {
     "transfer_id": field.TransferId,
     "case_id": field.CaseId,
     "conversation_id": field.ConversationId,
+    "order_id": field.OrderId,
+    "refund_id": field.RefundId,
+    "payout_id": field.PayoutId,
+    "gift_id": field.GiftId,
+    "account": field.AccountName,
 }
 _KEY: Final = {
     "name": "Idempotency-Key",
