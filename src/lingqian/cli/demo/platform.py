@@ -125,7 +125,7 @@ class Phone:
 
     def __init__(self, session: aiohttp.ClientSession, control: str) -> None:
         self._session = session
-        self._control = control.rstrip("/")
+        self.control = control.rstrip("/")
 
     async def pay(self, attempt_no: str) -> bool:
         """Pay an order's sheet."""
@@ -137,7 +137,7 @@ class Phone:
 
     async def do(self, path: str, wish: Mapping[str, Any] | None = None) -> bool:
         """Make one control call; say whether it was done."""
-        url = f"{self._control}/control/{path}"
+        url = f"{self.control}/control/{path}"
         async with self._session.post(url, json=dict(wish or {})) as answer:
             return answer.ok
 
