@@ -60,7 +60,7 @@ def orders(
 
 def last_paid(connection: apsw.Connection, user_id: bytes) -> tuple[str, int, int] | None:
     """Return account and product a person last paid by, and when that attempt was begun."""
-    row: tuple[str, int, int] | None = connection.execute(SELECT_LAST_PAID, (user_id,)).fetchone()  # type: ignore[assignment]  # the columns' own types
+    row: tuple[str, int, int] | None = connection.execute(SELECT_LAST_PAID, (user_id,)).fetchone()
     return row
 
 
