@@ -25,6 +25,8 @@ def house(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     ignored = shutil.ignore_patterns("__pycache__", "static")
     shutil.copytree(ROOT / "src" / "lingqian", tmp_path / "src" / "lingqian", ignore=ignored)
+    simulator = ROOT / "simulator" / "lingqian_simulator"
+    shutil.copytree(simulator, tmp_path / "src" / "lingqian_simulator", ignore=ignored)
     return tmp_path
 
 
@@ -96,6 +98,15 @@ def test_only_compose_wires_storage(house):
     assert lost == {"Adapters are wired only in compose"}
     for name in WIRED["protected_modules"]:
         assert f"{name}:" in report
+
+
+def test_simulator_and_wallet_share_no_code(house):
+    """A mistake that both made in one place would never be seen."""
+    plant(house, "channels/planted.py", "import lingqian_simulator\n")
+    assert broken(house)[0] == {"The simulator and the wallet share no code"}
+    plant(house, "channels/planted.py", "")
+    plant(house, "../lingqian_simulator/planted.py", "import lingqian\n")
+    assert broken(house)[0] == {"The simulator and the wallet share no code"}
 
 
 def test_modules_of_a_room_may_not_go_in_circles(house):
