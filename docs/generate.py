@@ -20,12 +20,26 @@ from lingqian.kernel.machine import Machine  # noqa: E402 - as above
 from lingqian.ledger import hold  # noqa: E402 - as above
 from lingqian.ledger.chart import CHART  # noqa: E402 - as above
 from lingqian.redpacket import packet  # noqa: E402 - as above
+from lingqian.topup import attempt, notice, order, refund  # noqa: E402 - as above
 
 MACHINES: Mapping[str, tuple[Machine, type[IntEnum], str]] = {
     "Packet (红包)": (packet.MACHINE, packet.PacketState, "src/lingqian/redpacket/packet.py"),
     "Case (审核单)": (case.MACHINE, case.CaseState, "src/lingqian/flows/case.py"),
     "Transfer (转账)": (transfer.MACHINE, transfer.TransferState, "src/lingqian/flows/transfer.py"),
     "Hold (冻结)": (hold.MACHINE, hold.HoldState, "src/lingqian/ledger/hold.py"),
+    "Order, paid (订单支付)": (order.PAY_MACHINE, order.PayState, "src/lingqian/topup/order.py"),
+    "Order, credited (订单入账)": (
+        order.CREDIT_MACHINE,
+        order.CreditState,
+        "src/lingqian/topup/order.py",
+    ),
+    "Attempt (支付尝试)": (
+        attempt.MACHINE,
+        attempt.AttemptState,
+        "src/lingqian/topup/attempt.py",
+    ),
+    "Notice (通知)": (notice.MACHINE, notice.NoticeState, "src/lingqian/topup/notice.py"),
+    "Refund (退款)": (refund.MACHINE, refund.RefundStage, "src/lingqian/topup/refund.py"),
 }
 
 
@@ -92,8 +106,9 @@ def chart() -> str:
         names = (int(book), f"`{row.name}` {row.zh}", row.tier.name.lower())
         rows.append((*names, side, floor, ceiling))
     words = (
-        "An account is eighteen bytes: owner (16), book, currency. Per currency: balances + escrow "
-        "+ transit (what is owed to users) = bank (what backs it)."
+        "An account is eighteen bytes: owner (16), book, currency. Per currency: what is owed to "
+        "users (tier user) = what backs it (tiers reserve and clearing); the house's books "
+        "balance by themselves, and so do coins."
     )
     return page("Chart of accounts (会计科目表)", "src/lingqian/ledger/chart.py", words, rows)
 

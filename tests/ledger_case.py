@@ -8,21 +8,40 @@ import random
 import secrets
 import shutil
 from hashlib import sha256
+from typing import NamedTuple
 
+from lingqian.channels.port import TradeState
 from lingqian.compliance.limit import DEFAULT, caps
-from lingqian.flows.command import ClosePacket, DrawPacket, SettleCase
+from lingqian.flows.command import (
+    AllocateParked,
+    BeginAttempt,
+    ClosePacket,
+    DrawPacket,
+    ExpireOrder,
+    NotePrepay,
+    Observe,
+    OpenOrder,
+    ReceiveNotice,
+    SettleCase,
+)
 from lingqian.flows.view import Policy
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
-from lingqian.redpacket.packet import PacketKind
+from lingqian.kernel.id import lane_of, mint
+from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.storage import query
 from lingqian.storage.beacon import Beacon
-from lingqian.storage.desk import Desk, Wish, reveal_with
+from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
+from lingqian.storage.port import Personal
 from lingqian.storage.relay import waiting
 from lingqian.storage.sqlite import SqliteStore, connect
 from lingqian.storage.vault import open_vault
+from lingqian.topup.attempt import PrepayResult
+from lingqian.topup.evidence import Source, notice_key, stranger_id, transaction_key
+from lingqian.topup.order import OrderKind
 
 START_US = 1_772_337_600_000_000  # 2026-03-01T12:00:00+08:00
 DAY_US = 86_400 * SECOND_US
@@ -32,6 +51,14 @@ RULES = (
     Rule("odd transfer", Action.TRANSFER, 400_000, Verdict.CHALLENGE),
 )
 PEOPLE = 12
+
+
+class Opened(NamedTuple):
+    """An order that stands open."""
+
+    order_id: bytes
+    amount_fen: int
+    expires_at_us: int
 
 
 class LedgerCase:
@@ -82,6 +109,7 @@ class LedgerCase:
         self._hold()
         self._draw()
         self._close()
+        self._top_up()
         self._operate()
         return self
 
@@ -193,6 +221,103 @@ class LedgerCase:
         self.us += 10 * SECOND_US
         self.step(Submission(ClosePacket(packet_id, is_invalidation=False, by="clock")))
         self.claim(self.send(), self.some(2))
+
+    def _top_up(self):
+        """Pay orders in every way there is, and leave some of each where it is."""
+        self.pay_order(self.order(OrderKind.BALANCE))
+        self.pay_order(self.order(OrderKind.COINS, coins=1_000, bonus_coins=70))
+        self.order(OrderKind.COINS, coins=50, is_from_balance=True)
+        self.attempt(self.order(OrderKind.BALANCE))
+        for event in ("release", "refuse", ""):
+            opened = self.pay_order(self.order(OrderKind.BALANCE, 5_000_001)).outcome.opened
+            if event:
+                self.step(Submission(SettleCase(opened.case_id, event, "a reviewer")))
+        self._pay_badly()
+        packet_id = self.send(count=3, is_by_channel=True)
+        self.pay_order(self.order(OrderKind.PACKET, packet_id=packet_id))
+        self.claim(packet_id, self.some(1))
+        self.step(self.desk.invalidate(packet_id, "the operator"))
+        self.send(is_by_channel=True)
+        order = self.order(OrderKind.BALANCE)
+        self.us = order.expires_at_us
+        self.step(Submission(ExpireOrder(order.order_id, "")))
+
+    def _pay_badly(self):
+        """Pay late, twice, another amount, and under a number of nobody's."""
+        order = self.order(OrderKind.BALANCE)
+        first, second = self.attempt(order), None
+        self.step(Submission(NotePrepay(first, PrepayResult.FAILED, 0, "NO_AUTH")))
+        second = self.attempt(order)
+        self.see(second, order.amount_fen)
+        self.see(first, order.amount_fen)
+        for amount_fen in (order.amount_fen + 1, order.amount_fen - 1):
+            again = self.order(OrderKind.BALANCE, order.amount_fen)
+            (answer,) = self.see(self.attempt(again), amount_fen)
+        key = transaction_key(lane_of(again.order_id), "wx", answer.command.transaction_id)
+        self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
+        self.see(stranger_id(0, "wx", "nobody's"), 300)
+
+    def order(self, kind, amount_fen=0, packet_id=b"", **more):
+        """Open an order of somebody, or the one that pays for a packet; return its command."""
+        if packet_id:
+            packet = query.packet_row(self.store.connection, packet_id)
+            user_id, amount_fen = packet.sender_id, packet.total_fen
+        else:
+            (user_id,) = self.some(1)
+        lane = lane_of(user_id)
+        order_id = packet_order(packet_id) if packet_id else self.mint(lane)
+        wish = {"coins": 0, "bonus_coins": 0, "is_from_balance": False} | more
+        command = OpenOrder(
+            client_key(lane, self.key()),
+            order_id,
+            user_id,
+            kind,
+            packet_id,
+            "a plan",
+            amount_fen or self.random.randint(100, 9_000),
+            wish["coins"],
+            wish["bonus_coins"],
+            DAY_US,
+            "live",
+            600 * SECOND_US,
+            "the shop",
+            wish["is_from_balance"],
+        )
+        (answer,) = self.step(Submission(command))
+        assert answer.code == 0, answer
+        return Opened(order_id, command.amount_fen, answer.outcome.expires_at_us)
+
+    def mint(self, lane):
+        """Make an id."""
+        return mint(lane, self.us // 1_000, secrets.randbits(64))
+
+    def attempt(self, order):
+        """Begin an attempt; return its id."""
+        attempt_id = self.mint(lane_of(order.order_id))
+        mac = secrets.token_bytes(32)
+        self.step(Submission(BeginAttempt(attempt_id, order.order_id, "wx", 1, mac)))
+        return attempt_id
+
+    def pay_order(self, order):
+        """Pay an order by one attempt and its notice; return the answer."""
+        attempt_id = self.attempt(order)
+        self.step(Submission(NotePrepay(attempt_id, PrepayResult.PAYABLE, self.us + DAY_US, "")))
+        return self.see(attempt_id, order.amount_fen)[0]
+
+    def see(self, attempt_id, amount_fen):
+        """Let a notice of a payment come in, be kept and be applied."""
+        lane, raw = lane_of(attempt_id), secrets.token_bytes(40)
+        key = notice_key(lane, "wx", raw.hex())
+        digest = sha256(raw).digest()
+        cipher = self.vault.seal("personal", key + bytes((FIELD_NOTICE,)), raw)
+        kept = ReceiveNotice(key, "wx", digest, attempt_id, "PAID", self.us, self.us)
+        self.step(Submission(kept, (Personal(key, FIELD_NOTICE, cipher, digest),)))
+        fees = (amount_fen // 150, amount_fen // 500, amount_fen // 1_000)
+        seen = Observe(
+            attempt_id, "wx", Source.NOTICE, TradeState.PAID, amount_fen, amount_fen,
+            amount_fen - 3, raw.hex(), self.us, *fees, digest, key, "",
+        )  # fmt: skip
+        return self.step(Submission(seen))
 
     def _operate(self):
         def write(connection):

@@ -212,7 +212,7 @@ class World:
         passphrase="",
         cover="",
         key=None,
-        is_by_channel=False,
+        is_by_channel=0,
     ):
         """Make the command that funds a packet, or one whose order a channel is to pay."""
         lane = self.lane_of(sender)
@@ -249,7 +249,7 @@ class World:
             b"\1" + seed,
             promised.beacon_chain,
             promised.beacon_round,
-            is_by_channel,
+            bool(is_by_channel),
         )
 
     def word(self, passphrase):
@@ -298,7 +298,7 @@ class World:
         packet=None,
         life_us=15 * 60 * SECOND_US,
         requested_by="shop",
-        is_from_balance=False,
+        is_from_balance=0,
         key=None,
     ):
         """Make the command that opens an order."""
@@ -319,7 +319,7 @@ class World:
             "",
             life_us,
             requested_by,
-            is_from_balance,
+            bool(is_from_balance),
         )
 
     def attempt(self, name, order, account="wx"):

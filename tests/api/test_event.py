@@ -6,6 +6,7 @@ import json
 import pytest
 
 from api.caller import Caller, moment, running, wait_for
+from lingqian.events import incoming
 from lingqian.events.envelope import TYPES
 from lingqian.identity.key import Scope
 
@@ -182,6 +183,10 @@ def test_streams_end_when_the_server_drains(tmp_path):
         assert stream.resume
 
 
+# Told by tests/unit/events/test_incoming.py, from every scenario of topup.txt.
+MONEY_IN = {*incoming.TYPES, "packet.funding.v1"}
+
+
 def test_every_type_is_told_by_something(tmp_path):
     """A type that nothing tells is a promise to nobody; one untold by this list has no name."""
     from lingqian.compose import RuleRow  # noqa: PLC0415 - beside its only use
@@ -192,7 +197,7 @@ def test_every_type_is_told_by_something(tmp_path):
         everything(api)
         stream = Stream(api, "?start=first")
         seen = set()
-        while seen != set(TYPES):
+        while seen != set(TYPES) - MONEY_IN:
             seen.add(stream.next()["type"])
 
 

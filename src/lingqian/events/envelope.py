@@ -5,37 +5,47 @@ or personal text.   Units: fen.   Source: docs/reference/events.md; CloudEvents 
 """
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 
-from lingqian.flows.case import Case, CaseState
+from lingqian.events import incoming
+from lingqian.events.told import Facts, Page, Told, balances, user
+from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, ClaimStopped
 from lingqian.flows.close import CloseDone, DrawDone
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
+    AllocateParked,
+    BeginAttempt,
+    BeginClose,
     ChangeUser,
     ClaimPacket,
     ClosePacket,
     DeliverRelay,
     DrawPacket,
+    ExpireOrder,
     Fund,
+    NotePrepay,
+    Observe,
+    OpenOrder,
+    ReceiveNotice,
     RegisterUser,
     SendPacket,
     SetMembers,
     SettleCase,
     Transfer,
 )
+from lingqian.flows.credit import Credited
 from lingqian.flows.decision import Record
+from lingqian.flows.evidence import ObserveDone
 from lingqian.flows.gate import Opened
 from lingqian.flows.packet import MixDone, SendDone
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone, TransferState
 from lingqian.flows.user import UserDone
-from lingqian.flows.view import Transferred
 from lingqian.identity.user import UserState
 from lingqian.kernel.clock import rfc3339
-from lingqian.kernel.id import PREFIX_CASE, PREFIX_PACKET, PREFIX_TRANSFER, PREFIX_USER, show
-from lingqian.ledger.chart import Book
+from lingqian.kernel.id import PREFIX_CASE, PREFIX_ORDER, PREFIX_PACKET, PREFIX_TRANSFER, show
 from lingqian.ledger.posting import Phase, Posted
 from lingqian.redpacket.packet import Packet, PacketKind, PacketState
 from lingqian.risk.rule import Action, Verdict
@@ -49,6 +59,7 @@ TYPES: Final = (
     "transfer.done.v1",
     "transfer.held.v1",
     "transfer.refused.v1",
+    "packet.funding.v1",
     "packet.sent.v1",
     "packet.held.v1",
     "packet.refused.v1",
@@ -62,55 +73,8 @@ TYPES: Final = (
     "case.opened.v1",
     "case.settled.v1",
     "balance.credited.v1",
+    *incoming.TYPES,
 )
-
-
-class Told(NamedTuple):
-    """One event before it is put into its envelope: what, about what, and for whom it matters."""
-
-    type: str
-    subject: str
-    data: dict[str, Any]
-    user_ids: tuple[bytes, ...] = ()
-    packet_id: bytes = b""
-
-
-class Facts(Protocol):
-    """What a row does not carry itself and never changes once the row is written."""
-
-    def packet(self, packet_id: bytes) -> Packet:
-        """Return what was fixed of a packet."""
-        ...
-
-    def winners(self, packet_id: bytes) -> list[tuple[bytes, int, int]]:
-        """Return who won which share of a draw, and how much, by share."""
-        ...
-
-    def case(self, case_id: bytes) -> Case:
-        """Return a case."""
-        ...
-
-    def transfer(self, transfer_id: bytes) -> Transferred:
-        """Return a transfer."""
-        ...
-
-
-class Page(NamedTuple):
-    """A journal row as it is told from."""
-
-    record: Record
-    posted: list[Posted]
-    facts: Facts
-
-    @property
-    def command(self) -> Any:  # noqa: ANN401 - its own type, by the table below
-        """The command of the row."""
-        return self.record.command
-
-    @property
-    def outcome(self) -> Any:  # noqa: ANN401 - its own type, by the table below
-        """The outcome of the row."""
-        return self.record.outcome
 
 
 def tell(record: Record, posted: list[Posted], facts: Facts) -> list[Told]:
@@ -120,45 +84,26 @@ def tell(record: Record, posted: list[Posted], facts: Facts) -> list[Told]:
     return _TELLERS[type(record.command)](Page(record, posted, facts))
 
 
-def balances(posted: list[Posted]) -> list[dict[str, Any]]:
-    """Return the balances of people after the row, as of that row."""
-    after: dict[bytes, int] = {}
-    for each in posted:
-        if each.phase not in (Phase.POST, Phase.CAPTURE):
-            continue
-        for account, fen in (
-            (each.debit, each.debit_after_fen),
-            (each.credit, each.credit_after_fen),
-        ):
-            if account[16] == Book.BALANCE:
-                after[account[:16]] = fen
-    return [{"user_id": _user(user_id), "amount_fen": fen} for user_id, fen in after.items()]
-
-
-def _user(user_id: bytes) -> str:
-    return show(PREFIX_USER, user_id)
-
-
 def _packet(packet_id: bytes) -> str:
     return show(PREFIX_PACKET, packet_id)
 
 
 def _registered(page: Page) -> list[Told]:
     user_id = page.command.user_id
-    data = {"user_id": _user(user_id), "account_class": page.command.account_class}
-    return [Told("user.registered.v1", _user(user_id), data, (user_id,))]
+    data = {"user_id": user(user_id), "account_class": page.command.account_class}
+    return [Told("user.registered.v1", user(user_id), data, (user_id,))]
 
 
 def _changed(page: Page) -> list[Told]:
     command, outcome = page.command, page.outcome
     assert isinstance(outcome, UserDone), "the journal names its kind"
     data = {
-        "user_id": _user(command.user_id),
+        "user_id": user(command.user_id),
         "account_class": command.account_class,
         "state": UserState(command.state).name.lower(),
         "version": outcome.version,
     }
-    return [Told("user.changed.v1", _user(command.user_id), data, (command.user_id,))]
+    return [Told("user.changed.v1", user(command.user_id), data, (command.user_id,))]
 
 
 def _members(page: Page) -> list[Told]:
@@ -172,22 +117,25 @@ def _funded(page: Page) -> list[Told]:
     subject = show("fu", command.funding_id)
     data = {
         "funding_id": subject,
-        "user_id": _user(command.user_id),
+        "user_id": user(command.user_id),
         "amount_fen": command.amount_fen,
         "balances": balances(page.posted),
     }
     return [Told("funding.done.v1", subject, data, (command.user_id,))]
 
 
+_CASE_PREFIX: Final = {Action.TRANSFER: PREFIX_TRANSFER, Action.TOP_UP: PREFIX_ORDER}
+
+
 def _opened_case(opened: Opened) -> Told:
-    prefix = PREFIX_TRANSFER if opened.action == Action.TRANSFER else PREFIX_PACKET
+    prefix = _CASE_PREFIX.get(Action(opened.action), PREFIX_PACKET)
     subject = show(PREFIX_CASE, opened.case_id)
     data = {
         "case_id": subject,
         "action": Action(opened.action).name.lower(),
         "verdict": Verdict(opened.verdict).name.lower(),
         "rule": opened.rule,
-        "user_id": _user(opened.user_id),
+        "user_id": user(opened.user_id),
         "object_id": show(prefix, opened.object_id),
         "amount_fen": opened.amount_fen,
         "due_at": rfc3339(opened.due_at_us),
@@ -212,8 +160,8 @@ def _transfer_told(word: str, transfer_id: bytes, row: Any, page: Page) -> Told:
     subject = show(PREFIX_TRANSFER, transfer_id)
     data = {
         "transfer_id": subject,
-        "source_id": _user(row.source_id),
-        "target_id": _user(row.target_id),
+        "source_id": user(row.source_id),
+        "target_id": user(row.target_id),
         "amount_fen": row.amount_fen,
         "balances": balances(page.posted),
     }
@@ -226,8 +174,16 @@ def _sent(page: Page) -> list[Told]:
     told = [] if outcome.opened is None else [_opened_case(outcome.opened)]
     if page.record.code:
         return told
-    word = "held" if outcome.state == PacketState.HELD else "sent"
+    word = _SENT_WORD[PacketState(outcome.state)]
     return [_packet_told(word, command.packet_id, command, page, outcome.expires_at_us), *told]
+
+
+_SENT_WORD: Final = {
+    PacketState.HELD: "held",
+    PacketState.FUNDING: "funding",
+    PacketState.OPEN: "sent",
+    PacketState.AWAITING: "sent",
+}
 
 
 def _packet_told(
@@ -239,7 +195,7 @@ def _packet_told(
 ) -> Told:
     data = {
         "packet_id": _packet(packet_id),
-        "sender_id": _user(packet.sender_id),
+        "sender_id": user(packet.sender_id),
         "kind": PacketKind(packet.kind).name.lower(),
         "total_fen": packet.total_fen,
         "count": packet.count,
@@ -257,7 +213,7 @@ def _mixed(page: Page) -> list[Told]:
     if not outcome.is_open:
         return []
     sender_id = page.facts.packet(packet_id).sender_id
-    data = {"packet_id": _packet(packet_id), "sender_id": _user(sender_id)}
+    data = {"packet_id": _packet(packet_id), "sender_id": user(sender_id)}
     return [Told("packet.opened.v1", _packet(packet_id), data, (sender_id,), packet_id)]
 
 
@@ -270,8 +226,8 @@ def _claimed(page: Page) -> list[Told]:
     packet = page.facts.packet(command.packet_id)
     data = {
         "packet_id": _packet(command.packet_id),
-        "user_id": _user(command.user_id),
-        "sender_id": _user(packet.sender_id),
+        "user_id": user(command.user_id),
+        "sender_id": user(packet.sender_id),
         "ticket": outcome.ticket,
     }
     who = (command.user_id, packet.sender_id)
@@ -291,7 +247,7 @@ def _claimed(page: Page) -> list[Told]:
 def _finished(packet_id: bytes, packet: Packet, claimed_fen: int) -> Told:
     data = {
         "packet_id": _packet(packet_id),
-        "sender_id": _user(packet.sender_id),
+        "sender_id": user(packet.sender_id),
         "claimed_fen": claimed_fen,
         "returned_fen": packet.total_fen - claimed_fen,
     }
@@ -302,12 +258,13 @@ def _drawn(page: Page) -> list[Told]:
     packet_id, outcome = page.command.packet_id, page.outcome
     assert isinstance(outcome, DrawDone), "the journal names its kind"
     packet = page.facts.packet(packet_id)
+    back = incoming.returning(page, outcome.refund)
     winners = page.facts.winners(packet_id)
     data = {
         "packet_id": _packet(packet_id),
-        "sender_id": _user(packet.sender_id),
+        "sender_id": user(packet.sender_id),
         "winners": [
-            {"user_id": _user(user_id), "index": share, "amount_fen": fen}
+            {"user_id": user(user_id), "index": share, "amount_fen": fen}
             for user_id, share, fen in winners
         ],
         "returned_fen": outcome.returned_fen,
@@ -315,7 +272,7 @@ def _drawn(page: Page) -> list[Told]:
     }
     who = (packet.sender_id, *[user_id for user_id, _, _ in winners])
     drawn = Told("packet.drawn.v1", _packet(packet_id), data, who, packet_id)
-    return [drawn, _finished(packet_id, packet, sum(outcome.amounts_fen))]
+    return [drawn, _finished(packet_id, packet, sum(outcome.amounts_fen)), *back]
 
 
 def _closed(page: Page) -> list[Told]:
@@ -325,12 +282,37 @@ def _closed(page: Page) -> list[Told]:
     word = "invalidated" if command.is_invalidation else "expired"
     data = {
         "packet_id": _packet(command.packet_id),
-        "sender_id": _user(packet.sender_id),
+        "sender_id": user(packet.sender_id),
         "returned_fen": outcome.returned_fen,
         "balances": balances(page.posted),
     }
     subject = _packet(command.packet_id)
-    return [Told(f"packet.{word}.v1", subject, data, (packet.sender_id,), command.packet_id)]
+    told = Told(f"packet.{word}.v1", subject, data, (packet.sender_id,), command.packet_id)
+    return [told, *incoming.returning(page, outcome.refund)]
+
+
+def _observed(page: Page) -> list[Told]:
+    """Tell what evidence did to an order, and to what hangs on it."""
+    outcome = page.outcome
+    assert isinstance(outcome, ObserveDone), "the journal names its kind"
+    told = incoming.observed(page)
+    if outcome.opened is not None:
+        told.append(_opened_case(outcome.opened))
+    return [*told, *_revived(page, outcome.order_id, outcome.credited)]
+
+
+def _ordered(page: Page) -> list[Told]:
+    opened = page.outcome.opened
+    return incoming.ordered(page) if opened is None else [_opened_case(opened)]
+
+
+def _revived(page: Page, order_id: bytes, credited: Credited | None) -> list[Told]:
+    """Tell that a packet came alive because its order was credited."""
+    if credited is None or not credited.expires_at_us:
+        return []
+    packet_id = page.facts.order(order_id).object_id
+    packet = page.facts.packet(packet_id)
+    return [_packet_told("sent", packet_id, packet, page, credited.expires_at_us)]
 
 
 def _settled(page: Page) -> list[Told]:
@@ -341,10 +323,13 @@ def _settled(page: Page) -> list[Told]:
     data = {
         "case_id": subject,
         "state": CaseState(outcome.state).name.lower(),
-        "user_id": _user(case.user_id),
+        "user_id": user(case.user_id),
         "decided_by": command.by,
     }
     told = [Told("case.settled.v1", subject, data, (case.user_id,))]
+    if case.action == Action.TOP_UP:
+        more = incoming.settled(page, case.object_id)
+        return [*told, *more, *_revived(page, case.object_id, outcome.credited)]
     if not page.posted:
         return told
     is_released = page.posted[0].phase == Phase.CAPTURE
@@ -364,11 +349,11 @@ def _relayed(page: Page) -> list[Told]:
     for each in page.posted:
         user_id = each.credit[:16]
         data = {
-            "user_id": _user(user_id),
+            "user_id": user(user_id),
             "amount_fen": each.amount_fen,
-            "balances": [{"user_id": _user(user_id), "amount_fen": each.credit_after_fen}],
+            "balances": [{"user_id": user(user_id), "amount_fen": each.credit_after_fen}],
         }
-        told.append(Told("balance.credited.v1", _user(user_id), data, (user_id,)))
+        told.append(Told("balance.credited.v1", user(user_id), data, (user_id,)))
     return told
 
 
@@ -386,4 +371,12 @@ _TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     ClosePacket: _closed,
     SettleCase: _settled,
     DeliverRelay: _relayed,
+    OpenOrder: _ordered,
+    BeginAttempt: incoming.silent,
+    NotePrepay: incoming.silent,
+    ReceiveNotice: incoming.silent,
+    Observe: _observed,
+    BeginClose: incoming.silent,
+    ExpireOrder: incoming.expired,
+    AllocateParked: incoming.allocated,
 }

@@ -14,13 +14,15 @@ from typing import Any, Final, NamedTuple
 import apsw
 import msgspec
 
-from lingqian.events.envelope import Told, tell
+from lingqian.events.envelope import tell
+from lingqian.events.told import Told
 from lingqian.flows.case import Case
 from lingqian.flows.view import Transferred
 from lingqian.kernel.clock import rfc3339
 from lingqian.redpacket.packet import Packet
 from lingqian.storage import query
 from lingqian.storage.codec import Row, decode
+from lingqian.topup.order import Order
 
 ROWS_MAX: Final = 256
 _KEPT_MAX: Final = 4_096
@@ -91,6 +93,12 @@ class Facts:
         """Return a transfer."""
         found = query.transfer(self._connection, transfer_id)
         assert found is not None, "the journal speaks of transfers that exist"
+        return found
+
+    def order(self, order_id: bytes) -> Order:
+        """Return an order, of which only what it was opened with may be told."""
+        found = query.order(self._connection, order_id)
+        assert found is not None, "the journal speaks of orders that exist"
         return found
 
 

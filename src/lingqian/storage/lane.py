@@ -85,6 +85,8 @@ class Lane:
         rows: list[Row] = []
         personal: list[Personal] = []
         for command, private in submissions:
+            if view.orders.dirty and KINDS[type(command)].deepen:
+                self._load_again(command)
             try:
                 decision = decide(view, command, at_us)
             except Damaged:
@@ -119,6 +121,16 @@ class Lane:
                 steps = KINDS[type(command)].deepen
                 if depth < len(steps):
                     steps[depth](self._view, command, wanted)
+            self._store.load(self._view, wanted)
+
+    def _load_again(self, command: Command) -> None:
+        """Load what a command needs by now: one before it in the batch may have made it need more.
+
+        Only orders and what hangs on them lead on to rows that nobody could name before.
+        """
+        for step in KINDS[type(command)].deepen:
+            wanted = Wanted(is_gated=False)
+            step(self._view, command, wanted)
             self._store.load(self._view, wanted)
 
     def _fold(self, command: Command, decision: Decision, seq: int, at_us: int) -> Row:

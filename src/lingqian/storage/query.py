@@ -18,6 +18,8 @@ from lingqian.redpacket.packet import Claim, Packet, Progress
 from lingqian.storage.codec import Row
 from lingqian.storage.schema import TABLES
 from lingqian.storage.sqlite import SELECT_ONE
+from lingqian.topup.attempt import Attempt
+from lingqian.topup.order import Order
 
 _MAKE: Final = {table.name: (len(table.key), table.make) for table in TABLES}
 _CLAIM: Final = "amount_fen, at_us, chain, pseudonym, seq, share, ticket"
@@ -244,6 +246,18 @@ class Stopped(NamedTuple):
 def case(connection: apsw.Connection, case_id: bytes) -> Case | None:
     """Return a case."""
     found: Case | None = one(connection, "cases", case_id)
+    return found
+
+
+def order(connection: apsw.Connection, order_id: bytes) -> Order | None:
+    """Return a top-up order."""
+    found: Order | None = _one(connection, "orders", order_id)
+    return found
+
+
+def attempt(connection: apsw.Connection, attempt_id: bytes) -> Attempt | None:
+    """Return an attempt."""
+    found: Attempt | None = _one(connection, "attempts", attempt_id)
     return found
 
 

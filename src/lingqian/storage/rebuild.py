@@ -128,8 +128,18 @@ class _Folding:
                     step(self._view, command, wanted)
             self._store.load(self._view, wanted)
 
+    def _load_again(self, command: Any) -> None:  # noqa: ANN401 - its own type, by the table
+        """Load what a row before it in the group has made it need."""
+        if not self._view.orders.dirty:
+            return
+        for step in KINDS[type(command)].deepen:
+            wanted = Wanted(is_gated=True)
+            step(self._view, command, wanted)
+            self._store.load(self._view, wanted)
+
     def _fold(self, record: Record, posted: list[Posted]) -> None:
         place = f"journal row {self._goal.lane}:{record.seq}"
+        self._load_again(record.command)
         try:
             made = fold(self._view, record)
         except IMPOSSIBLE as error:

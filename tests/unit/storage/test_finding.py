@@ -8,6 +8,7 @@ import pytest
 from ledger_case import copied, lived, opened
 from lingqian.flows.claim import ClaimDone
 from lingqian.flows.close import DrawDone
+from lingqian.flows.evidence import ObserveDone
 from lingqian.flows.packet import MixDone
 from lingqian.flows.relay import RelayDone
 from lingqian.flows.transfer import TransferDone
@@ -15,6 +16,7 @@ from lingqian.storage.audit import audit
 from lingqian.storage.codec import Row, decode, encode
 from lingqian.storage.finding import FindingKind as K
 from lingqian.storage.vault import open_vault
+from lingqian.topup.evidence import RECEIVED, Effect
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,16 @@ def is_paid(record):
 def is_share(record):
     """Say whether a claim took a share."""
     return record.outcome.share > 0
+
+
+def has_money(record):
+    """Say whether evidence brought money."""
+    return record.outcome.effect in RECEIVED
+
+
+def is_credited(record):
+    """Say whether evidence credited an order."""
+    return record.outcome.effect == Effect.CREDITED
 
 
 def sql(text):
@@ -224,6 +236,21 @@ EDITS = [
             "WHERE substr(account, 17, 1) = x'0a'"
         ),
     ),
+    (K.COIN_LOTS, sql("UPDATE grants SET paid_left = paid_left - 1")),
+    (
+        K.COIN_LOTS,
+        sql(
+            "UPDATE accounts SET credits_posted = credits_posted + 1 "
+            "WHERE substr(account, 17, 1) = x'33'"
+        ),
+    ),
+    (K.COIN_VALUE, sql("UPDATE grants SET released_fen = 1")),
+    (K.ORDER_MONEY, sql("UPDATE orders SET received_fen = received_fen + 1")),
+    (K.ORDER_MONEY, sql("UPDATE orders SET credit_state = 2 WHERE credit_state = 1")),
+    (K.ORDER_MONEY, sql("UPDATE transactions SET parked_fen = 0 WHERE parked_fen > 0")),
+    (K.ORDER_MONEY, sql("UPDATE transactions SET attempt_id = zeroblob(16) WHERE reason = 0")),
+    (K.POSTING_FORM, body(ObserveDone, command(fee_fen=7_777), has_money)),
+    (K.POSTING_FORM, body(ObserveDone, outcome(effect=Effect.HELD), is_credited)),
     (K.PERSONAL_OWNER, sql("UPDATE personal SET cipher = randomblob(60) WHERE field = 2")),
     (K.PERSONAL_MAC, sql("UPDATE personal SET mac = randomblob(16) WHERE field = 4")),
     (K.PERSONAL_MAC, sql("UPDATE personal SET field = 9 WHERE field = 2")),

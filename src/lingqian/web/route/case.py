@@ -9,7 +9,14 @@ from lingqian.flows.case import Case, CaseState
 from lingqian.identity.key import Scope
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
-from lingqian.kernel.id import ID_BYTES, PREFIX_CASE, PREFIX_PACKET, PREFIX_TRANSFER, show
+from lingqian.kernel.id import (
+    ID_BYTES,
+    PREFIX_CASE,
+    PREFIX_ORDER,
+    PREFIX_PACKET,
+    PREFIX_TRANSFER,
+    show,
+)
 from lingqian.risk.rule import Action, Verdict
 from lingqian.storage import query
 from lingqian.web import field
@@ -66,8 +73,11 @@ class Settlement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: field.Person
 
 
+_PREFIX: Final = {Action.TRANSFER: PREFIX_TRANSFER, Action.TOP_UP: PREFIX_ORDER}
+
+
 def _shown(case_id: bytes, row: Case) -> CaseShown:
-    prefix = PREFIX_TRANSFER if row.action == Action.TRANSFER else PREFIX_PACKET
+    prefix = _PREFIX.get(Action(row.action), PREFIX_PACKET)
     return CaseShown(
         id=show(PREFIX_CASE, case_id),
         state=CaseState(row.state).name.lower(),
