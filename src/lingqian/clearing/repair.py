@@ -59,6 +59,13 @@ def bill_note(comparison: Comparison) -> Note | None:
     return Note(Way.PAY, BILL, Class.B1, 0, 0, "own")
 
 
+def unbooked(note: Note) -> Note:
+    """Return a note that books nothing: what a bill says that contradicts itself moves no money."""
+    if note.remedy == Remedy.NONE:
+        return note
+    return note._replace(event="own", remedy=Remedy.NONE)
+
+
 def _note(finding: Finding, event: str) -> Note:
     return Note(*_name(finding), *gaps(finding), event)
 

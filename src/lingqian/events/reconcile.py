@@ -36,7 +36,7 @@ from lingqian.clearing.difference import (
 )
 from lingqian.clearing.fund import set_apart
 from lingqian.clearing.item import Booked, Item, Standing, Way, moves
-from lingqian.clearing.repair import Note, bill_note, carried_on, notes, wants_evidence
+from lingqian.clearing.repair import Note, bill_note, carried_on, notes, unbooked, wants_evidence
 from lingqian.flows.command import (
     AskRefund,
     CloseDay,
@@ -89,7 +89,7 @@ class Means(NamedTuple):
 class Run(NamedTuple):
     """How a run of one day ended: where the day stands, and what keeps it from being closed.
 
-    `waits` is the channel's own word where a bill could not be fetched.
+    `waits` is the channel's own word where a bill could not be fetched, or the refusal of a close.
     """
 
     account: str
@@ -212,7 +212,8 @@ class Reconciler:
         sheet = await self._our_side(frame, raw)
         first = last = books.derive(frame.day, sheet, raw.lines, raw.flows)
         for _ in range(ROUNDS_MAX):
-            if not await self._repair(frame, last):
+            # A bill that contradicts itself proves nothing: the day waits for a better one.
+            if bill_note(last) is not None or not await self._repair(frame, last):
                 break
             sheet = await self._our_side(frame, raw)
             last = books.derive(frame.day, sheet, raw.lines, raw.flows)
@@ -382,8 +383,10 @@ class Reconciler:
         identities = {id(row): identity for identity, row in known}
         for row, event in carried_on([row for _, row in known], last):
             await self._do(_moved(identities[id(row)], row, event))
-        whole = bill_note(last)
-        for note in (*notes(first, last), *([] if whole is None else [whole])):
+        found, whole = notes(first, last), bill_note(last)
+        if whole is not None:
+            found = (*map(unbooked, found), whole)
+        for note in found:
             await self._do(_recorded(frame, note))
             if note.found == Class.S1:
                 await self._freeze(frame, note)
@@ -459,8 +462,10 @@ class Reconciler:
             by,
         )
         answer = await self.means.ask(Submission(command))
-        state = DayState.MATCHED if answer.code else DayState.CLOSED
-        return Run(frame.account, frame.day, state, waits=Code(answer.code).name.lower())
+        if answer.code:
+            word = Code(answer.code).name.lower()
+            return Run(frame.account, frame.day, DayState.MATCHED, waits=word)
+        return Run(frame.account, frame.day, DayState.CLOSED)
 
     async def _do(self, command: Command) -> Answer:
         return await self.means.ask(Submission(command))
