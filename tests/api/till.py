@@ -11,10 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
-from lingqian_simulator.server import Simulator, SimulatorConfig
 
 from api.caller import House
 from lingqian.compose import Config
+from lingqian_simulator.server import Simulator, SimulatorConfig
 
 ACCOUNT = "main"
 OPENID = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"
