@@ -84,6 +84,20 @@ def test_the_document_is_served_and_is_the_same(api):
     assert told.body == json.loads(msgspec.json.encode(DOCUMENT))
 
 
+def containers(found):
+    """Return every dict and list within something, by identity."""
+    held = {id(found): found} if isinstance(found, dict | list) else {}
+    inner = found.values() if isinstance(found, dict) else found if held else ()
+    for each in inner:
+        held |= containers(each)
+    return held
+
+
+def test_a_document_is_its_owners_alone():
+    """Tools fill their own values into the examples; what the next one is given is still ours."""
+    assert not containers(document(OPERATIONS)).keys() & containers(DOCUMENT).keys()
+
+
 def test_the_page_loads_nothing_from_anywhere_else(api):
     """Behind a firewall, on a plane, in China: it opens."""
     page = api.get("/docs")

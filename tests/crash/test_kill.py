@@ -16,6 +16,7 @@ from crash.memory import Memory, question, reckon
 from crash.size import BOUND_S, sized
 from lingqian.compose import HEADS, KEYS
 from lingqian.storage.audit import audit
+from lingqian.storage.head import log_size, read_heads
 from lingqian.storage.vault import open_vault
 
 KILLS = sized(5, 300)
@@ -88,6 +89,14 @@ def wait_until_settled(server):
             time.sleep(0.1)
 
 
+def wait_until_published(server):
+    """Wait for the first head of every lane in use: one younger than a second may have none."""
+    log = server.folder / HEADS
+    with server.reader() as connection:
+        used = {lane for (lane,) in connection.execute("SELECT lane FROM lanes WHERE next_seq > 1")}
+    server.wait(lambda: used <= {line.head.lane for line in read_heads(log, log_size(log))})
+
+
 def audited(server):
     """Hold the file as it lies to every law, the published heads and the sealed seeds included."""
     found = []
@@ -117,6 +126,7 @@ def test_kill_loses_and_doubles_nothing_that_was_answered(tmp_path, lanes):
     memory, stop = Memory(), threading.Event()
     with serving(tmp_path / "data", settings=f"lanes = {lanes}\n") as server:
         start_fen = people(server)
+        wait_until_published(server)
         clients = [Client(server, memory, list(start_fen), stop) for _ in range(CLIENTS)]
         for client in clients:
             client.start()

@@ -30,6 +30,7 @@ from lingqian.storage.keyring import add_key, open_beside, revoke_key
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.trial import trial
 from lingqian.web.app import create_app
+from lingqian.web.loop import new_loop
 from lingqian.web.server import address, listen, make
 
 FOLDER: Final = Path("demo-data")
@@ -79,7 +80,8 @@ def demo(
     is_live = console.is_terminal and not headless
     console.print("Letting people in …", highlight=False)
     try:
-        asyncio.run(_run(data, listener, console, seconds=seconds, is_live=is_live))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_run(data, listener, console, seconds=seconds, is_live=is_live))
     except KeyboardInterrupt:
         console.print("Stopped.", highlight=False)
     finally:
