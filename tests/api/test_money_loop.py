@@ -1,4 +1,4 @@
-"""The whole loop of money: in by a channel, around as packets and gifts, and out the way it came."""
+"""The whole loop of money: in by a channel, around as packets and gifts, out the way it came."""
 
 import pytest
 
@@ -14,9 +14,7 @@ def till(tmp_path_factory):
     """One wallet with four lanes and a platform whose merchant account is not empty."""
     with tilling(tmp_path_factory.mktemp("loop"), lanes=4) as found:
         mchid = found.platform.simulator.merchant.mchid
-        found.platform.control(
-            "POST", f"/control/merchants/{mchid}/fund", {"amount_fen": RICH_FEN}
-        )
+        found.platform.control("POST", f"/control/merchants/{mchid}/fund", {"amount_fen": RICH_FEN})
         yield found
 
 
@@ -150,7 +148,7 @@ def test_a_payout_that_fails_comes_back(till):
 
 
 def test_top_ups_above_the_daily_sum_wait_for_another_key(till):
-    """50,000.00 yuan of a day pass, one fen more waits; who asked by a key cannot release with it."""
+    """50,000.00 yuan of a day pass, one fen more waits; the key that asked cannot release it."""
     user = till.api.user()
     first = paid(till, user, amount_fen=5_000_000)
     assert not first.get("will_be_reviewed")
