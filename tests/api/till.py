@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import itertools
 import json
+import random
 import socket
 import threading
 from contextlib import closing, contextmanager
@@ -121,10 +122,12 @@ def channel_row(simulator, folder, port):
 
 
 def free_port():
-    """Return a port that is free now."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
+    """Return a port that is free and that no outgoing call takes meanwhile."""
+    while True:
+        port = random.randint(20_000, 32_000)
+        with socket.socket() as found:
+            if found.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 class Till:
