@@ -13,6 +13,7 @@ from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
     AllocateParked,
+    AskAdvance,
     BeginAttempt,
     BeginClose,
     ChangeUser,
@@ -21,6 +22,7 @@ from lingqian.flows.command import (
     DrawPacket,
     ExpireOrder,
     Fund,
+    FundLine,
     NotePrepay,
     Observe,
     OpenOrder,
@@ -28,6 +30,8 @@ from lingqian.flows.command import (
     RegisterUser,
     SendPacket,
     SetMembers,
+    SetMode,
+    SettleAdvance,
     SettleCase,
     Transfer,
 )
@@ -396,6 +400,25 @@ class World:
         """Make the command that ends an unpaid order, by the clock or by a person."""
         return ExpireOrder(self.ids[order], by)
 
+    def fund_line(self, person, amount_fen, key=None):
+        """Make the command that funds the line of a person's lane."""
+        lane = self.lane_of(person)
+        name = key or f"line {lane} {amount_fen}"
+        return FundLine(self.key(lane, name), lane, amount_fen, "house")
+
+    def set_mode(self, person, event, account="wx"):
+        """Make the command that takes one step of an account's mode in a person's lane."""
+        return SetMode(self.lane_of(person), account, event, "amy", "a test")
+
+    def advance(self, order, count=3, days=30, credited_fen=25_000, account="wx"):
+        """Make the command that asks for an advance; what was topped up before is given."""
+        first_at_us = self.clock.us - days * 86_400 * SECOND_US
+        return AskAdvance(self.ids[order], account, count, first_at_us, credited_fen, "shop")
+
+    def settle_advance(self, order, event, by="amy"):
+        """Make the command that ends an unpaid advance."""
+        return SettleAdvance(self.ids[order], event, by)
+
     def allocate(self, transaction, action, user=None):
         """Make the command by which a person ends parked money."""
         user_id = self.ids[user] if user else b""
@@ -473,6 +496,7 @@ class World:
                  "holds": "hold_id", "usages": "user_id", "users": "user_id",
                  "orders": "order_id", "attempts": "attempt_id", "notices": "notice_key",
                  "refunds": "refund_id", "grants": "order_id", "inflows": "user_id",
-                 "transactions": "transaction_key"}  # fmt: skip
+                 "transactions": "transaction_key", "advances": "order_id",
+                 "borrowers": "user_id", "lines": "lane", "modes": "mode_key"}  # fmt: skip
         text = f"SELECT {', '.join(columns)} FROM {table} WHERE {names[table]} = ?"
         return self.connection.execute(text, (key,)).fetchone()
