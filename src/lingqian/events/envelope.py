@@ -7,7 +7,7 @@ or personal text.   Units: fen.   Source: docs/reference/events.md; CloudEvents 
 from collections.abc import Callable
 from typing import Any, Final
 
-from lingqian.events import incoming
+from lingqian.events import incoming, outgoing
 from lingqian.events.told import Facts, Page, Told, balances, user
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, ClaimStopped
@@ -74,6 +74,7 @@ TYPES: Final = (
     "case.settled.v1",
     "balance.credited.v1",
     *incoming.TYPES,
+    *outgoing.TYPES,
 )
 
 
@@ -379,4 +380,5 @@ _TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     BeginClose: incoming.silent,
     ExpireOrder: incoming.expired,
     AllocateParked: incoming.allocated,
+    **outgoing.TELLERS,
 }

@@ -18,11 +18,14 @@ from lingqian.events.envelope import tell
 from lingqian.events.told import Told
 from lingqian.flows.case import Case
 from lingqian.flows.view import Transferred
+from lingqian.gift.gift import Gift
 from lingqian.kernel.clock import rfc3339
 from lingqian.redpacket.packet import Packet
-from lingqian.storage import query
+from lingqian.storage import purse, query
 from lingqian.storage.codec import Row, decode
 from lingqian.topup.order import Order
+from lingqian.topup.payout import Payout
+from lingqian.topup.refund import Refund
 
 ROWS_MAX: Final = 256
 _KEPT_MAX: Final = 4_096
@@ -93,6 +96,24 @@ class Facts:
         """Return a transfer."""
         found = query.transfer(self._connection, transfer_id)
         assert found is not None, "the journal speaks of transfers that exist"
+        return found
+
+    def gift(self, gift_id: bytes) -> Gift:
+        """Return a gift."""
+        found = purse.gift(self._connection, gift_id)
+        assert found is not None, "the journal speaks of gifts that exist"
+        return found
+
+    def refund(self, refund_id: bytes) -> Refund:
+        """Return a refund."""
+        found = purse.refund(self._connection, refund_id)
+        assert found is not None, "the journal speaks of refunds that exist"
+        return found
+
+    def payout(self, payout_id: bytes) -> Payout:
+        """Return a payout."""
+        found = purse.payout(self._connection, payout_id)
+        assert found is not None, "the journal speaks of payouts that exist"
         return found
 
     def order(self, order_id: bytes) -> Order:

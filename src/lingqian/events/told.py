@@ -8,11 +8,14 @@ from typing import Any, NamedTuple, Protocol
 from lingqian.flows.case import Case
 from lingqian.flows.decision import Record
 from lingqian.flows.view import Transferred
+from lingqian.gift.gift import Gift
 from lingqian.kernel.id import PREFIX_USER, show
 from lingqian.ledger.chart import Book
 from lingqian.ledger.posting import Phase, Posted
 from lingqian.redpacket.packet import Packet
 from lingqian.topup.order import Order
+from lingqian.topup.payout import Payout
+from lingqian.topup.refund import Refund
 
 
 class Told(NamedTuple):
@@ -42,6 +45,18 @@ class Facts(Protocol):
 
     def transfer(self, transfer_id: bytes) -> Transferred:
         """Return a transfer."""
+        ...
+
+    def gift(self, gift_id: bytes) -> Gift:
+        """Return a gift."""
+        ...
+
+    def refund(self, refund_id: bytes) -> Refund:
+        """Return a refund, of which only what it was opened with may be told."""
+        ...
+
+    def payout(self, payout_id: bytes) -> Payout:
+        """Return a payout, of which only what it was asked with may be told."""
         ...
 
     def order(self, order_id: bytes) -> Order:

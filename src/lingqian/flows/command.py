@@ -286,6 +286,111 @@ class SetMode(NamedTuple):
     why: str
 
 
+class AskRefund(NamedTuple):
+    """Ask that money of a credited order goes back to its payment; `origin` is PERSON or BILL."""
+
+    key: bytes
+    refund_id: bytes
+    order_id: bytes
+    amount_fen: int
+    reason_mac: bytes
+    origin: int
+    requested_by: str
+
+
+class NoteRefund(NamedTuple):
+    """Bring a reading of a refund home; `state` is a channels.port.RefundState.
+
+    `fee_ppm` is what the channel charges, so that what comes back of the fee is decided here.
+    """
+
+    refund_id: bytes
+    state: int
+    channel_refund_id: str
+    amount_fen: int
+    success_at_us: int
+    fee_ppm: int
+    digest: bytes
+    source: int
+    by: str
+
+
+class SendGift(NamedTuple):
+    """Give coins to a streamer, whose status travels with the command.
+
+    `coins` is the price of one; `streamer_ppm` of what they had cost is the streamer's, settled
+    after `settle_after_us`.
+    """
+
+    key: bytes
+    gift_id: bytes
+    user_id: bytes
+    streamer_id: bytes
+    code: str
+    coins: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
+    streamer_ppm: int
+    settle_after_us: int
+    scene: str
+    streamer_class: int
+    streamer_state: int
+
+
+class SettleGift(NamedTuple):
+    """Make the income of a gift that is due the streamer's balance."""
+
+    gift_id: bytes
+
+
+class ExpireCoins(NamedTuple):
+    """End the bonus coins of an order whose time is over."""
+
+    order_id: bytes
+
+
+class AskPayout(NamedTuple):
+    """Set money aside to be paid to the person's own wallet, at the earliest after `delay_us`.
+
+    `account` names the channel account it is paid from; empty for the bank, by hand.
+    """
+
+    key: bytes
+    payout_id: bytes
+    user_id: bytes
+    account: str
+    amount_fen: int
+    payee_mac: bytes
+    delay_us: int
+    requested_by: str
+
+
+class NotePayout(NamedTuple):
+    """Bring a reading of a payout home; `state` is a channels.port.PayoutState."""
+
+    payout_id: bytes
+    state: int
+    channel_no: str
+    amount_fen: int
+    fail_reason: str
+    changed_at_us: int
+    digest: bytes
+    source: int
+    by: str
+
+
+class BeginPayout(NamedTuple):
+    """Say that a payout is about to be sent for the first time."""
+
+    payout_id: bytes
+
+
+class CancelPayout(NamedTuple):
+    """Take back a payout that has not been sent."""
+
+    payout_id: bytes
+    by: str
+
+
 Command = (
     RegisterUser
     | ChangeUser
@@ -312,4 +417,13 @@ Command = (
     | BeginClose
     | ExpireOrder
     | AllocateParked
+    | AskRefund
+    | NoteRefund
+    | SendGift
+    | SettleGift
+    | ExpireCoins
+    | AskPayout
+    | NotePayout
+    | BeginPayout
+    | CancelPayout
 )

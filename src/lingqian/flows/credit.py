@@ -104,7 +104,7 @@ def fold_credit(view: View, order_id: bytes, credited: Credited, record: Record)
         ends_at_us = record.at_us + order.bonus_life_us if order.bonus_life_us else 0
         times = (record.at_us, ends_at_us if order.bonus_coins else 0)
         coins = coins_for(order, cash_fen)
-        view.grants.put(order_id, grant(order.user_id, coins, cash_fen, times))
+        view.add_grant(order_id, grant(order.user_id, coins, cash_fen, times))
     elif order.kind == OrderKind.PACKET:
         _fold_packet(view, order.object_id, credited)
 

@@ -89,13 +89,20 @@ class ObserveDone(NamedTuple):
 def need_observe(command: Observe, wanted: Wanted) -> None:
     """Name the attempt, the notice and, where money came, its transaction and accounts."""
     wanted.attempts.add(command.attempt_id)
-    if command.notice_key:
-        wanted.notices.add(command.notice_key)
+    key = _notice_key(command)
+    if key:
+        wanted.notices.add(key)
     if command.state in PAID_STATES:
         lane = lane_of(command.attempt_id)
         wanted.transactions.add(transaction_key(lane, command.account, command.transaction_id))
         wanted.accounts.add(unallocated_account(lane))
         want_receipt(lane, command.account, wanted)
+
+
+def _notice_key(command: Observe) -> bytes:
+    """Return the notice that brought the evidence; another lane's is not ours to end."""
+    key = command.notice_key
+    return key if key[:2] == command.attempt_id[:2] else b""
 
 
 def deepen_observe(view: View, command: Observe, wanted: Wanted) -> None:
@@ -294,8 +301,8 @@ def fold_observe(view: View, record: Record) -> None:
     assert isinstance(outcome, ObserveDone), "the journal names its kind"
     effect = Effect(outcome.effect)
     subject = outcome.order_id or command.attempt_id
-    view.trail(record.seq, subject, command.notice_key)
-    end_notice(view, command.notice_key, _notice_event(outcome), outcome.reason)
+    view.trail(record.seq, subject, _notice_key(command))
+    _fold_notice(view, command, outcome)
     if record.postings:
         _fold_money(view, command, outcome, record)
     elif effect == Effect.WAITING:
@@ -306,6 +313,14 @@ def fold_observe(view: View, record: Record) -> None:
         view.attempts.edit(command.attempt_id).mark = Mark.CONTRADICTED
     elif effect in (Effect.SHUT, Effect.FAILED):
         _fold_end(view, command, outcome, record.at_us)
+
+
+def _fold_notice(view: View, command: Observe, outcome: ObserveDone) -> None:
+    """Write what became of the notice, when it spoke of this attempt."""
+    key = _notice_key(command)
+    notice = view.notices.get(key) if key else None
+    if notice is not None and notice.attempt_id == command.attempt_id:
+        end_notice(view, key, _notice_event(outcome), outcome.reason)
 
 
 def _notice_event(outcome: ObserveDone) -> str:

@@ -1,13 +1,48 @@
-"""Refunds: opened by a decision that finds money which must go back (退款)."""
+"""Refunds: asked for by people, opened by decisions that find money which must go back (退款).
 
-from typing import NamedTuple
+Law: what a refund carries waits in its own payable account until the channel says it has arrived;
+coins are frozen first and destroyed only then. An answer that was cut off ends nothing: the refund
+keeps its number.
+"""
 
-from lingqian.flows.decision import Record
+from typing import Final, NamedTuple
+
+from lingqian.channels.port import RefundState
+from lingqian.flows.command import AskRefund, NoteRefund
+from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.view import View, Wanted
-from lingqian.ledger.chart import payable_account
+from lingqian.identity.user import UserState
+from lingqian.kernel.bound import (
+    REFUND_AGAIN_S,
+    REFUND_DAYS_MAX,
+    REFUND_GAP_S,
+    REFUNDS_PER_ATTEMPT_MAX,
+)
+from lingqian.kernel.clock import DAY_US, SECOND_US
+from lingqian.kernel.code import Code
+from lingqian.kernel.id import lane_of
+from lingqian.ledger.account import available_fen
+from lingqian.ledger.chart import (
+    Book,
+    balance_account,
+    bank_account,
+    cash_account,
+    channel_account,
+    coin_account,
+    coin_issued_account,
+    coin_value_account,
+    house_account,
+    payable_account,
+)
+from lingqian.ledger.hold import MACHINE as HOLD_MACHINE
+from lingqian.ledger.hold import Hold, HoldState
 from lingqian.ledger.posting import Phase, Posting
-from lingqian.topup.order import return_state
-from lingqian.topup.refund import MACHINE, Origin, Refund, RefundStage, refund_id
+from lingqian.topup.attempt import Attempt
+from lingqian.topup.coin import Part, destroy, freeze, part_for, thaw, worth_fen
+from lingqian.topup.fee import fee_back
+from lingqian.topup.order import CREDIT_MACHINE, CreditState, Order, OrderKind, return_state
+from lingqian.topup.refund import MACHINE, Origin, Refund, RefundStage, next_id, refund_id
+from lingqian.topup.schedule import ask_at_us
 
 
 class Opened(NamedTuple):
@@ -75,3 +110,355 @@ def fold_opened_refund(view: View, opened: Opened, record: Record) -> None:
     order.refunding_fen += opened.amount_fen
     order.refund_state = return_state(order)
     view.trail(record.seq, opened.refund_id)
+
+
+class RefundNoted(NamedTuple):
+    """Where a refund stands after a reading, what came back of the fee, and when to ask next.
+
+    `next` is the refund that follows a closed one whose money has no other way to go. `differs`
+    marks a reading that contradicts what is settled, or says another amount.
+    """
+
+    stage: int
+    due_at_us: int
+    fee_back_fen: int = 0
+    next: Opened | None = None
+    differs: bool = False
+
+
+# What a person may ask back: money that was credited, and not yet taken back whole.
+REFUNDABLE: Final = (
+    CreditState.CREDITED,
+    CreditState.CONFIRMED,
+    CreditState.REVERSING,
+    CreditState.PART_REVERSED,
+)
+# Refunds of credited money: if the channel gives up, the money goes back where it was taken.
+REVERSALS: Final = (Origin.PERSON, Origin.BILL)
+
+
+def need_ask(command: AskRefund, wanted: Wanted) -> None:
+    """Name the order and the account the money will wait in; the rest follows from the order."""
+    wanted.orders.add(command.order_id)
+    wanted.grants.add(command.order_id)
+    wanted.accounts.add(payable_account(command.refund_id))
+
+
+def deepen_ask(view: View, command: AskRefund, wanted: Wanted) -> None:
+    """Name the payment to refund and where its money is now."""
+    order = view.orders.get(command.order_id)
+    if order is not None:
+        wanted.users.add(order.user_id)
+        if order.paid_attempt:
+            wanted.attempts.add(order.paid_attempt)
+        _want_source(order.user_id, view.lane, wanted)
+
+
+def _want_source(user_id: bytes, lane: int, wanted: Wanted) -> None:
+    wanted.accounts.add(balance_account(user_id))
+    wanted.accounts.add(coin_account(user_id))
+    wanted.accounts.add(coin_issued_account(lane))
+    wanted.accounts.add(coin_value_account(lane))
+
+
+def decide_ask(view: View, command: AskRefund, at_us: int) -> Decision:
+    """Set money of a credited order aside, to go back to the payment it came by.
+
+    Refuses: order_unknown, not_refundable, account_frozen, refund_too_late, exceeds_refund_count,
+    exceeds_refundable, refund_too_soon, exceeds_available, refund_takes_all.
+    """
+    order = view.orders.get(command.order_id)
+    if order is None:
+        return refused(Code.ORDER_UNKNOWN)
+    code = _check_order(view, order, command) or _check_payment(
+        view.attempts.have(order.paid_attempt), command.amount_fen, at_us
+    )
+    if code:
+        return refused(code)
+    opened = Opened(
+        command.refund_id,
+        command.order_id,
+        order.paid_attempt,
+        order.user_id,
+        command.amount_fen,
+        command.origin,
+        command.reason_mac,
+    )
+    return (
+        _from_coins(view, opened) if order.kind == OrderKind.COINS else _from_balance(view, opened)
+    )
+
+
+def _check_order(view: View, order: Order, command: AskRefund) -> Code:
+    """Say whether anything of an order can be asked back.
+
+    The money of a packet is in other hands; its rest goes back by itself when the packet ends.
+    """
+    is_credited = order.credit_state in REFUNDABLE and bool(order.paid_attempt)
+    if not is_credited or order.kind == OrderKind.PACKET or command.origin not in REVERSALS:
+        return Code.NOT_REFUNDABLE
+    user = view.users.get(order.user_id)
+    is_frozen = user is None or user.state != UserState.ACTIVE
+    return Code.ACCOUNT_FROZEN if command.origin == Origin.PERSON and is_frozen else Code.OK
+
+
+def _check_payment(attempt: Attempt, amount_fen: int, at_us: int) -> Code:
+    if at_us - attempt.success_at_us > REFUND_DAYS_MAX * DAY_US:
+        return Code.REFUND_TOO_LATE
+    if attempt.refund_count >= REFUNDS_PER_ATTEMPT_MAX:
+        return Code.EXCEEDS_REFUND_COUNT
+    if amount_fen > attempt.paid_fen - attempt.refunding_fen - attempt.refunded_fen:
+        return Code.EXCEEDS_REFUNDABLE
+    if attempt.refund_count and at_us < attempt.refund_at_us + REFUND_GAP_S * SECOND_US:
+        return Code.REFUND_TOO_SOON
+    return Code.OK
+
+
+def _from_balance(view: View, opened: Opened) -> Decision:
+    source = balance_account(opened.user_id)
+    counters = view.accounts.get(source)
+    if counters is None or available_fen(counters) < opened.amount_fen:
+        return refused(Code.EXCEEDS_AVAILABLE)
+    # From here it must succeed.
+    target = payable_account(opened.refund_id)
+    return Decision(Code.OK, opened, (Posting(Phase.POST, source, target, opened.amount_fen),))
+
+
+def _from_coins(view: View, opened: Opened) -> Decision:
+    grant = view.grants.have(opened.order_id)
+    if opened.amount_fen > worth_fen(grant):
+        return refused(Code.EXCEEDS_REFUNDABLE)
+    part = part_for(grant, opened.amount_fen)
+    if part is None:
+        return refused(Code.REFUND_TAKES_ALL)
+    # From here it must succeed.
+    value, target = coin_value_account(view.lane), payable_account(opened.refund_id)
+    postings = (
+        _coins(Phase.HOLD, opened.user_id, part),
+        Posting(Phase.POST, value, target, opened.amount_fen),
+    )
+    opened = opened._replace(coins_paid=part.paid, coins_bonus=part.bonus)
+    return Decision(Code.OK, opened, postings)
+
+
+def _coins(phase: Phase, user_id: bytes, part: Part) -> Posting:
+    """Set coins aside, or end that: destroyed by a capture, given back by a release."""
+    issued = coin_issued_account(user_id[0] << 8 | user_id[1])
+    return Posting(phase, coin_account(user_id), issued, part.paid + part.bonus)
+
+
+def fold_ask(view: View, record: Record) -> None:
+    """Write the refund; freeze its coins; mark the order as being reversed."""
+    opened = record.outcome
+    assert isinstance(opened, Opened), "the journal names its kind"
+    fold_opened_refund(view, opened, record)
+    order = view.orders.edit(opened.order_id)
+    order.credit_state = CREDIT_MACHINE.step(order.credit_state, "reverse")
+    view.trail(record.seq, opened.order_id)
+    part = Part(opened.coins_paid, opened.coins_bonus)
+    if part != (0, 0):
+        freeze(view.grants.edit(opened.order_id), part, opened.amount_fen)
+        _, debit, credit, coins = record.postings[0]
+        hold = Hold(coins, record.at_us, credit, debit, HoldState.HELD)
+        view.holds.put(opened.refund_id, hold)
+
+
+def need_note(command: NoteRefund, wanted: Wanted) -> None:
+    """Name the refund, what waits for it, and the lane's own books of fees."""
+    wanted.refunds.add(command.refund_id)
+    wanted.holds.add(command.refund_id)
+    wanted.accounts.add(payable_account(command.refund_id))
+    wanted.accounts.add(payable_account(next_id(command.refund_id)))
+    lane = lane_of(command.refund_id)
+    wanted.accounts.add(bank_account(lane))
+    wanted.accounts.add(cash_account(lane))
+    wanted.accounts.add(house_account(lane, Book.FEE_EXPENSE))
+    wanted.accounts.add(house_account(lane, Book.COUPON_COST))
+
+
+def deepen_note(view: View, command: NoteRefund, wanted: Wanted) -> None:
+    """Name the order, its coins, the payment, and where the money came from."""
+    refund = view.refunds.get(command.refund_id)
+    if refund is not None:
+        wanted.orders.add(refund.order_id)
+        wanted.grants.add(refund.order_id)
+        wanted.attempts.add(refund.attempt_id)
+        _want_source(refund.user_id, view.lane, wanted)
+
+
+def deepen_channel(view: View, command: NoteRefund, wanted: Wanted) -> None:
+    """Name the channel's account, once the payment says which that is."""
+    refund = view.refunds.get(command.refund_id)
+    attempt = None if refund is None else view.attempts.get(refund.attempt_id)
+    if attempt is not None:
+        wanted.accounts.add(channel_account(view.lane, attempt.account))
+
+
+# What a reading does; UNKNOWN and ABSENT leave a refund with its number, to be sent or asked again.
+EVENT: Final = {
+    RefundState.UNKNOWN: "submit",
+    RefundState.ABSENT: "submit",
+    RefundState.PROCESSING: "process",
+    RefundState.SUCCESS: "succeed",
+    RefundState.CLOSED: "close",
+    RefundState.ABNORMAL: "fail",
+}
+_END: Final = {
+    RefundState.SUCCESS: RefundStage.SUCCESS,
+    RefundState.CLOSED: RefundStage.CLOSED,
+}
+
+
+def decide_note(view: View, command: NoteRefund, at_us: int) -> Decision:
+    """Take a reading of a refund: arrived, given up, stuck, or still to be asked about.
+
+    A reading that contradicts an end is kept as evidence and moves nothing. Success with another
+    amount is not ours to explain: the refund waits for a person. Refuses: refund_unknown.
+    """
+    refund = view.refunds.get(command.refund_id)
+    if refund is None:
+        return refused(Code.REFUND_UNKNOWN)
+    state = RefundState(command.state)
+    if refund.stage in MACHINE.final:
+        if state not in _END or _END[state] == refund.stage:
+            return Decision(Code.OK)
+        return Decision(Code.OK, RefundNoted(refund.stage, 0, differs=True))
+    # From here it must succeed.
+    stage = _stage_after(refund, command)
+    if stage == RefundStage.SUCCESS:
+        return _arrived(view, command, refund)
+    if stage == RefundStage.CLOSED:
+        return _given_up(view, command.refund_id, refund)
+    waits = stage == RefundStage.ABNORMAL
+    differs = state == RefundState.SUCCESS
+    due_at_us = 0 if waits else ask_at_us(refund.tries, at_us)
+    return Decision(Code.OK, RefundNoted(stage, due_at_us, differs=differs))
+
+
+def _stage_after(refund: Refund, command: NoteRefund) -> int:
+    event = EVENT[RefundState(command.state)]
+    if event == "succeed" and command.amount_fen != refund.amount_fen:
+        event = "fail"
+    return MACHINE.steps.get((refund.stage, event), refund.stage)
+
+
+def _arrived(view: View, command: NoteRefund, refund: Refund) -> Decision:
+    """Pay out what was set aside: the settled part by the channel, a coupon's part by the house."""
+    attempt, lane = view.attempts.have(refund.attempt_id), view.lane
+    before, after = attempt.refunded_fen, attempt.refunded_fen + refund.amount_fen
+    gone_fen = attempt.settle_fen * before // attempt.paid_fen
+    settled_fen = attempt.settle_fen * after // attempt.paid_fen - gone_fen
+    fee_fen = fee_back(command.fee_ppm, attempt.settle_fen, gone_fen, settled_fen)
+    payable, channel = payable_account(command.refund_id), channel_account(lane, attempt.account)
+    postings = [
+        (payable, channel, settled_fen),
+        (payable, bank_account(lane), refund.amount_fen - settled_fen),
+        (
+            cash_account(lane),
+            house_account(lane, Book.COUPON_COST),
+            refund.amount_fen - settled_fen,
+        ),
+        (channel, house_account(lane, Book.FEE_EXPENSE), fee_fen),
+        (cash_account(lane), bank_account(lane), fee_fen),
+    ]
+    moved = tuple([Posting(Phase.POST, *each) for each in postings if each[2]])
+    part = Part(refund.coins_paid, refund.coins_bonus)
+    if part != (0, 0):
+        moved += (_coins(Phase.CAPTURE, refund.user_id, part),)
+    return Decision(Code.OK, RefundNoted(RefundStage.SUCCESS, 0, fee_fen), moved)
+
+
+def _given_up(view: View, refund_id: bytes, refund: Refund) -> Decision:
+    """Bring money back where it was taken; what has no way back follows under a new number."""
+    payable = payable_account(refund_id)
+    if refund.origin not in REVERSALS:
+        return _followed(view, refund_id, refund)
+    part = Part(refund.coins_paid, refund.coins_bonus)
+    outcome = RefundNoted(RefundStage.CLOSED, 0)
+    if part == (0, 0):
+        target = balance_account(refund.user_id)
+        return Decision(
+            Code.OK, outcome, (Posting(Phase.POST, payable, target, refund.amount_fen),)
+        )
+    postings = (
+        Posting(Phase.POST, payable, coin_value_account(view.lane), refund.amount_fen),
+        _coins(Phase.RELEASE, refund.user_id, part),
+    )
+    return Decision(Code.OK, outcome, postings)
+
+
+def _followed(view: View, refund_id: bytes, refund: Refund) -> Decision:
+    attempt = view.attempts.have(refund.attempt_id)
+    if attempt.refund_count >= REFUNDS_PER_ATTEMPT_MAX:
+        # The channel takes no further number: a person has to find another way.
+        return Decision(Code.OK, RefundNoted(RefundStage.ABNORMAL, 0))
+    following = Opened(
+        next_id(refund_id),
+        refund.order_id,
+        refund.attempt_id,
+        refund.user_id,
+        refund.amount_fen,
+        refund.origin,
+        refund.reason_mac,
+        parent=refund_id,
+    )
+    source, target = payable_account(refund_id), payable_account(following.refund_id)
+    posting = Posting(Phase.POST, source, target, refund.amount_fen)
+    return Decision(Code.OK, RefundNoted(RefundStage.CLOSED, 0, next=following), (posting,))
+
+
+def fold_note(view: View, record: Record) -> None:
+    """Write what a reading has changed of a refund, its payment, its order and its coins."""
+    command, outcome = record.command, record.outcome
+    assert isinstance(command, NoteRefund), "the journal names its kind"
+    assert isinstance(outcome, RefundNoted), "the journal names its kind"
+    refund = view.refunds.edit(command.refund_id)
+    view.trail(record.seq, command.refund_id, refund.order_id)
+    if refund.stage in MACHINE.final:
+        return
+    refund.stage = outcome.stage
+    refund.due_at_us = outcome.due_at_us
+    refund.tries += 1
+    refund.channel_refund_id = command.channel_refund_id or refund.channel_refund_id
+    if outcome.stage == RefundStage.SUCCESS:
+        refund.success_at_us = command.success_at_us or record.at_us
+        refund.fee_back_fen = outcome.fee_back_fen
+        _fold_end(view, refund, command.refund_id, record)
+    elif outcome.stage == RefundStage.CLOSED:
+        _fold_end(view, refund, command.refund_id, record)
+        if outcome.next is not None:
+            _fold_next(view, outcome.next, record)
+
+
+def _fold_end(view: View, refund: Refund, refund_id: bytes, record: Record) -> None:
+    """Count what arrived or came back at the payment and at the order, and end its coins."""
+    is_back = refund.stage == RefundStage.SUCCESS
+    attempt, order = view.attempts.edit(refund.attempt_id), view.orders.edit(refund.order_id)
+    for counted in (attempt, order):
+        counted.refunding_fen -= refund.amount_fen
+        counted.refunded_fen += refund.amount_fen if is_back else 0
+    order.refund_state = return_state(order)
+    is_last = not attempt.refunding_fen and refund.origin in REVERSALS
+    if is_last and order.credit_state == CreditState.REVERSING:
+        order.credit_state = CREDIT_MACHINE.step(order.credit_state, _reversed(attempt))
+    part = Part(refund.coins_paid, refund.coins_bonus)
+    if part != (0, 0):
+        grant, hold = view.grants.edit(refund.order_id), view.holds.edit(refund_id)
+        hold.state = HOLD_MACHINE.step(hold.state, "capture" if is_back else "release")
+        hold.at_us = record.at_us
+        if is_back:
+            destroy(grant, part)
+        else:
+            thaw(grant, part, refund.amount_fen)
+
+
+def _reversed(attempt: Attempt) -> str:
+    if not attempt.refunded_fen:
+        return "restore"
+    return "full" if attempt.refunded_fen == attempt.paid_fen else "part"
+
+
+def _fold_next(view: View, following: Opened, record: Record) -> None:
+    fold_opened_refund(view, following, record)
+    refund = view.refunds.edit(following.refund_id)
+    refund.due_at_us = record.at_us + REFUND_AGAIN_S * SECOND_US

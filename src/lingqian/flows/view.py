@@ -10,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from lingqian.compliance.limit import Caps, Usage
 from lingqian.flows.case import Case
 from lingqian.flows.decision import Record
+from lingqian.gift.gift import Gift
 from lingqian.identity.user import User
 from lingqian.kernel.bound import LATE_GRACE_S_DEFAULT
 from lingqian.kernel.clock import SECOND_US
@@ -26,6 +27,7 @@ from lingqian.topup.inflow import Inflow
 from lingqian.topup.mode import ModeRow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
+from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
 
 Value = TypeVar("Value")
@@ -147,11 +149,15 @@ class View:
         self.borrowers: Table[Borrower] = Table()
         self.lines: Table[Line] = Table()
         self.modes: Table[ModeRow] = Table()
+        self.gifts: Table[Gift] = Table()
+        self.payouts: Table[Payout] = Table()
         self.relay_heads: Table[Counter] = Table()
         self.relay_marks: Table[Counter] = Table()
         self.seen: dict[bytes, Record | None] = {}
         self.secrets: dict[bytes, Secret] = {}
         self.tickets: dict[bytes, list[tuple[bytes, Claim]]] = {}
+        # The orders of a person that have coins left; their grants are loaded with them.
+        self.purses: dict[bytes, list[bytes]] = {}
         self.new_keys: list[tuple[bytes, int]] = []
         self.new_entries: list[Entry] = []
         self.new_relays: list[Relay] = []
@@ -175,6 +181,12 @@ class View:
         table.dirty[account] = row
         return row
 
+    def add_grant(self, order_id: bytes, grant: Grant) -> None:
+        """Add the coins of an order, also to the person's purse where it is open."""
+        self.grants.put(order_id, grant)
+        if grant.user_id in self.purses:
+            self.purses[grant.user_id].append(order_id)
+
     def trail(self, seq: int, *subjects: bytes) -> None:
         """Note that a journal row belongs to the story of these things; empty ids are none."""
         self.new_trails += [(each, seq) for each in dict.fromkeys(subjects) if each]
@@ -191,6 +203,7 @@ class Wanted:
         "cases",
         "claims",
         "conversations",
+        "gifts",
         "grants",
         "holds",
         "inflows",
@@ -201,7 +214,9 @@ class Wanted:
         "notices",
         "orders",
         "packets",
+        "payouts",
         "progress",
+        "purses",
         "refunds",
         "relay_heads",
         "relay_marks",
@@ -223,6 +238,7 @@ class Wanted:
         self.cases: set[bytes] = set()
         self.claims: set[bytes] = set()
         self.conversations: set[bytes] = set()
+        self.gifts: set[bytes] = set()
         self.grants: set[bytes] = set()
         self.holds: set[bytes] = set()
         self.inflows: set[bytes] = set()
@@ -232,7 +248,9 @@ class Wanted:
         self.notices: set[bytes] = set()
         self.orders: set[bytes] = set()
         self.packets: set[bytes] = set()
+        self.payouts: set[bytes] = set()
         self.progress: set[bytes] = set()
+        self.purses: set[bytes] = set()
         self.refunds: set[bytes] = set()
         self.relay_heads: set[bytes] = set()
         self.relay_marks: set[bytes] = set()

@@ -43,6 +43,12 @@ SCENE_LENGTH_MAX: Final = 32
 REFUNDS_PER_ATTEMPT_MAX: Final = 50
 REFUND_GAP_S: Final = 60
 REFUND_DAYS_MAX: Final = 365
+# How long a refund that the channel closed waits for new funds before its next number is sent.
+REFUND_AGAIN_S: Final = 3_600
+# How long a person may take to confirm a payout at the channel.
+PAYOUT_CONFIRM_S: Final = 24 * 3_600
+GIFT_COUNT_MAX: Final = 9_999
+GIFT_CODE_LENGTH_MAX: Final = 32
 # The reviewed sum of one person's top-ups in one business day (AML-1): up to this it passes.
 REVIEW_DAY_FEN: Final = 5_000_000
 TOP_UP_REVIEW_DEADLINE_S: Final = 24 * 3_600

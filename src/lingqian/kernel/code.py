@@ -100,6 +100,20 @@ class Code(IntEnum):
     EVIDENCE_INVALID = 97
     NOTICE_KNOWN = 98
     NOTHING_PARKED = 99
+    # Coins and gifts.
+    EXCEEDS_COINS = 110
+    GIFT_UNKNOWN = 111
+    # Refunds.
+    REFUND_UNKNOWN = 120
+    NOT_REFUNDABLE = 121
+    REFUND_TOO_LATE = 122
+    EXCEEDS_REFUND_COUNT = 123
+    EXCEEDS_REFUNDABLE = 124
+    REFUND_TOO_SOON = 125
+    REFUND_TAKES_ALL = 126
+    # Payouts.
+    PAYOUT_UNKNOWN = 130
+    PAYOUT_UNDER_WAY = 131
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -328,6 +342,51 @@ TABLE: Final[dict[Code, Row]] = {
     Code.NOTICE_KNOWN: _row(409, _NEVER, "通知已收过。", "This notice is known already."),
     Code.NOTHING_PARKED: _row(
         409, _NEVER, "没有可处理的挂账金额。", "No unallocated money waits there."
+    ),
+    Code.EXCEEDS_COINS: _row(
+        409, _NEW, "虚拟币不足。", "There are not enough coins that may be spent here.", burns=True
+    ),
+    Code.GIFT_UNKNOWN: _row(404, _NEVER, "礼物记录不存在。", "No such gift."),
+    Code.REFUND_UNKNOWN: _row(404, _NEVER, "退款单不存在。", "No such refund."),
+    Code.NOT_REFUNDABLE: _row(
+        409,
+        _NEW,
+        "该订单没有可退的款项。",
+        "The order has nothing that can be asked back.",
+        burns=True,
+    ),
+    Code.REFUND_TOO_LATE: _row(
+        409,
+        _NEW,
+        "支付已超过一年，无法原路退款。",
+        "Paid more than a year ago: its way back is closed.",
+        burns=True,
+    ),
+    Code.EXCEEDS_REFUND_COUNT: _row(
+        409, _NEW, "退款次数已达上限。", "The payment has been refunded too many times.", burns=True
+    ),
+    Code.EXCEEDS_REFUNDABLE: _row(
+        409, _NEW, "超过可退金额。", "More than can still be refunded.", burns=True
+    ),
+    Code.REFUND_TOO_SOON: _row(
+        409,
+        _SAME,
+        "同一订单两次退款须间隔一分钟。",
+        "Refunds of one payment are at least a minute apart; try again shortly.",
+    ),
+    Code.REFUND_TAKES_ALL: _row(
+        409,
+        _NEW,
+        "该金额会用尽全部虚拟币，请按剩余全额退款。",
+        "That amount would take every coin and leave money; ask for all that is left.",
+        burns=True,
+    ),
+    Code.PAYOUT_UNKNOWN: _row(404, _NEVER, "提现单不存在。", "No such payout."),
+    Code.PAYOUT_UNDER_WAY: _row(
+        409,
+        _SAME,
+        "提现处理中，不能在此取消。",
+        "The payout is under way; only its channel or its case can end it.",
     ),
 }
 

@@ -169,6 +169,7 @@ class Lane:
         """Drop what the next batch will hardly ask for: it would be most of the memory."""
         view = self._view
         view.tickets.clear()
+        view.purses.clear()
         view.seen.clear()
         view.transfers.rows.clear()
         for name in _CACHED:

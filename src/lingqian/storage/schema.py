@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from lingqian.compliance.limit import Usage
 from lingqian.flows.case import Case
 from lingqian.flows.view import Conversation, Counter, Transferred
+from lingqian.gift.gift import Gift
 from lingqian.identity.user import User
 from lingqian.ledger.account import Account
 from lingqian.ledger.hold import Hold
@@ -23,6 +24,7 @@ from lingqian.topup.inflow import Inflow
 from lingqian.topup.mode import ModeRow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
+from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
 
 
@@ -84,6 +86,8 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("borrowers", "borrowers", ("user_id",), _slots(Borrower), Borrower),
     TableRow("lines", "lines", ("lane",), _slots(Line), Line),
     TableRow("modes", "modes", ("mode_key",), _slots(ModeRow), ModeRow),
+    TableRow("gifts", "gifts", ("gift_id",), _slots(Gift), Gift),
+    TableRow("payouts", "payouts", ("payout_id",), _slots(Payout), Payout),
     TableRow("relay_heads", "relay_heads", ("source", "target"), ("value",), Counter, 2),
     TableRow("relay_marks", "relay_marks", ("target", "source"), ("value",), Counter, 2),
 )  # fmt: skip

@@ -76,6 +76,11 @@ SELECT_TICKETS: Final = (
     "SELECT user_id, amount_fen, at_us, chain, pseudonym, seq, share, ticket FROM claims "
     "WHERE packet_id = ? ORDER BY ticket"
 )
+_GRANTS: Final = next(table for table in TABLES if table.name == "grants")
+SELECT_PURSE: Final = (
+    f"SELECT order_id, {', '.join(_GRANTS.columns)} FROM grants "  # noqa: S608 - names from the schema table
+    "WHERE user_id = ? AND paid_left + bonus_left > 0 ORDER BY order_id"
+)
 ADVANCE_LANE: Final = (
     "UPDATE lanes SET next_seq = ?, batch_id = ?, head = ?, at_us = ? "
     "WHERE lane = ? AND epoch = ? AND next_seq = ?"
@@ -260,6 +265,8 @@ class SqliteStore:
             self._load_keys(view, list(wanted.keys.difference(view.seen)))
         for packet_id in wanted.tickets:
             self._load_tickets(view, packet_id)
+        for user_id in wanted.purses.difference(view.purses):
+            self._load_purse(view, user_id)
 
     def _load_table(self, table: TableRow, rows: dict[bytes, Any], missing: list[bytes]) -> None:
         rows.update(dict.fromkeys(missing))
@@ -284,6 +291,15 @@ class SqliteStore:
         make = next(table.make for table in TABLES if table.name == "claims")
         rows = self._connection.execute(SELECT_TICKETS, (packet_id,))
         view.tickets[packet_id] = [(user_id, make(*values)) for user_id, *values in rows]
+
+    def _load_purse(self, view: View, user_id: bytes) -> None:
+        """Read a person's grants that have coins left; those in memory are as new as the stored."""
+        rows, purse = view.grants.rows, []
+        for order_id, *values in self._connection.execute(SELECT_PURSE, (user_id,)):
+            purse.append(order_id)
+            if rows.get(order_id) is None:
+                rows[order_id] = _GRANTS.make(*values)
+        view.purses[user_id] = purse
 
     def commit(self, batches: list[Batch]) -> None:
         """Write the batches of one or more lanes in one durable transaction.

@@ -96,3 +96,9 @@ def refund_id(attempt_id: bytes, origin: Origin) -> bytes:
     """
     digest = sha256(b"lingqian refund\x01" + attempt_id + bytes((origin,))).digest()
     return attempt_id[:8] + digest[: ID_BYTES - 8]
+
+
+def next_id(closed_id: bytes) -> bytes:
+    """Return the number of the refund that follows a closed one: always the same for it."""
+    digest = sha256(b"lingqian next refund\x01" + closed_id).digest()
+    return closed_id[:8] + digest[: ID_BYTES - 8]

@@ -1,0 +1,224 @@
+"""Movements of coins, gifts, refunds and payouts, told apart from the decisions that made them.
+
+As storage.movement, whose table takes these in: a row moves exactly what its command and outcome
+say, between exactly the accounts they name. Units: fen; coins.
+"""
+
+from collections.abc import Callable
+from fractions import Fraction
+from typing import Any, Final
+
+from lingqian.flows.command import (
+    AskPayout,
+    AskRefund,
+    CancelPayout,
+    ExpireCoins,
+    NotePayout,
+    NoteRefund,
+    SendGift,
+    SettleGift,
+)
+from lingqian.flows.gift import ExpireDone, GiftDone, IncomeDone
+from lingqian.flows.payout import PayoutAsked, PayoutMoved
+from lingqian.flows.refund import Opened, RefundNoted
+from lingqian.flows.view import View
+from lingqian.ledger.chart import (
+    Book,
+    balance_account,
+    bank_account,
+    cash_account,
+    channel_account,
+    coin_account,
+    coin_issued_account,
+    coin_value_account,
+    house_account,
+    income_account,
+    payable_account,
+    transit_account,
+)
+from lingqian.ledger.posting import Phase
+from lingqian.topup.coin import Taken
+from lingqian.topup.order import OrderKind
+from lingqian.topup.payout import PayoutStage
+from lingqian.topup.refund import Origin, Refund, RefundStage
+
+_POST: Final = int(Phase.POST)
+_PPM: Final = 1_000_000
+
+# A movement as storage.movement has it: what a row moves, and what goes on to other lanes.
+Step = tuple[int, bytes, bytes, int]
+Movement = tuple[tuple[Step, ...], tuple[tuple[bytes, int], ...]]
+
+NOTHING: Final[Movement] = ((), ())
+
+
+def _house(view: View, book: Book) -> bytes:
+    return house_account(view.lane, book)
+
+
+def _ask_refund(view: View, command: AskRefund, opened: Opened) -> Movement:
+    order = view.orders.have(command.order_id)
+    assert opened.user_id == order.user_id, "a refund is its order's person's"
+    payable = payable_account(command.refund_id)
+    if order.kind == OrderKind.BALANCE:
+        return ((_POST, balance_account(order.user_id), payable, command.amount_fen),), ()
+    coins = opened.coins_paid + opened.coins_bonus
+    steps = (
+        (Phase.HOLD, coin_account(order.user_id), coin_issued_account(view.lane), coins),
+        (_POST, coin_value_account(view.lane), payable, command.amount_fen),
+    )
+    return steps, ()
+
+
+def _note_refund(view: View, command: NoteRefund, outcome: RefundNoted) -> Movement:
+    refund = view.refunds.have(command.refund_id)
+    if refund.stage in (RefundStage.SUCCESS, RefundStage.CLOSED):
+        return NOTHING
+    payable, amount_fen = payable_account(command.refund_id), refund.amount_fen
+    coins = refund.coins_paid + refund.coins_bonus
+    person, issued = coin_account(refund.user_id), coin_issued_account(view.lane)
+    if outcome.stage == RefundStage.SUCCESS:
+        assert command.amount_fen == amount_fen, "what arrived is what was sent"
+        destroyed = ((Phase.CAPTURE, person, issued, coins),) if coins else ()
+        return (*_arrival(view, command, refund, outcome.fee_back_fen), *destroyed), ()
+    if outcome.stage != RefundStage.CLOSED:
+        return NOTHING
+    if outcome.next is not None:
+        return ((_POST, payable, payable_account(outcome.next.refund_id), amount_fen),), ()
+    assert refund.origin in (Origin.PERSON, Origin.BILL), "closed money has nowhere else to go"
+    if not coins:
+        return ((_POST, payable, balance_account(refund.user_id), amount_fen),), ()
+    steps = (
+        (_POST, payable, coin_value_account(view.lane), amount_fen),
+        (Phase.RELEASE, person, issued, coins),
+    )
+    return steps, ()
+
+
+def _arrival(view: View, command: NoteRefund, refund: Refund, fee_fen: int) -> tuple[Step, ...]:
+    """Return how a refund leaves: by the channel what it settles, the rest by the operator."""
+    attempt = view.attempts.have(refund.attempt_id)
+    ratio = Fraction(attempt.settle_fen, attempt.paid_fen)
+    before = int(attempt.refunded_fen * ratio)
+    after = int((attempt.refunded_fen + refund.amount_fen) * ratio)
+    rate = Fraction(command.fee_ppm, _PPM)
+    kept, keeps = (
+        int((attempt.settle_fen - gone) * rate + Fraction(1, 2)) for gone in (before, after)
+    )
+    assert fee_fen == kept - keeps, f"the fee gives back {kept - keeps}, the row says {fee_fen}"
+    payable, channel = (
+        payable_account(command.refund_id),
+        channel_account(view.lane, attempt.account),
+    )
+    bank, cash = bank_account(view.lane), cash_account(view.lane)
+    coupon_fen = refund.amount_fen - (after - before)
+    steps = (
+        (_POST, payable, channel, after - before),
+        (_POST, payable, bank, coupon_fen),
+        (_POST, cash, _house(view, Book.COUPON_COST), coupon_fen),
+        (_POST, channel, _house(view, Book.FEE_EXPENSE), fee_fen),
+        (_POST, cash, bank, fee_fen),
+    )
+    return tuple([step for step in steps if step[3]])
+
+
+def _coins(view: View, user_id: bytes, taken: tuple[Taken, ...]) -> Step:
+    """Return the step that takes coins; each lot earns by the floor of its running total."""
+    for each in taken:
+        grant = view.grants.have(each.order_id)
+        assert grant.user_id == user_id, "nobody spends another's coins"
+        frozen = grant.paid_frozen + grant.bonus_frozen
+        whole = grant.paid_coins + grant.bonus_coins - frozen
+        gone = whole - (grant.paid_left + grant.bonus_left - frozen) + each.paid + each.bonus
+        earned = int(Fraction(grant.cash_fen * gone, whole)) - grant.released_fen
+        assert earned == each.released_fen, (
+            f"a lot earns {earned}, the row says {each.released_fen}"
+        )
+    coins = sum(each.paid + each.bonus for each in taken)
+    return _POST, coin_account(user_id), coin_issued_account(view.lane), coins
+
+
+def _revenue(view: View, fen: int) -> tuple[Step, ...]:
+    if not fen:
+        return ()
+    return (
+        (_POST, coin_value_account(view.lane), _house(view, Book.COIN_REVENUE), fen),
+        (_POST, cash_account(view.lane), bank_account(view.lane), fen),
+    )
+
+
+def _income_of(view: View, streamer_id: bytes) -> bytes:
+    return income_account(view.lane.to_bytes(2, "big") + streamer_id[2:])
+
+
+def _gift(view: View, command: SendGift, outcome: GiftDone) -> Movement:
+    step = _coins(view, command.user_id, outcome.taken)
+    assert step[3] == command.coins * command.count, "a gift costs its price"
+    value_fen = sum(each.released_fen for each in outcome.taken)
+    assert outcome.streamer_fen + outcome.platform_fen == value_fen, "the parts are the whole"
+    exact = Fraction(value_fen * command.streamer_ppm, _PPM)
+    assert abs(outcome.streamer_fen - exact) < 1, "the streamer's part is off by a fen"
+    waits = (
+        _POST,
+        coin_value_account(view.lane),
+        _income_of(view, command.streamer_id),
+        outcome.streamer_fen,
+    )
+    earned = _revenue(view, outcome.platform_fen)
+    return (step, *((waits,) if outcome.streamer_fen else ()), *earned), ()
+
+
+def _income(view: View, command: SettleGift, outcome: IncomeDone) -> Movement:
+    gift = view.gifts.have(command.gift_id)
+    assert outcome.amount_fen == gift.streamer_fen, "what waited is settled"
+    if not outcome.amount_fen:
+        return NOTHING
+    source, target = _income_of(view, gift.streamer_id), balance_account(gift.streamer_id)
+    if gift.streamer_id[0] << 8 | gift.streamer_id[1] == view.lane:
+        return ((_POST, source, target, outcome.amount_fen),), ()
+    steps = ((_POST, source, transit_account(view.lane), outcome.amount_fen),)
+    return steps, ((target, outcome.amount_fen),)
+
+
+def _expiry(view: View, command: ExpireCoins, outcome: ExpireDone) -> Movement:
+    assert outcome.taken.order_id == command.order_id, "coins expire in their own order"
+    assert not outcome.taken.paid, "paid coins never expire"
+    user_id = view.grants.have(command.order_id).user_id
+    step = _coins(view, user_id, (outcome.taken,))
+    return (step, *_revenue(view, outcome.taken.released_fen)), ()
+
+
+def _ask_payout(view: View, command: AskPayout, outcome: PayoutAsked) -> Movement:
+    del view
+    phase = Phase.HOLD if outcome.stage == PayoutStage.HELD else Phase.POST
+    source, target = balance_account(command.user_id), payable_account(command.payout_id)
+    return ((int(phase), source, target, command.amount_fen),), ()
+
+
+_BACK: Final = (PayoutStage.FAILED, PayoutStage.CANCELLED)
+
+
+def _payout(view: View, command: NotePayout | CancelPayout, outcome: PayoutMoved) -> Movement:
+    payout = view.payouts.have(command.payout_id)
+    payable = payable_account(command.payout_id)
+    if payout.stage == outcome.stage:
+        return NOTHING
+    if outcome.stage == PayoutStage.SUCCESS:
+        by_bank = bank_account(view.lane)
+        source = channel_account(view.lane, payout.account) if payout.account else by_bank
+        return ((_POST, payable, source, payout.amount_fen),), ()
+    if outcome.stage in _BACK:
+        return ((_POST, payable, balance_account(payout.user_id), payout.amount_fen),), ()
+    return NOTHING
+
+
+MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
+    AskRefund: _ask_refund,
+    NoteRefund: _note_refund,
+    SendGift: _gift,
+    SettleGift: _income,
+    ExpireCoins: _expiry,
+    AskPayout: _ask_payout,
+    NotePayout: _payout,
+    CancelPayout: _payout,
+}
