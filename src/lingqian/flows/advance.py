@@ -225,7 +225,7 @@ def fold_advance(view: View, record: Record) -> None:
         order.user_id, (order.coins, order.bonus_coins), order.amount_fen, (at_us, bonus_ends_us)
     )
     given.is_advance = 1
-    view.grants.put(command.order_id, given)
+    view.add_grant(command.order_id, given)
     view.trail(record.seq, command.order_id)
 
 

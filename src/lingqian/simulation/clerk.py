@@ -19,18 +19,34 @@ from lingqian.channels.port import (
     BillSide,
     Notice,
     NoticeKind,
+    PayoutOrder,
+    PayoutReading,
+    PayoutState,
     Product,
     Purchase,
     Reading,
+    RefundOrder,
+    RefundReading,
+    RefundState,
     TradeState,
 )
-from lingqian.flows.command import NotePrepay, Observe, ReceiveNotice
+from lingqian.flows.command import (
+    BeginPayout,
+    Command,
+    NotePayout,
+    NotePrepay,
+    NoteRefund,
+    Observe,
+    ReceiveNotice,
+)
 from lingqian.kernel.fault import BadSignature, Fault, Rejected, Unsent
-from lingqian.kernel.id import PREFIX_ATTEMPT, lane_of, parse, show
+from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, lane_of, parse, show
 from lingqian.topup.attempt import AttemptState, PrepayResult
 from lingqian.topup.evidence import Source, notice_key, stranger_id
 from lingqian.topup.fee import FeePlan, fees
 from lingqian.topup.notice import NoticeState
+from lingqian.topup.payout import PayoutStage
+from lingqian.topup.refund import RefundStage
 
 ROWS_MAX: Final = 200
 PREPAY_TRIES: Final = 3
@@ -40,6 +56,15 @@ SELECT_QUERIES: Final = (
 )
 SELECT_NOTICES: Final = (
     "SELECT notice_key FROM notices WHERE state = ? ORDER BY at_us, notice_key LIMIT ?"
+)
+SELECT_REFUNDS: Final = (
+    "SELECT r.refund_id, r.stage, r.attempt_id, r.amount_fen, a.account, a.paid_fen "
+    "FROM refunds r JOIN attempts a ON a.attempt_id = r.attempt_id "
+    "WHERE r.due_at_us > 0 AND r.due_at_us <= ? ORDER BY r.due_at_us, r.refund_id LIMIT ?"
+)
+SELECT_PAYOUTS: Final = (
+    "SELECT payout_id, stage, account, amount_fen FROM payouts "
+    "WHERE due_at_us > 0 AND due_at_us <= ? ORDER BY due_at_us, payout_id LIMIT ?"
 )
 SELECT_BOOKED: Final = "SELECT transaction_id FROM transactions WHERE account = ?"
 
@@ -98,9 +123,9 @@ class Clerk:
 
     # --- notices --------------------------------------------------------------------------------
 
-    def receive(self, now_us: int) -> list[ReceiveNotice]:
+    def receive(self, now_us: int) -> list[Command]:
         """Take what the street has brought, verify it, and keep what is genuine."""
-        commands = []
+        commands: list[Command] = []
         street, self._undelivered = self._undelivered, []
         for account, channel in self.channels.items():
             street += [(account, *letter) for letter in channel.letters()]
@@ -114,12 +139,21 @@ class Clerk:
                 self.counts["notice refused: another merchant"] += 1
                 continue
             self._undelivered.append((account, headers, body))
-            commands.append(self._kept(Letter(account, notice, body)))
+            commands.append(self._heard(Letter(account, notice, body)))
         return commands
 
     def delivered(self) -> None:
         """Hear that everything received is durable: the street brings it no more."""
         self._undelivered.clear()
+
+    def _heard(self, letter: Letter) -> Command:
+        """Keep a notice of a payment; what it says of money out goes straight to the lane."""
+        reading = letter.notice.reading
+        if isinstance(reading, RefundReading):
+            return self.noted(parse(PREFIX_REFUND, reading.refund_no) or b"", reading)
+        if isinstance(reading, PayoutReading):
+            return self.paid_out(parse(PREFIX_PAYOUT, reading.payout_no) or b"", reading)
+        return self._kept(letter)
 
     def _kept(self, letter: Letter) -> ReceiveNotice:
         account, notice, body = letter
@@ -219,6 +253,78 @@ class Clerk:
             # Not closed after all: it is asked again in its time.
             return after._replace(state=TradeState.UNKNOWN)
         return after
+
+    # --- money out ------------------------------------------------------------------------------
+
+    def refunds(self, connection: apsw.Connection, now_us: int) -> list[NoteRefund]:
+        """Send refunds that are due, under their one number, and ask about those on their way."""
+        rows: list[Any] = connection.execute(SELECT_REFUNDS, (now_us, ROWS_MAX)).fetchall()
+        return [self._refund(*row) for row in rows]
+
+    def _refund(  # noqa: PLR0913, PLR0917 - the columns of a row
+        self, refund_id: bytes, stage: int, attempt_id: bytes, amount_fen: int, account: str,
+        paid_fen: int,
+    ) -> NoteRefund:  # fmt: skip
+        number, channel = show(PREFIX_REFUND, refund_id), self.channels[account]
+        order = RefundOrder(
+            number, show(PREFIX_ATTEMPT, attempt_id), amount_fen, paid_fen, "CNY", "refund"
+        )
+        reading = RefundReading(number, RefundState.UNKNOWN)
+        try:
+            if stage != RefundStage.APPROVED:
+                reading = finish(channel.query_refund(number))
+            if stage == RefundStage.APPROVED or reading.state == RefundState.ABSENT:
+                reading = finish(channel.refund(order))
+        except Fault:
+            self.counts["refund without an answer"] += 1
+        return self.noted(refund_id, reading)
+
+    def noted(self, refund_id: bytes, reading: RefundReading) -> NoteRefund:
+        """Make the command that brings a reading of a refund to the lane."""
+        return NoteRefund(
+            refund_id,
+            reading.state,
+            reading.refund_id,
+            reading.amount_fen,
+            reading.success_at_us,
+            self.plan.base_ppm,
+            sha256(repr(reading).encode()).digest(),
+            Source.QUERY,
+            "",
+        )
+
+    def payouts(self, connection: apsw.Connection, now_us: int) -> list[Command]:
+        """Begin payouts that are due, send those begun, and ask about those on their way."""
+        rows: list[Any] = connection.execute(SELECT_PAYOUTS, (now_us, ROWS_MAX)).fetchall()
+        return [self._payout(*row) for row in rows]
+
+    def _payout(self, payout_id: bytes, stage: int, account: str, amount_fen: int) -> Command:
+        if stage == PayoutStage.APPROVED:
+            return BeginPayout(payout_id)
+        number, channel = show(PREFIX_PAYOUT, payout_id), self.channels[account]
+        reading = PayoutReading(number, PayoutState.UNKNOWN)
+        try:
+            reading = finish(channel.query_payout(number))
+            if reading.state == PayoutState.ABSENT:
+                order = PayoutOrder(number, "payee", amount_fen, "payout", "")
+                reading = finish(channel.pay_out(order))
+        except Fault:
+            self.counts["payout without an answer"] += 1
+        return self.paid_out(payout_id, reading)
+
+    def paid_out(self, payout_id: bytes, reading: PayoutReading) -> NotePayout:
+        """Make the command that brings a reading of a payout to the lane."""
+        return NotePayout(
+            payout_id,
+            reading.state,
+            reading.channel_no,
+            reading.amount_fen,
+            reading.fail_reason,
+            reading.changed_at_us,
+            sha256(repr(reading).encode()).digest(),
+            Source.QUERY,
+            "",
+        )
 
     # --- the bill -------------------------------------------------------------------------------
 

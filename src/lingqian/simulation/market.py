@@ -13,22 +13,35 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from lingqian.channels.faulty import CALM, Faulty, Rates
-from lingqian.channels.port import BillRow, Product, Profile, Reading
+from lingqian.channels.port import (
+    AbnormalRefund,
+    BillRow,
+    PayoutState,
+    Product,
+    Profile,
+    Reading,
+    RefundState,
+)
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
     AllocateParked,
     AskAdvance,
+    AskPayout,
+    AskRefund,
     BeginAttempt,
     BeginClose,
     Command,
     DeliverRelay,
+    ExpireCoins,
     ExpireOrder,
     Fund,
     FundLine,
     OpenOrder,
     RegisterUser,
+    SendGift,
     SetMode,
     SettleCase,
+    SettleGift,
 )
 from lingqian.flows.view import Policy
 from lingqian.kernel.clock import DAY_US, SECOND_US, business_day
@@ -36,7 +49,7 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.id import mint, show
 from lingqian.simulation.assessor import Assessor
 from lingqian.simulation.auditor import Violation
-from lingqian.simulation.clerk import Clerk, purchase_of
+from lingqian.simulation.clerk import Clerk, finish, purchase_of
 from lingqian.simulation.disk import quiet
 from lingqian.simulation.ordinary import Ordinary, Paid
 from lingqian.simulation.process import PEACE, ROUGH, Hardship, Process
@@ -49,6 +62,7 @@ from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source
 from lingqian.topup.fee import FeePlan
 from lingqian.topup.order import CreditState, OrderKind, PayState
+from lingqian.topup.refund import Origin
 
 ACCOUNTS: Final = ("wx-main", "wx-spare")
 PLAN: Final = FeePlan(subsidy_until_us=2**62)
@@ -70,6 +84,9 @@ _HEARD_US: Final = 60 * SECOND_US
 # Whoever has paid and has nothing after so long asks a person.
 _PATIENCE_US: Final = 600 * SECOND_US
 _LIFE_US: Final = 15 * 60 * SECOND_US
+_BONUS_LIFE_US: Final = 1_800 * SECOND_US
+# Income of a gift is settled soon, or late enough for coins that were advanced.
+_SETTLE_US: Final = (3_600 * SECOND_US, 7 * DAY_US)
 _ATTEMPTS_MAX: Final = 4
 _SELECT_ORDERS: Final = (
     "SELECT order_id, pay_state, credit_state, received_fen, refunding_fen, refunded_fen "
@@ -77,6 +94,20 @@ _SELECT_ORDERS: Final = (
 )
 _SELECT_OPEN: Final = "SELECT count(*) FROM advances WHERE state = 1"
 _SELECT_CASES: Final = "SELECT case_id FROM cases WHERE action = 4 AND state IN (1, 2, 3)"
+_SELECT_GIFTS: Final = (
+    "SELECT gift_id FROM gifts WHERE state = 1 AND settles_at_us <= ? ORDER BY gift_id LIMIT 200"
+)
+_SELECT_BONUS: Final = (
+    "SELECT order_id FROM grants WHERE due_at_us > 0 AND due_at_us <= ? ORDER BY order_id LIMIT 200"
+)
+_SELECT_LEAVING: Final = (
+    "SELECT (SELECT count(*) FROM refunds WHERE due_at_us > 0) "
+    "+ (SELECT count(*) FROM payouts WHERE due_at_us > 0)"
+)
+_SELECT_STUCK: Final = (
+    "SELECT r.refund_id, a.account FROM refunds r "
+    "JOIN attempts a ON a.attempt_id = r.attempt_id WHERE r.stage = 7 ORDER BY r.refund_id"
+)
 _SELECT_PARKED: Final = (
     "SELECT transaction_key, attempt_id, reason FROM transactions WHERE parked_fen > 0"
 )
@@ -85,6 +116,10 @@ _SELECT_NEXT: Final = (
     "SELECT min(due_at_us) FROM orders WHERE due_at_us > 0",
     "SELECT min(due_at_us) FROM cases WHERE state IN (1, 2, 3)",
     "SELECT min(due_at_us) FROM advances WHERE due_at_us > 0",
+    "SELECT min(due_at_us) FROM refunds WHERE due_at_us > 0",
+    "SELECT min(due_at_us) FROM payouts WHERE due_at_us > 0",
+    "SELECT min(due_at_us) FROM grants WHERE due_at_us > 0",
+    "SELECT min(settles_at_us) FROM gifts WHERE state = 1",
 )
 
 
@@ -184,6 +219,8 @@ class Market:
             self._open()
             self._rush()
             self._calm()
+            self.person_decides()
+            self._calm()
             self._check()
             report = self._report()
             self.process.close()
@@ -252,7 +289,7 @@ class Market:
         return min(max(following, now_us + SECOND_US), now_us + _STEP_US_MAX)
 
     def _is_at_rest(self, last_day: int) -> bool:
-        if self._rows(_SELECT_OPEN)[0][0]:
+        if self._rows(_SELECT_OPEN)[0][0] or self._rows(_SELECT_LEAVING)[0][0]:
             return False
         is_read = all((name, last_day) in self._days for name in ACCOUNTS)
         return is_read and not self._asks and not self._calendar
@@ -266,7 +303,11 @@ class Market:
         received = self.clerk.receive(now_us)
         rows: list[Command] = [*received, *self.clerk.observe_notices(connection)]
         rows += self.clerk.due(connection, now_us)
+        rows += self.clerk.refunds(connection, now_us)
+        rows += self.clerk.payouts(connection, now_us)
         rows += due(connection, now_us, _SWEEP_ROWS)
+        rows += [SettleGift(each) for (each,) in self._rows(_SELECT_GIFTS, now_us)]
+        rows += [ExpireCoins(each) for (each,) in self._rows(_SELECT_BONUS, now_us)]
         rows += self._delivered()
         self._asks = [_Ask(each, None) for each in rows] + self._asks
         self._submit()
@@ -274,8 +315,8 @@ class Market:
     def _delivered(self) -> list[DeliverRelay]:
         return list(waiting(self.process.connection)) if self.setting.lanes > 1 else []
 
-    def _rows(self, statement: str) -> list[Any]:
-        return self.process.connection.execute(statement).fetchall()
+    def _rows(self, statement: str, *words: int) -> list[Any]:
+        return self.process.connection.execute(statement, words).fetchall()
 
     def _ask(self, command: Command, then: Then | None = None) -> None:
         self._asks.append(_Ask(command, then))
@@ -330,7 +371,7 @@ class Market:
             buy.amount_fen,
             buy.coins,
             buy.bonus_coins,
-            0,
+            _BONUS_LIFE_US if buy.bonus_coins and buy.number % 2 else 0,
             "",
             _LIFE_US,
             "app",
@@ -404,23 +445,81 @@ class Market:
             # Tries another way; the first sheet is still in the other window, and is paid too.
             self.at(buy.delay_us, lambda: self._ask(BeginClose(command.attempt_id), _done))
             self.at(buy.delay_us + 20 * SECOND_US, lambda: self._try(buy, command.order_id))
-            self.at(buy.delay_us + 60 * SECOND_US, lambda: self._pay(command))
+            self.at(buy.delay_us + 60 * SECOND_US, lambda: self._pay(buy, command))
             return
         delay_us = buy.delay_us
         if buy.mood == "dawdles":
             delay_us += self._chance.randrange(20 * 60) * SECOND_US
-        self.at(delay_us, lambda: self._pay(command))
+        self.at(delay_us, lambda: self._pay(buy, command))
 
-    def _pay(self, command: BeginAttempt) -> None:
+    def _pay(self, buy: Buy, command: BeginAttempt) -> None:
         number = show("pa", command.attempt_id)
         if not self.channels[command.account].pay(number):
             self.events["too late to pay"] += 1
             return
         self.events["paid"] += 1
         self._paid(command, number)
+        self._live_on(buy, command.order_id)
         if self._chance.randrange(20):
             for after_us in (0, SECOND_US, 3 * SECOND_US):
                 self.at(SECOND_US // 2 + after_us, lambda: self._came_back(command))
+
+    # --- what people do with what they have -----------------------------------------------------
+
+    def _live_on(self, buy: Buy, order_id: bytes) -> None:
+        """Plan what a person does after paying: gives, takes money out, wants money back."""
+        chance = self._chance
+        if buy.kind == OrderKind.COINS and chance.randrange(2):
+            for _ in range(chance.randrange(1, 4)):
+                self.at(chance.randrange(60, 600) * SECOND_US, lambda: self._give(buy.user))
+        if chance.randrange(8) == 0:
+            self.at(chance.randrange(60, 900) * SECOND_US, lambda: self._refund(buy, order_id))
+        if buy.kind == OrderKind.BALANCE and chance.randrange(6) == 0:
+            self.at(chance.randrange(60, 900) * SECOND_US, lambda: self._take_out(buy))
+
+    def _key(self, identity: bytes) -> bytes:
+        return identity[:2] + sha256(identity).digest()[:14]
+
+    def _give(self, user: bytes) -> None:
+        chance = self._chance
+        gift_id = self._id(user[0] << 8 | user[1])
+        streamer = chance.choice(self._people)
+        count, ppm = chance.choice((1, 3, 7)), chance.choice((500_000, 333_333))
+        is_packet = chance.randrange(6) == 0
+        command = SendGift(
+            self._key(gift_id), gift_id, user, streamer, "rose", 9, count, ppm,
+            chance.choice(_SETTLE_US), "packet" if is_packet else "", 3, 1,
+        )  # fmt: skip
+        self._ask(command, _done)
+
+    def _refund(self, buy: Buy, order_id: bytes) -> None:
+        refund_id = self._id(buy.user[0] << 8 | buy.user[1])
+        sizes = (buy.amount_fen, buy.amount_fen // 3, 1 + buy.number % 99)
+        command = AskRefund(
+            self._key(refund_id), refund_id, order_id, self._chance.choice(sizes), b"",
+            Origin.PERSON, "app",
+        )  # fmt: skip
+        self._ask(command, _done)
+
+    def _take_out(self, buy: Buy) -> None:
+        payout_id = self._id(buy.user[0] << 8 | buy.user[1])
+        command = AskPayout(
+            self._key(payout_id), payout_id, buy.user, self._chance.choice(ACCOUNTS),
+            buy.amount_fen // 2, b"", self._chance.choice((0, 60)) * SECOND_US, "app",
+        )  # fmt: skip
+        self._ask(command, lambda answer: self._taken_out(command, answer))
+
+    def _taken_out(self, command: AskPayout, answer: Answer) -> None:
+        if not answer.code and self._chance.randrange(5):
+            number = show("po", command.payout_id)
+            self.at(300 * SECOND_US, lambda: self._confirm(command.account, number))
+
+    def _confirm(self, account: str, number: str) -> None:
+        """The person confirms a transfer, once the channel has it; another day it lapses."""
+        if number not in self.channels[account].truth.payouts:
+            self.at(600 * SECOND_US, lambda: self._confirm(account, number))
+        else:
+            self.channels[account].confirm(number)
 
     def _paid(self, command: BeginAttempt, number: str) -> None:
         """Note what is out of the ordinary about a payment that has just been made."""
@@ -496,6 +595,8 @@ class Market:
         first_at_us = self.clock.at_us - (60 if is_known else 20) * DAY_US
         asked = AskAdvance(command.order_id, command.account, 5, first_at_us, 40_000, "app")
         self._ask(asked, _done)
+        for after_s in (20, 60, 120):
+            self.at(after_s * SECOND_US, lambda: self._give(buy.user))
 
     # --- the operator ---------------------------------------------------------------------------
 
@@ -525,6 +626,11 @@ class Market:
             elif known is not None:
                 user = self.assessor.deals[known.order].user
                 self._ask(AllocateParked(key, "credit", user, "amy"), _done)
+        for refund_id, account in self._rows(_SELECT_STUCK):
+            number = show("rf", refund_id)
+            order = AbnormalRefund(number, "", True, "", "", "")  # noqa: FBT003 - a field of it
+            reading = finish(self.channels[account].refund_abnormal(order))
+            self._ask(self.clerk.noted(refund_id, reading), _done)
         self._submit()
 
     # --- the end --------------------------------------------------------------------------------
@@ -533,7 +639,6 @@ class Market:
         """Check what must hold once the faults have stopped and the bills are read."""
         self._explained()
         self._told_again()
-        self.person_decides()
         self.assessor.agree_wholly(self.process.connection)
         self._channel_money()
         audited(self.process.connection)
@@ -623,13 +728,7 @@ class Market:
         A notice that told another amount than the channel has is the one thing that may differ.
         """
         for name, channel in self.channels.items():
-            there = sum(
-                [
-                    payment.settle_fen - (2 * payment.settle_fen * 6_000 + 1_000_000) // 2_000_000
-                    for order in channel.truth.orders.values()
-                    for payment in order.payments
-                ]
-            )
+            there = _owed_by(channel)
             here = -sum(
                 [
                     fen
@@ -661,6 +760,24 @@ class Market:
             Counter([why for each in self.exceptions.values() for why in each]),
             heads,
         )
+
+
+def _owed_by(channel: Faulty) -> int:
+    """Reckon from a channel's own truth what it owes: settled and not sent on, less its fees."""
+    truth, owed = channel.truth, 0
+    back: Counter[str] = Counter()
+    for refund in truth.refunds.values():
+        if refund.end == RefundState.SUCCESS:
+            back[refund.order.attempt_no] += refund.order.amount_fen
+    for number, order in truth.orders.items():
+        for place, payment in enumerate(order.payments):
+            gone = back[number] if place == 0 else 0
+            rest = payment.settle_fen - payment.settle_fen * gone // payment.amount_fen
+            owed += rest - (2 * rest * 6_000 + 1_000_000) // 2_000_000
+    for payout in truth.payouts.values():
+        if payout.state == PayoutState.SUCCESS:
+            owed -= payout.order.amount_fen
+    return owed
 
 
 def explain(pay: int, credit: int, received: int, refunding: int, refunded: int) -> str:

@@ -24,8 +24,6 @@ HALVING_PERCENT: Final = 80
 MINUTE_US: Final = 60 * SECOND_US
 # How long a person has to make the money arrive, or to pay again, before coins are taken back.
 DEADLINE_US: Final = DAY_US
-# Income from advanced coins stays locked at least so long: a claw-back must come first.
-INCOME_LOCK_US: Final = 7 * DAY_US
 LIMIT_FEN_MAX: Final = 10**13
 
 
@@ -189,11 +187,3 @@ def cover_s(line: Line, demand_fen_per_minute: int) -> int:
 
 
 FOREVER_S: Final = 2**31
-
-
-def may_spend(*, is_advance: bool, settle_after_us: int) -> bool:
-    """Say whether coins may go into a gift whose income is locked so long.
-
-    Advanced coins go into nothing else: no packet, no transfer, no payout takes coins at all.
-    """
-    return not is_advance or settle_after_us >= INCOME_LOCK_US

@@ -7,7 +7,6 @@ from lingqian.kernel.clock import DAY_US
 from lingqian.kernel.code import Code
 from lingqian.topup.advance import (
     FOREVER_S,
-    INCOME_LOCK_US,
     MACHINE,
     MINUTE_US,
     AdvanceState,
@@ -21,7 +20,6 @@ from lingqian.topup.advance import (
     cover_s,
     exposure_fen,
     fill,
-    may_spend,
     pace_fen,
     take,
 )
@@ -118,13 +116,6 @@ def test_cover_is_the_reference_example():
     assert pace_fen(line) * 100 // demand_fen == 69
     assert cover_s(line, 0) == FOREVER_S
     assert LINE_FEN * 60 // demand_fen == 833
-
-
-def test_may_spend_locks_income_for_a_week():
-    """Advanced coins may become a gift only where the income waits longer than the deadline."""
-    assert may_spend(is_advance=False, settle_after_us=0)
-    assert may_spend(is_advance=True, settle_after_us=INCOME_LOCK_US)
-    assert not may_spend(is_advance=True, settle_after_us=INCOME_LOCK_US - 1)
 
 
 @pytest.mark.parametrize("state", AdvanceState)
