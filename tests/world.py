@@ -490,7 +490,9 @@ class World:
         """Make the command that ends the bonus of an order."""
         return ExpireCoins(self.ids[order])
 
-    def ask_payout(self, name, user, amount_fen, account="wx", delay_us=0, key=None):
+    def ask_payout(  # noqa: PLR0917 - the fields of a payout, by name at every call
+        self, name, user, amount_fen, account="wx", delay_us=0, key=None
+    ):
         """Make the command that sets money aside to be paid out."""
         lane = self.lane_of(user)
         key, payout_id = self.key(lane, key or name), self.mint(lane, name)
