@@ -4,7 +4,6 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from typer.main import get_command
 from typer.testing import CliRunner
 
 from api.caller import wait_for
@@ -260,7 +259,7 @@ def test_the_command_tells_the_same_story(till):
     till.platform.pay(till.number(order))
     wait_for(lambda: till.state(order["id"]) == "credited")
     done = CliRunner().invoke(
-        get_command(app), ["trail", till.number(order), "--data", str(till.folder), "--json"]
+        app, ["trail", till.number(order), "--data", str(till.folder), "--json"]
     )
     assert done.exit_code == 0, done.output
     told = json.loads(done.output)
@@ -268,7 +267,7 @@ def test_the_command_tells_the_same_story(till):
     assert [each["id"] for each in told["entries"]] == [
         each["id"] for each in till.api.get(f"/v1/trails/{order['id']}").body["entries"]
     ]
-    lost = CliRunner().invoke(get_command(app), ["trail", "pa_0", "--data", str(till.folder)])
+    lost = CliRunner().invoke(app, ["trail", "pa_0", "--data", str(till.folder)])
     assert lost.exit_code == 1
 
 
