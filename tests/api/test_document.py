@@ -49,10 +49,11 @@ def test_every_code_is_answered_by_some_operation():
     """A code that no operation names is one that no caller expects."""
     told = {code for row in OPERATIONS for code in row.codes}
     # Answered where no operation is found, or for a mistake of ours; the last never leaves the
-    # relay; a stale status and a case of nobody do not arise at the door.
+    # relay; a stale status and a case of nobody do not arise at the door. A channel hears of its
+    # notice and of its evidence in its own words.
     elsewhere = {
         Code.OK, Code.INTERNAL, Code.METHOD_NOT_ALLOWED, Code.NOT_DUE,
-        Code.RELAY_GAP,
+        Code.RELAY_GAP, Code.NOTICE_KNOWN, Code.EVIDENCE_INVALID,
     }  # fmt: skip
     assert set(Code) - told == elsewhere
 
@@ -72,7 +73,7 @@ def test_fields_of_the_core_have_their_name_in_the_api():
     from lingqian.flows.kind import KINDS  # noqa: PLC0415 - beside its only use
 
     known = {name for row in OPERATIONS if row.takes for name in row.takes.__struct_fields__}
-    known |= {"user_id", "conversation_id", "Idempotency-Key"}
+    known |= {"user_id", "conversation_id", "order_id", "Idempotency-Key"}
     asked = {name for kind in KINDS.values() for name in kind.asked}
     # A sender chooses shares through these only.
     assert {FIELDS.get(name, name) for name in asked} - known == set()

@@ -37,7 +37,7 @@ def test_a_refund_goes_back_under_one_number(till):
     refund = told.body["id"]
     wait_for(lambda: till.api.get(f"/v1/refunds/{refund}").body["stage"] == "success", 20)
     shown = till.api.get(f"/v1/refunds/{refund}").body
-    assert (shown["fee_back_fen"], shown["reason"]) == (12, "买多了")
+    assert (shown["charge_returned_fen"], shown["reason"]) == (12, "买多了")
     assert till.order(order["id"])["refund_state"] == "partial"
     again = till.api.post(path, {"amount_fen": 2_000, "reason": "买多了"}, once=f"r{user}")
     assert (again.status, again.body["id"]) == (200, refund)

@@ -4,9 +4,11 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from typer.testing import CliRunner
 
 from api.caller import wait_for
 from api.till import ACCOUNT, OPENID, tilling
+from lingqian.cli.main import app
 from lingqian.kernel.bound import NOTICE_BYTES_MAX
 
 
@@ -248,3 +250,37 @@ def test_every_number_leads_to_the_same_story(till):
     page = till.api.get(f"/v1/trails/{order['id']}", headers={"Accept": "text/html"})
     assert "已到账" in page.body.decode()
     assert till.api.get("/v1/trails/no-such-number").status == 404
+
+
+def test_the_command_tells_the_same_story(till):
+    """On call at night there is a shell and a data directory."""
+    user = till.api.user()
+    order = till.top_up(user)
+    till.platform.pay(till.number(order))
+    wait_for(lambda: till.state(order["id"]) == "credited")
+    done = CliRunner().invoke(
+        app, ["trail", till.number(order), "--data", str(till.folder), "--json"]
+    )
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.output)
+    assert (told["order_id"], told["is_credited"]) == (order["id"], True)
+    assert [each["id"] for each in told["entries"]] == [
+        each["id"] for each in till.api.get(f"/v1/trails/{order['id']}").body["entries"]
+    ]
+    lost = CliRunner().invoke(app, ["trail", "pa_0", "--data", str(till.folder)])
+    assert lost.exit_code == 1
+
+
+def test_parked_money_is_placed_by_a_person(till):
+    """Genuine, of another amount: it is booked, waits, and is credited to whose it is."""
+    user = till.api.user()
+    order = till.top_up(user)
+    till.platform.pay(till.number(order), amount_fen=4_998)
+    wait_for(lambda: till.state(order["id"]) == "wrong_amount")
+    found = till.api.get("/v1/parked-payments").body["payments"]
+    parked = next(each for each in found if each["parked_fen"] == 4_998)
+    path = f"/v1/parked-payments/{parked['id']}/allocation"
+    assert till.api.post(path, {"action": "credit"}).body["field"] == "user_id"
+    assert till.api.post(path, {"action": "credit", "user_id": user}).status == 200
+    assert till.fen(user) == 4_998
+    assert till.api.post(path, {"action": "credit", "user_id": user}).code == "nothing_parked"

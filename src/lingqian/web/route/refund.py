@@ -44,7 +44,7 @@ class RefundShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     created_at: field.Moment
     coins: int = 0
     reason: str = ""
-    fee_back_fen: field.Fen = 0
+    charge_returned_fen: field.Fen = 0
     channel_refund_id: str = ""
     arrived_at: field.Moment | UnsetType = UNSET
     follows: field.RefundId | UnsetType = UNSET
@@ -67,7 +67,7 @@ def _shown(door: Door, refund_id: bytes, row: Refund) -> RefundShown:
         created_at=rfc3339(row.created_at_us),
         coins=row.coins_paid + row.coins_bonus,
         reason=door.text(refund_id, FIELD_REASON),
-        fee_back_fen=row.fee_back_fen,
+        charge_returned_fen=row.fee_back_fen,
         channel_refund_id=row.channel_refund_id,
         arrived_at=rfc3339(row.success_at_us) if row.success_at_us else UNSET,
         follows=show(PREFIX_REFUND, row.parent) if row.parent else UNSET,

@@ -15,6 +15,7 @@ from lingqian.kernel.id import ID_BYTES, PREFIX_ORDER, PREFIX_USER
 from lingqian.storage import query, query_top_up
 from lingqian.storage.cashier import OrderWish
 from lingqian.topup.evidence import Source
+from lingqian.topup.order import PayState
 from lingqian.topup.plan import FREE, Plan
 from lingqian.web import field
 from lingqian.web.answer import first_of, refusal
@@ -24,10 +25,16 @@ from lingqian.web.door import Door
 from lingqian.web.operation import Given, Operation
 from lingqian.web.order import AttemptShown, OrderShown, order_shown
 from lingqian.web.page import read_cursor, write_cursor
-from lingqian.web.problem import Refused
+from lingqian.web.problem import Refused, problem
 from lingqian.web.purchase import Payer, ProductName, way_to_pay
 from lingqian.web.reply import Reply, reply
 from lingqian.web.sheet import Opened, Way, open_sheet
+
+_ENDED: Final = {
+    PayState.PAID: Code.ORDER_PAID,
+    PayState.OVERPAID: Code.ORDER_PAID,
+    PayState.CLOSED: Code.ORDER_CLOSED,
+}
 
 
 class NewTopUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -155,7 +162,11 @@ async def try_again(door: Door, call: Call) -> Reply:
         door.wallet.plans[order.plan].name_zh if order.plan in door.wallet.plans else FREE.name_zh
     )
     way = way_to_pay(door, body.product, body.payer, name, body.client_ip)
-    return _shown(door, order_id, await open_sheet(door, order_id, way))
+    code = _ENDED.get(PayState(order.pay_state))
+    sheet = None if code else await open_sheet(door, order_id, way)
+    if sheet is not None and sheet.code:
+        return problem(sheet.code, detail=sheet.detail)
+    return problem(code) if code else _shown(door, order_id, sheet)
 
 
 async def cancel(door: Door, call: Call) -> Reply:
@@ -269,7 +280,14 @@ OPERATIONS: Final = (
         takes=NewAttempt,
         example={"product": "jsapi", "payer": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}},
         gives={200: _GIVEN},
-        refuses=(*_MISSING, Code.NO_CHANNEL),
+        refuses=(
+            *_MISSING,
+            Code.NO_CHANNEL,
+            Code.ORDER_PAID,
+            Code.ORDER_CLOSED,
+            Code.ATTEMPT_OPEN,
+            Code.ATTEMPTS_EXHAUSTED,
+        ),
     ),
     Operation(
         method="POST",
