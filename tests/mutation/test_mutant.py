@@ -12,7 +12,8 @@ from mutant import MUTANTS
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "lingqian"
 GUARDED = [
     *(f"flows/{name}.py" for name in
-      ("gate", "transfer", "packet", "claim", "close", "settle", "relay", "kind", "user")),
+      ("gate", "transfer", "packet", "claim", "close", "settle", "relay", "kind", "user", "order",
+       "attempt", "notice", "evidence", "park")),
     "compliance/limit.py",
 ]  # fmt: skip
 

@@ -67,7 +67,8 @@ def decide_begin(view: View, command: BeginAttempt, at_us: int) -> Decision:
 def _check_order(order: Order, at_us: int) -> Code:
     if order.pay_state in (PayState.PAID, PayState.OVERPAID):
         return Code.ORDER_PAID
-    if order.pay_state == PayState.CLOSED or at_us >= order.expires_at_us:
+    # An order is closed at its expiry or after it; a person's cancelling makes that now.
+    if at_us >= order.expires_at_us:
         return Code.ORDER_CLOSED
     if order.live_attempt:
         return Code.ATTEMPT_OPEN

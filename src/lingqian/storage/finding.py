@@ -41,6 +41,8 @@ class FindingKind(StrEnum):
     ORDER_MONEY = "order_money"
     ADVANCE_LINE = "advance_line"
     ADVANCE_DEBT = "advance_debt"
+    PAYABLE_MONEY = "payable_money"
+    INCOME_PENDING = "income_pending"
     RELAY_ITEM = "relay_item"
     RELAY_MARK = "relay_mark"
     DEBITS_CREDITS = "debits_credits"
@@ -82,6 +84,8 @@ MEANING: Final[dict[FindingKind, str]] = {
     FindingKind.ORDER_MONEY: "an order's money is not what its attempts have proven",
     FindingKind.ADVANCE_LINE: "a line's money is not its limit less what is out and lost",
     FindingKind.ADVANCE_DEBT: "what people owe of advances is not what was clawed back",
+    FindingKind.PAYABLE_MONEY: "what waits to be paid out is not what refunds and payouts say",
+    FindingKind.INCOME_PENDING: "what waits for streamers is not what their gifts have brought",
     FindingKind.RELAY_ITEM: "a relayed credit was not delivered as it was sent",
     FindingKind.RELAY_MARK: "a relay stream has a gap, or a mark beyond its head",
     FindingKind.DEBITS_CREDITS: "the debits of a currency are not its credits",

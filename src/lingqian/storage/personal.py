@@ -16,6 +16,8 @@ from lingqian.storage.desk import (
     FIELD_NICKNAME,
     FIELD_NOTE,
     FIELD_NOTICE,
+    FIELD_PAYEE,
+    FIELD_REASON,
 )
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.vault import Vault
@@ -27,6 +29,8 @@ _HOMES: Final = {
     FIELD_NOTE: ("transfers", "transfer_id", "note_mac"),
     FIELD_EXTERNAL: ("users", "user_id", "external_mac"),
     FIELD_NOTICE: ("notices", "notice_key", "digest"),
+    FIELD_REASON: ("refunds", "refund_id", "reason_mac"),
+    FIELD_PAYEE: ("payouts", "payout_id", "payee_mac"),
 }
 _PURPOSES: Final = {FIELD_EXTERNAL: "external"}
 _SELECT_ALL: Final = "SELECT owner_id, field, cipher, mac FROM personal"
