@@ -317,9 +317,9 @@ class Cashier:
         """Make the command that comes before a payout's first call."""
         return Submission(BeginPayout(payout_id))
 
-    def cancel_payout(self, payout_id: bytes) -> Submission:
+    def cancel_payout(self, payout_id: bytes, by: str) -> Submission:
         """Make the command that takes back a payout nobody has sent."""
-        return Submission(CancelPayout(payout_id))
+        return Submission(CancelPayout(payout_id, by))
 
     def note_payout(
         self, payout_id: bytes, source: Source, reading: PayoutReading, key: bytes = b""

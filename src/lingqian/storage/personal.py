@@ -17,8 +17,6 @@ from lingqian.storage.desk import (
     FIELD_NICKNAME,
     FIELD_NOTE,
     FIELD_NOTICE,
-    FIELD_PAYEE,
-    FIELD_REASON,
 )
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.reconciliation import (
