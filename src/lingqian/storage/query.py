@@ -251,13 +251,13 @@ def case(connection: apsw.Connection, case_id: bytes) -> Case | None:
 
 def order(connection: apsw.Connection, order_id: bytes) -> Order | None:
     """Return a top-up order."""
-    found: Order | None = _one(connection, "orders", order_id)
+    found: Order | None = one(connection, "orders", order_id)
     return found
 
 
 def attempt(connection: apsw.Connection, attempt_id: bytes) -> Attempt | None:
     """Return an attempt."""
-    found: Attempt | None = _one(connection, "attempts", attempt_id)
+    found: Attempt | None = one(connection, "attempts", attempt_id)
     return found
 
 
