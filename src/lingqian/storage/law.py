@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import apsw
 
+from lingqian.gift.gift import GiftState
 from lingqian.ledger.chart import (
     CHART,
     DEBIT_NORMAL,
@@ -25,6 +26,8 @@ from lingqian.storage.expectation import show_key
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.topup.attempt import AttemptState
 from lingqian.topup.order import CreditState
+from lingqian.topup.payout import UNDER_WAY, PayoutStage
+from lingqian.topup.refund import RefundStage
 
 
 class Law(NamedTuple):
@@ -51,6 +54,8 @@ _WORDS: Final[dict[str, bytes | int]] = {
     "held_book": bytes((Book.HELD, Currency.CNY)),
     "coin": bytes((Book.COIN, Currency.COIN)),
     "coin_book": bytes((Book.COIN,)),
+    "payable": bytes((Book.PAYABLE,)),
+    "income": bytes((Book.INCOME,)),
     "unallocated": bytes((Book.UNALLOCATED,)),
     "coin_value": bytes((Book.COIN_VALUE,)),
     "coin_issued": bytes((Book.COIN_ISSUED,)),
@@ -64,6 +69,9 @@ _WORDS: Final[dict[str, bytes | int]] = {
     "expired": int(PacketState.EXPIRED),
     "invalidated": int(PacketState.INVALIDATED),
     "order_held": int(CreditState.HELD),
+    "refund_over": bytes((RefundStage.SUCCESS, RefundStage.CLOSED)),
+    "payout_set_aside": bytes((PayoutStage.APPROVED, *UNDER_WAY)),
+    "gift_pending": int(GiftState.PENDING),
     "succeeded": int(AttemptState.SUCCEEDED),
 }
 
@@ -329,6 +337,46 @@ LAWS: Final[tuple[Law, ...]] = (
                 SELECT substr(transaction_key, 1, 2), 0, parked_fen FROM transactions
             ) GROUP BY lane
         ) WHERE carried <> parked
+        """,
+    ),
+    Law(
+        FindingKind.PAYABLE_MONEY,
+        ("accounts", "refunds", "payouts"),
+        """
+        SELECT owner, 'set aside ' || carried || ' fen, asked for ' || asked
+        FROM (
+            SELECT owner, sum(carried) AS carried, sum(asked) AS asked
+            FROM (
+                SELECT substr(account, 1, 16) AS owner, credits_posted - debits_posted AS carried,
+                    0 AS asked
+                FROM accounts WHERE substr(account, 17, 1) = :payable
+                UNION ALL
+                SELECT refund_id, 0, amount_fen FROM refunds
+                WHERE NOT instr(:refund_over, CAST(char(stage) AS BLOB))
+                UNION ALL
+                SELECT payout_id, 0, amount_fen FROM payouts
+                WHERE instr(:payout_set_aside, CAST(char(stage) AS BLOB))
+            ) GROUP BY owner
+        ) WHERE carried <> asked
+        """,
+    ),
+    Law(
+        FindingKind.INCOME_PENDING,
+        ("accounts", "gifts"),
+        """
+        SELECT owner, 'waiting ' || carried || ' fen, given ' || given
+        FROM (
+            SELECT owner, sum(carried) AS carried, sum(given) AS given
+            FROM (
+                SELECT substr(account, 1, 16) AS owner, credits_posted - debits_posted AS carried,
+                    0 AS given
+                FROM accounts WHERE substr(account, 17, 1) = :income
+                UNION ALL
+                SELECT CAST(substr(gift_id, 1, 2) || substr(streamer_id, 3) AS BLOB), 0,
+                    streamer_fen
+                FROM gifts WHERE state = :gift_pending
+            ) GROUP BY owner
+        ) WHERE carried <> given
         """,
     ),
     Law(

@@ -53,6 +53,7 @@ from lingqian.ledger.chart import (
 from lingqian.ledger.posting import Phase
 from lingqian.redpacket.packet import packet_order
 from lingqian.risk.rule import Action
+from lingqian.storage import outgoing
 from lingqian.topup.evidence import Effect
 from lingqian.topup.order import OrderKind
 from lingqian.topup.refund import Origin, refund_id
@@ -155,7 +156,7 @@ def _settle(view: View, command: SettleCase, outcome: SettleDone) -> Movement:
     is_cleared = outcome.state in CLEARED_STATES
     phase = Phase.CAPTURE if is_cleared else Phase.RELEASE
     steps = ((phase, hold.debit, hold.credit, hold.amount_fen),)
-    if not is_cleared or case.action == Action.SEND:
+    if not is_cleared or case.action != Action.TRANSFER:
         return steps, ()
     target_id = view.transfers.have(case.object_id).target_id
     return steps, _to(view, hold.debit, target_id, hold.amount_fen)[1]
@@ -290,4 +291,5 @@ _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     OpenOrder: _open,
     Observe: _observe,
     AllocateParked: _allocate,
+    **outgoing.MOVES,
 }

@@ -130,7 +130,7 @@ class _Folding:
 
     def _load_again(self, command: Any) -> None:  # noqa: ANN401 - its own type, by the table
         """Load what a row before it in the group has made it need."""
-        if not self._view.orders.dirty:
+        if not self._view.leads_on():
             return
         for step in KINDS[type(command)].deepen:
             wanted = Wanted(is_gated=True)
@@ -159,6 +159,7 @@ class _Folding:
         view = self._view
         view.new_keys, view.new_entries, view.new_relays, view.new_trails = [], [], [], []
         view.tickets.clear()
+        view.purses.clear()
         view.seen.clear()
         for table in TABLES:
             loaded = getattr(view, table.attribute)
