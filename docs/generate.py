@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT))
 
 import do  # noqa: E402 - found only after the line above
 
+from lingqian.clearing import day, difference  # noqa: E402 - as above
 from lingqian.compliance import limit  # noqa: E402 - as above
 from lingqian.flows import case, transfer  # noqa: E402 - as above
 from lingqian.kernel.code import TABLE, Code  # noqa: E402 - as above
@@ -40,6 +41,12 @@ MACHINES: Mapping[str, tuple[Machine, type[IntEnum], str]] = {
     ),
     "Notice (通知)": (notice.MACHINE, notice.NoticeState, "src/lingqian/topup/notice.py"),
     "Refund (退款)": (refund.MACHINE, refund.RefundStage, "src/lingqian/topup/refund.py"),
+    "Reconciled day (日结)": (day.MACHINE, day.DayState, "src/lingqian/clearing/day.py"),
+    "Difference (差错)": (
+        difference.MACHINE,
+        difference.DifferenceState,
+        "src/lingqian/clearing/difference.py",
+    ),
 }
 
 

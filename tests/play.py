@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import clearing_words
 from law import all_laws
 from lingqian.channels.port import PayoutState, RefundState, TradeState
 from lingqian.compliance.limit import DEFAULT, Limit, Span
@@ -29,6 +30,7 @@ from lingqian.ledger.chart import balance_account
 from lingqian.ledger.hold import HoldState
 from lingqian.redpacket.packet import Claim, PacketKind, PacketState
 from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.topup.advance import AdvanceState
 from lingqian.topup.attempt import AttemptState, Mark, PrepayResult
 from lingqian.topup.evidence import Source
 from lingqian.topup.notice import NoticeState
@@ -317,6 +319,43 @@ def verb_cancel(world, words):
     return world.expire(person(world, *words), by="shop")
 
 
+def verb_line(world, words):
+    """line NAME YUAN [key=]: fund the line of a person's lane, or take money out of it."""
+    (name, amount), more = options(words)
+    return world.fund_line(person(world, name), yuan(amount), more.get("key"))
+
+
+def verb_mode(world, words):
+    """mode NAME EVENT [account=]: one step of an account's mode, in a person's lane."""
+    (name, event), more = options(words)
+    return world.set_mode(person(world, name), event, **more)
+
+
+_ADVANCE_WORDS = {
+    "count": ("count", int),
+    "days": ("days", int),
+    "credited": ("credited_fen", yuan),
+    "account": ("account", str),
+}
+
+
+def verb_advance(world, words):
+    """advance ORDER and the words of _ADVANCE_WORDS, what the person has topped up before."""
+    (order,), more = options(words)
+    named = {_ADVANCE_WORDS[word][0]: _ADVANCE_WORDS[word][1](text) for word, text in more.items()}
+    return world.advance(person(world, order), **named)
+
+
+def verb_clawback(world, words):
+    """clawback ORDER: take an advance's coins back."""
+    return world.settle_advance(person(world, *words), "claw_back", "clock")
+
+
+def verb_writeoff(world, words):
+    """writeoff ORDER: give up what is owed of it."""
+    return world.settle_advance(person(world, *words), "write_off")
+
+
 def verb_allocate(world, words):
     """allocate TRANSACTION credit NAME | allocate TRANSACTION refund."""
     transaction, action, *user = words
@@ -432,6 +471,7 @@ VERBS = {
     "expire": verb_expire,
     "cancel": verb_cancel,
     "allocate": verb_allocate,
+    **clearing_words.VERBS,
     "return": verb_return,
     "returned": verb_returned,
     "give": verb_give,
@@ -441,6 +481,11 @@ VERBS = {
     "begin": verb_begin,
     "recall": verb_recall,
     "paid": verb_paid,
+    "line": verb_line,
+    "mode": verb_mode,
+    "advance": verb_advance,
+    "clawback": verb_clawback,
+    "writeoff": verb_writeoff,
 }
 
 
@@ -605,6 +650,10 @@ def _fen(table, column):
     return lambda world, name: (world.row(table, world.ids[name], column) or (0,))[0]
 
 
+def _line(column):
+    return lambda world, name: (world.row("lines", world.ids[name][:2], column) or (0,))[0]
+
+
 def _coins(world, name):
     paid, got, _, _ = world.counters(world.ids[name] + b"\x32\2")
     return got - paid
@@ -670,6 +719,7 @@ FACTS = {
     "parked": (yuan, _fen("transactions", "parked_fen")),
     "inflow": (yuan, _fen("inflows", "day_fen")),
     "coins": (int, _coins),
+    **clearing_words.FACTS,
     "frozen": (int, _frozen),
     "worth": (yuan, _worth),
     "income": (yuan, _income),
@@ -682,6 +732,12 @@ FACTS = {
     "gone": (yuan, _fen("orders", "refunded_fen")),
     "payout": (str, _state("payouts", "stage", PayoutStage)),
     "tries": (int, _tries),
+    "advance": (str, _state("advances", "state", AdvanceState)),
+    "owes": (yuan, _fen("borrowers", "owed_fen")),
+    "unspent": (yuan, _fen("advances", "unspent_fen")),
+    "limit": (yuan, _line("limit_fen")),
+    "out": (yuan, _line("open_fen")),
+    "lost": (yuan, _line("lost_fen")),
 }
 
 

@@ -26,6 +26,7 @@ class Shop:
     def __init__(self):
         self.notices = []
         self.answers = []
+        self.page = ""  # what a browser sees here
         shop = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -36,6 +37,14 @@ class Shop:
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def do_GET(self):
+                body = shop.page.encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
 
             def log_message(self, *_args):
                 pass

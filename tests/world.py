@@ -14,6 +14,7 @@ from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
     AllocateParked,
+    AskAdvance,
     AskPayout,
     AskRefund,
     BeginAttempt,
@@ -27,6 +28,7 @@ from lingqian.flows.command import (
     ExpireCoins,
     ExpireOrder,
     Fund,
+    FundLine,
     NotePayout,
     NotePrepay,
     NoteRefund,
@@ -37,6 +39,8 @@ from lingqian.flows.command import (
     SendGift,
     SendPacket,
     SetMembers,
+    SetMode,
+    SettleAdvance,
     SettleCase,
     SettleGift,
     Transfer,
@@ -407,6 +411,25 @@ class World:
         """Make the command that ends an unpaid order, by the clock or by a person."""
         return ExpireOrder(self.ids[order], by)
 
+    def fund_line(self, person, amount_fen, key=None):
+        """Make the command that funds the line of a person's lane."""
+        lane = self.lane_of(person)
+        name = key or f"line {lane} {amount_fen}"
+        return FundLine(self.key(lane, name), lane, amount_fen, "house")
+
+    def set_mode(self, person, event, account="wx"):
+        """Make the command that takes one step of an account's mode in a person's lane."""
+        return SetMode(self.lane_of(person), account, event, "amy", "a test")
+
+    def advance(self, order, count=3, days=30, credited_fen=25_000, account="wx"):
+        """Make the command that asks for an advance; what was topped up before is given."""
+        first_at_us = self.clock.us - days * 86_400 * SECOND_US
+        return AskAdvance(self.ids[order], account, count, first_at_us, credited_fen, "shop")
+
+    def settle_advance(self, order, event, by="amy"):
+        """Make the command that ends an unpaid advance."""
+        return SettleAdvance(self.ids[order], event, by)
+
     def allocate(self, transaction, action, user=None):
         """Make the command by which a person ends parked money."""
         user_id = self.ids[user] if user else b""
@@ -565,7 +588,8 @@ class World:
                  "holds": "hold_id", "usages": "user_id", "users": "user_id",
                  "orders": "order_id", "attempts": "attempt_id", "notices": "notice_key",
                  "refunds": "refund_id", "grants": "order_id", "inflows": "user_id",
-                 "transactions": "transaction_key", "gifts": "gift_id",
-                 "payouts": "payout_id"}  # fmt: skip
+                 "transactions": "transaction_key", "gifts": "gift_id", "payouts": "payout_id",
+                 "advances": "order_id", "borrowers": "user_id", "lines": "lane",
+                 "modes": "mode_key"}  # fmt: skip
         text = f"SELECT {', '.join(columns)} FROM {table} WHERE {names[table]} = ?"
         return self.connection.execute(text, (key,)).fetchone()

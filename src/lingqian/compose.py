@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final
 import apsw
 import msgspec
 
-from lingqian.channels.port import Channel, Product
+from lingqian.channels.port import Bill, BillKind, Channel, Product
 from lingqian.channels.route import Candidate
 from lingqian.channels.watch import Board as Health
+from lingqian.channels.wechatpay.bill import parse_bill
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
@@ -243,6 +244,14 @@ def candidates(config: Config) -> tuple[Candidate, ...]:
             for name in row.appids
         ]
     )
+
+
+def read_bill(kind: BillKind, day: int, raw: bytes) -> Bill:
+    """Read a kept bill as it was read when it was fetched; every account's channel is WeChat Pay.
+
+    Raises: Rejected.
+    """
+    return parse_bill(kind, day, raw)
 
 
 def real_us() -> int:

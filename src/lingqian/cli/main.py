@@ -34,6 +34,7 @@ COMMANDS: Final = (
     Row("verify", "verify", "verify", "Check a packet's proof, offline."),
     Row("audit", "audit", "audit", "Check a ledger against its journal, while it runs."),
     Row("trail", "trail", "trail", "Tell why a number is, or is not, credited."),
+    Row("reconcile", "reconcile", "reconcile", "Show reconciled days; prove a closed one."),
     Row("rebuild", "rebuild", "rebuild", "Fold the journal again and compare to the fen."),
     Row("backup", "backup", "backup", "Copy a running ledger, audited and encrypted."),
     Row("restore", "restore", "restore", "Bring a backup into an empty data directory."),

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from lingqian.flows import (
+    advance,
     attempt,
     claim,
+    clearing,
     close,
     evidence,
     gift,
+    mode,
     notice,
     order,
     packet,
@@ -27,6 +30,7 @@ from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
     AllocateParked,
+    AskAdvance,
     AskPayout,
     AskRefund,
     BeginAttempt,
@@ -35,6 +39,7 @@ from lingqian.flows.command import (
     CancelPayout,
     ChangeUser,
     ClaimPacket,
+    CloseDay,
     ClosePacket,
     Command,
     DeliverRelay,
@@ -42,16 +47,24 @@ from lingqian.flows.command import (
     ExpireCoins,
     ExpireOrder,
     Fund,
+    FundLine,
     NotePayout,
     NotePrepay,
     NoteRefund,
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RecordBill,
+    RecordDifference,
+    RecordFlow,
+    RecordMatch,
     RegisterUser,
+    ResolveDifference,
     SendGift,
     SendPacket,
     SetMembers,
+    SetMode,
+    SettleAdvance,
     SettleCase,
     SettleGift,
     Transfer,
@@ -152,6 +165,25 @@ _TABLE: Final = (
         relay.need_relay, relay.decide_relay, relay.fold_relay,
     ),
     Kind(
+        28, FundLine, (advance.LineDone,), "lane",
+        advance.need_fund_line, advance.decide_fund_line, advance.fold_fund_line,
+        asked=("lane", "amount_fen"),
+    ),
+    Kind(
+        29, AskAdvance, (advance.AdvanceDone,), "order_id",
+        advance.need_advance, advance.decide_advance, advance.fold_advance,
+        (advance.deepen_person,),
+    ),
+    Kind(
+        30, SettleAdvance, (advance.AdvanceSettled,), "order_id",
+        advance.need_settle_advance, advance.decide_settle_advance, advance.fold_settle_advance,
+        (advance.deepen_person,),
+    ),
+    Kind(
+        32, SetMode, (mode.ModeDone,), "lane",
+        mode.need_mode, mode.decide_mode, mode.fold_mode,
+    ),
+    Kind(
         14, OpenOrder, (order.OrderDone,), "user_id",
         order.need_open, order.decide_open, order.fold_open,
         asked=(
@@ -228,6 +260,32 @@ _TABLE: Final = (
     Kind(
         34, CancelPayout, (payout.PayoutMoved,), "payout_id",
         payout.need_payout, payout.decide_cancel, payout.fold_cancel, (payout.deepen_payout,),
+    ),
+    Kind(
+        40, RecordBill, (clearing.BillDone,), "day_id",
+        clearing.need_bill, clearing.decide_bill, clearing.fold_bill,
+    ),
+    Kind(
+        41, RecordMatch, (clearing.MatchDone,), "day_id",
+        clearing.need_match, clearing.decide_match, clearing.fold_match,
+    ),
+    Kind(
+        42, RecordDifference, (clearing.DifferenceDone,), "difference_id",
+        clearing.need_difference, clearing.decide_difference, clearing.fold_difference,
+    ),
+    Kind(
+        43, ResolveDifference, (clearing.DifferenceDone,), "difference_id",
+        clearing.need_resolution, clearing.decide_resolution, clearing.fold_resolution,
+        (clearing.deepen_resolution,),
+    ),
+    Kind(
+        44, CloseDay, (clearing.CloseDayDone,), "day_id",
+        clearing.need_close_day, clearing.decide_close_day, clearing.fold_close_day,
+        (clearing.deepen_close_day,),
+    ),
+    Kind(
+        45, RecordFlow, (clearing.FlowDone,), "flow_id",
+        clearing.need_flow, clearing.decide_flow, clearing.fold_flow,
     ),
 )  # fmt: skip
 

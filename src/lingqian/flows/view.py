@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+from lingqian.clearing.day import Day
+from lingqian.clearing.difference import Difference, Flow
 from lingqian.compliance.limit import Caps, Usage
 from lingqian.flows.case import Case
 from lingqian.flows.decision import Record
@@ -19,10 +21,12 @@ from lingqian.ledger.hold import Hold
 from lingqian.ledger.posting import Entry
 from lingqian.redpacket.packet import Claim, Packet, Progress, Secret
 from lingqian.risk.rule import Rule
+from lingqian.topup.advance import Advance, Borrower, Line
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.evidence import Payment
 from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
+from lingqian.topup.mode import ModeRow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
 from lingqian.topup.payout import Payout
@@ -145,6 +149,13 @@ class View:
         self.inflows: Table[Inflow] = Table()
         self.gifts: Table[Gift] = Table()
         self.payouts: Table[Payout] = Table()
+        self.days: Table[Day] = Table()
+        self.differences: Table[Difference] = Table()
+        self.flows: Table[Flow] = Table()
+        self.advances: Table[Advance] = Table()
+        self.borrowers: Table[Borrower] = Table()
+        self.lines: Table[Line] = Table()
+        self.modes: Table[ModeRow] = Table()
         self.relay_heads: Table[Counter] = Table()
         self.relay_marks: Table[Counter] = Table()
         self.seen: dict[bytes, Record | None] = {}
@@ -199,16 +210,23 @@ class Wanted:
 
     __slots__ = (
         "accounts",
+        "advances",
         "attempts",
+        "borrowers",
         "cases",
         "claims",
         "conversations",
+        "days",
+        "differences",
+        "flows",
         "gifts",
         "grants",
         "holds",
         "inflows",
         "is_gated",
         "keys",
+        "lines",
+        "modes",
         "notices",
         "orders",
         "packets",
@@ -230,15 +248,22 @@ class Wanted:
         # Without rules no case can exist that matters, so none is looked for.
         self.is_gated = is_gated
         self.accounts: set[bytes] = set()
+        self.advances: set[bytes] = set()
+        self.borrowers: set[bytes] = set()
         self.attempts: set[bytes] = set()
         self.cases: set[bytes] = set()
         self.claims: set[bytes] = set()
         self.conversations: set[bytes] = set()
         self.gifts: set[bytes] = set()
+        self.days: set[bytes] = set()
+        self.differences: set[bytes] = set()
+        self.flows: set[bytes] = set()
         self.grants: set[bytes] = set()
         self.holds: set[bytes] = set()
         self.inflows: set[bytes] = set()
         self.keys: set[bytes] = set()
+        self.lines: set[bytes] = set()
+        self.modes: set[bytes] = set()
         self.notices: set[bytes] = set()
         self.orders: set[bytes] = set()
         self.packets: set[bytes] = set()

@@ -33,6 +33,7 @@ class Scope(StrEnum):
     WRITE_GIFTS = "write:gifts"
     WRITE_PAYOUTS = "write:payouts"
     READ_NOTICES = "read:notices"
+    RECONCILE = "reconcile"
     EVENTS_READ = "events:read"
     WEBHOOKS_WRITE = "webhooks:write"
 

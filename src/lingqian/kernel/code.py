@@ -77,6 +77,16 @@ class Code(IntEnum):
     # Funds.
     EXCEEDS_AVAILABLE = 70
     EXCEEDS_BALANCE_MAX = 71
+    # Advances from the operator's own line.
+    ORDER_NOT_ADVANCEABLE = 141
+    LINE_CLOSED = 142
+    ADVANCE_OPEN = 143
+    DEBT_OPEN = 144
+    HISTORY_TOO_SHORT = 145
+    EXCEEDS_ADVANCE_MAX = 146
+    LINE_PACED = 147
+    LINE_EXHAUSTED = 148
+    ADVANCE_UNKNOWN = 149
     # The relay between lanes.
     RELAY_GAP = 80
     # Top-up.
@@ -106,6 +116,18 @@ class Code(IntEnum):
     # Payouts.
     PAYOUT_UNKNOWN = 130
     PAYOUT_UNDER_WAY = 131
+    # Reconciliation.
+    DAY_UNKNOWN = 150
+    DAY_CLOSED = 151
+    BILL_MISSING = 152
+    DAY_NOT_MATCHED = 153
+    DAY_BEFORE_OPEN = 154
+    DIFFERENCE_OVERDUE = 155
+    DAY_NOT_BALANCED = 156
+    DIFFERENCE_UNKNOWN = 157
+    DIFFERENCE_CLOSED = 158
+    REMEDY_UNFIT = 159
+    REMEDY_NOT_ASKED = 160
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -276,6 +298,33 @@ TABLE: Final[dict[Code, Row]] = {
     Code.EXCEEDS_BALANCE_MAX: _row(
         409, _NEW, "超过账户余额上限。", "The account cannot hold that much.", burns=True
     ),
+    Code.ORDER_NOT_ADVANCEABLE: _row(
+        409,
+        _NEVER,
+        "此订单不能垫付：不是待付款的虚拟币订单。",
+        "Only an order for coins whose money can still come may be advanced.",
+    ),
+    Code.LINE_CLOSED: _row(
+        409, _SAME, "支付渠道正常，不提供垫付。", "The channel works; nothing is advanced now."
+    ),
+    Code.ADVANCE_OPEN: _row(
+        409, _SAME, "还有一笔垫付未结清。", "An earlier advance has not ended yet."
+    ),
+    Code.DEBT_OPEN: _row(409, _SAME, "还有欠款未还。", "Something is still owed."),
+    Code.HISTORY_TOO_SHORT: _row(
+        403,
+        _SAME,
+        "充值记录不足，暂不能垫付。",
+        "Advances need three credited top-ups over thirty days.",
+    ),
+    Code.EXCEEDS_ADVANCE_MAX: _row(
+        409, _NEVER, "超过可垫付金额。", "More than this person may be advanced."
+    ),
+    Code.LINE_PACED: _row(
+        429, _SAME, "本分钟垫付额度已用完，请稍候。", "The line has given its share of this minute."
+    ),
+    Code.LINE_EXHAUSTED: _row(409, _SAME, "垫付额度已用完。", "The line for advances is used up."),
+    Code.ADVANCE_UNKNOWN: _row(404, _NEVER, "没有这笔垫付。", "No such advance."),
     Code.RELAY_GAP: _row(
         503, _SAME, "跨通道转账次序有缺口。", "A relay item is missing before this one."
     ),
@@ -359,6 +408,37 @@ TABLE: Final[dict[Code, Row]] = {
         _SAME,
         "提现处理中，不能在此取消。",
         "The payout is under way; only its channel or its case can end it.",
+    ),
+    Code.DAY_UNKNOWN: _row(
+        404, _NEVER, "这一天还没有对账。", "That day has not been reconciled yet."
+    ),
+    Code.DAY_CLOSED: _row(
+        409, _NEVER, "该日已日结，不能再改。", "The day is closed and cannot be changed."
+    ),
+    Code.BILL_MISSING: _row(
+        409, _SAME, "账单尚未齐全。", "A bill of that day has not been fetched yet."
+    ),
+    Code.DAY_NOT_MATCHED: _row(
+        409, _SAME, "该日尚未勾对。", "The day has not been compared, or was compared anew."
+    ),
+    Code.DAY_BEFORE_OPEN: _row(
+        409, _SAME, "前一日尚未日结。", "The day before has to be closed first."
+    ),
+    Code.DIFFERENCE_OVERDUE: _row(
+        409, _SAME, "有差错结转过久或无人负责。", "A difference has been carried too long."
+    ),
+    Code.DAY_NOT_BALANCED: _row(
+        409, _SAME, "账目不平，不能日结。", "The sums of the day do not hold."
+    ),
+    Code.DIFFERENCE_UNKNOWN: _row(404, _NEVER, "差错不存在。", "No such difference."),
+    Code.DIFFERENCE_CLOSED: _row(
+        409, _NEVER, "该差错不在处理中。", "Nobody has to end this difference."
+    ),
+    Code.REMEDY_UNFIT: _row(
+        409, _NEVER, "这种处理不适用于该差错。", "That remedy does not fit the difference."
+    ),
+    Code.REMEDY_NOT_ASKED: _row(
+        409, _NEVER, "还没有人提出这种处理。", "Nobody has asked for that remedy."
     ),
 }
 

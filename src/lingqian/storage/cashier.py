@@ -316,9 +316,9 @@ class Cashier:
         """Make the command that comes before a payout's first call."""
         return Submission(BeginPayout(payout_id))
 
-    def cancel_payout(self, payout_id: bytes, by: str) -> Submission:
+    def cancel_payout(self, payout_id: bytes) -> Submission:
         """Make the command that takes back a payout nobody has sent."""
-        return Submission(CancelPayout(payout_id, by))
+        return Submission(CancelPayout(payout_id))
 
     def note_payout(
         self, payout_id: bytes, source: Source, reading: PayoutReading, key: bytes = b""

@@ -21,6 +21,12 @@ from lingqian.storage.desk import (
     FIELD_REASON,
 )
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.reconciliation import (
+    FIELD_DIFFERENCE_NOTE,
+    FIELD_FUND_BILL,
+    FIELD_SHEET,
+    FIELD_TRADE_BILL,
+)
 from lingqian.storage.vault import Vault
 
 # Where the journal's digest of each field is folded to.
@@ -33,7 +39,13 @@ _HOMES: Final = {
     FIELD_PURCHASE: ("attempts", "attempt_id", "payer_mac"),
     FIELD_REASON: ("refunds", "refund_id", "reason_mac"),
     FIELD_PAYEE: ("payouts", "payout_id", "payee_mac"),
+    FIELD_TRADE_BILL: ("days", "day_id", "trade_digest"),
+    FIELD_FUND_BILL: ("days", "day_id", "fund_digest"),
+    FIELD_SHEET: ("days", "day_id", "sheet_digest"),
+    FIELD_DIFFERENCE_NOTE: ("differences", "difference_id", "note_mac"),
 }
+# What hides nothing: whoever has the raw bytes can make their digest.
+_PLAIN: Final = (FIELD_NOTICE, FIELD_TRADE_BILL, FIELD_FUND_BILL, FIELD_SHEET)
 _PURPOSES: Final = {FIELD_EXTERNAL: "external"}
 _SELECT_ALL: Final = "SELECT owner_id, field, cipher, mac FROM personal"
 
@@ -66,9 +78,7 @@ def _open(vault: Vault, key: tuple[bytes, int], cipher: bytes, mac: bytes) -> It
     except Damaged as error:
         yield _finding(FindingKind.PERSONAL_OWNER, owner_id, field, f"field {field}: {error}")
         return
-    # A notice's digest is no secret: whoever has its raw bytes can make it.
-    is_notice = field == FIELD_NOTICE
-    digest = sha256(plain).digest() if is_notice else _mac(vault, field, plain)
+    digest = sha256(plain).digest() if field in _PLAIN else _mac(vault, field, plain)
     if digest != mac:
         words = f"field {field}: its digest is not that of its text"
         yield _finding(FindingKind.PERSONAL_MAC, owner_id, field, words)

@@ -91,10 +91,12 @@ class _Folding:
         )
 
     def _fold_group(self, group: list[_Sealed]) -> None:
-        records = [decode(row) for each in group for row in each.rows]
-        self._load([decoded.record for decoded in records])
-        for record, posted in records:
-            self._fold(record, posted)
+        for each in group:
+            # Batch by batch, as the lane did: what one makes, the next may name.
+            records = [decode(row) for row in each.rows]
+            self._load([decoded.record for decoded in records])
+            for record, posted in records:
+                self._fold(record, posted)
         view = self._view
         dirty = [
             (place, changed)

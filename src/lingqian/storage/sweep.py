@@ -7,12 +7,14 @@ from typing import Final
 
 import apsw
 
+from lingqian.flows.advance import CLAW_BACK
 from lingqian.flows.command import (
     ClosePacket,
     Command,
     DrawPacket,
     ExpireCoins,
     ExpireOrder,
+    SettleAdvance,
     SettleCase,
     SettleGift,
 )
@@ -30,6 +32,10 @@ SELECT_CASES: Final = (
 SELECT_ORDERS: Final = (
     "SELECT order_id FROM orders WHERE due_at_us > 0 AND due_at_us <= ? ORDER BY due_at_us LIMIT ?"
 )
+SELECT_ADVANCES: Final = (
+    "SELECT order_id FROM advances WHERE due_at_us > 0 AND due_at_us <= ? "
+    "ORDER BY due_at_us LIMIT ?"
+)
 SELECT_GRANTS: Final = (
     "SELECT order_id FROM grants WHERE due_at_us > 0 AND due_at_us <= ? ORDER BY due_at_us LIMIT ?"
 )
@@ -43,6 +49,8 @@ BY_CLOCK: Final = "clock"
 def due(connection: apsw.Connection, at_us: int, rows_max: int) -> list[Command]:
     """Return commands for all that ends by the clock, the longest due first of each kind."""
     commands: list[Command] = []
+    for (order_id,) in connection.execute(SELECT_ADVANCES, (at_us, rows_max)):
+        commands.append(SettleAdvance(order_id, CLAW_BACK, BY_CLOCK))
     for packet_id, kind, state in connection.execute(SELECT_PACKETS, (at_us, rows_max)):
         if kind == PacketKind.DRAW and state != PacketState.FUNDING:
             commands.append(DrawPacket(packet_id))

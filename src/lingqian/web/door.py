@@ -10,12 +10,13 @@ from typing import Any, Final
 
 import apsw
 
-from lingqian.compose import Wallet
+from lingqian.compose import Wallet, fee_plans
 from lingqian.events import beacon
 from lingqian.events.agent import Agent
 from lingqian.events.errand import Kit as AgentKit
 from lingqian.events.inbox import Rejects
 from lingqian.events.push import Notices
+from lingqian.events.reconcile import Means, Reconciler
 from lingqian.events.tail import Bell, Journal
 from lingqian.events.webhook import Dispatcher, Kit
 from lingqian.flows.command import ClosePacket, Command
@@ -62,6 +63,7 @@ class Door:
         for account, losses in self.agent.errands.losses.items():
             self.meter.watch_losses(account, lambda losses=losses: losses.lost_ppm)  # type: ignore[misc]  # bound now
         self.rejects = Rejects()
+        self.reconciler = Reconciler(self._means())
         self.streams = 0
         self.is_stopping = False
         # The OpenAPI document, made once when the app is.
@@ -91,6 +93,19 @@ class Door:
             wallet.channels,
             wallet.clock,
             self.meter,
+        )
+
+    def _means(self) -> Means:
+        wallet = self.wallet
+        return Means(
+            wallet.reader,
+            wallet.vault,
+            self.ask,
+            wallet.desk,
+            wallet.cashier,
+            wallet.channels,
+            fee_plans(wallet.config),
+            wallet.clock,
         )
 
     def _heard(self, batched: Batched) -> None:
@@ -194,7 +209,7 @@ class Door:
             follower = beacon.Follower(wallet.beacon, wallet.reader, wallet.clock, self._mix)
             works.append(lambda: beacon.follow(follower))
         if wallet.channels:
-            works.append(self.agent.run)
+            works += [self.agent.run, self.reconciler.run]
         try:
             await asyncio.gather(*[keep(work) for work in works])
         finally:
