@@ -34,6 +34,7 @@ from lingqian.flows.command import (
 )
 from lingqian.flows.view import Policy
 from lingqian.gift.catalogue import CATALOGUE
+from lingqian.gift.income import income_row
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
@@ -42,7 +43,8 @@ from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.storage import purse, query
 from lingqian.storage.beacon import Beacon
-from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, Word, client_key, reveal_with
+from lingqian.storage.cashier import Cashier, GiftWish, Payee
+from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.port import Personal
@@ -51,6 +53,7 @@ from lingqian.storage.sqlite import SqliteStore, connect
 from lingqian.storage.vault import open_vault
 from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source, notice_key, stranger_id, transaction_key
+from lingqian.topup.fee import FeePlan
 from lingqian.topup.order import OrderKind
 from lingqian.topup.refund import Origin
 
@@ -82,6 +85,7 @@ class LedgerCase:
         self.us = START_US
         self.vault = open_vault(folder / "keys")
         self.desk = Desk(self.vault, lanes)
+        self.cashier = Cashier(self.vault, {"wx": FeePlan()})
         self.beacon_desk = Desk(self.vault, lanes, Beacon((), bytes(32), 1, 30))
         self.store = SqliteStore(folder / "ledger.db")
         self.log = HeadLog(folder / "heads.log")
@@ -353,15 +357,8 @@ class LedgerCase:
 
     def give(self, user_id, streamer_id, count):
         """Give a gift; return its id."""
-        gift = self.desk.send_gift(
-            user_id,
-            streamer_id,
-            CATALOGUE["rose"],
-            count=count,
-            scene="live",
-            streamer=Status(1, 3, 1),
-            caller_key=self.key(),
-        )
+        wish = GiftWish(user_id, streamer_id, CATALOGUE["rose"], count, "live")
+        gift = self.cashier.send_gift(wish, income_row("live"), Status(1, 3, 1), self.key())
         (answer,) = self.step(gift)
         assert answer.code in {0, Code.EXCEEDS_COINS}, answer
         return answer.command.gift_id
@@ -390,14 +387,8 @@ class LedgerCase:
     def ask_back(self, order, amount_fen):
         """Ask money of an order back, a minute after the last time; return the refund's id."""
         self.us += 60 * SECOND_US
-        asked = self.desk.ask_refund(
-            order.order_id,
-            amount_fen,
-            origin=Origin.PERSON,
-            reason="too much",
-            requested_by="the shop",
-            caller_key=self.key(),
-        )
+        caller = (self.key(), "the shop")
+        asked = self.cashier.ask_refund(order.order_id, amount_fen, "too much", caller)
         (answer,) = self.step(asked)
         assert answer.code == 0, answer
         return answer.command.refund_id
@@ -406,16 +397,17 @@ class LedgerCase:
         """Bring a reading of a refund."""
         number = str(self.random.randint(10**9, 10**10))
         reading = RefundReading("", state, "", number, "", amount_fen, 0, "CNY", self.us)
-        self.step(self.desk.note_refund(refund_id, reading, 6_000, Word(Source.QUERY)))
+        self.step(self.cashier.note_refund(refund_id, "wx", Source.QUERY, reading))
 
     def _pay_out(self):
         """Pay out, fail, cancel, hold, and leave some where it is."""
         for state in (PayoutState.SUCCESS, PayoutState.FAILED, PayoutState.AWAITING_PERSON):
             payout_id = self.ask_out(2_000).command.payout_id
-            self.step(self.desk.begin_payout(payout_id))
+            self.step(self.cashier.begin_payout(payout_id))
             reading = PayoutReading(payout_id, state, "no 1", 2_000, "", "WHY", self.us)
-            self.step(self.desk.note_payout(payout_id, reading, Word(Source.NOTICE)))
-        self.step(self.desk.cancel_payout(self.ask_out(100, DAY_US).command.payout_id, "the shop"))
+            self.step(self.cashier.note_payout(payout_id, Source.NOTICE, reading))
+        payout_id = self.ask_out(100, DAY_US).command.payout_id
+        self.step(self.cashier.cancel_payout(payout_id, "the shop"))
         self.ask_out(100, 30 * DAY_US)
         for event in ("release", "refuse", ""):
             self._settle([self.ask_out(60_000)], event)
@@ -424,14 +416,13 @@ class LedgerCase:
         """Ask for a payout of somebody who can; return the answer."""
         for user_id in self.some(PEOPLE):
             (answer,) = self.step(
-                self.desk.ask_payout(
+                self.cashier.ask_payout(
                     user_id,
                     amount_fen,
+                    Payee("openid of a person", "", "a few words"),
                     account="wx",
-                    payee="openid of a person",
-                    delay_us=delay_us,
-                    requested_by="the shop",
-                    caller_key=self.key(),
+                    delay_s=delay_us // SECOND_US,
+                    caller=(self.key(), "the shop"),
                 )
             )
             if not answer.code:

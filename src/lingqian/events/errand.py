@@ -32,9 +32,8 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknown, Unsent
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, show
 from lingqian.storage import purse, query
-from lingqian.storage.cashier import FIELD_PURCHASE, Cashier
+from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON, Cashier
 from lingqian.storage.clock import BusinessClock
-from lingqian.storage.desk import FIELD_PAYEE, FIELD_REASON
 from lingqian.storage.lane import Answer, Submission
 from lingqian.topup.attempt import LIVE_STATES, AttemptState, PrepayResult
 from lingqian.topup.evidence import Effect, Source

@@ -51,7 +51,7 @@ from lingqian.kernel.clock import SECOND_US, Clock, business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault, Rejected
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, lane_of, parse, show
-from lingqian.storage import query, query_top_up
+from lingqian.storage import query
 from lingqian.storage import reconciliation as books
 from lingqian.storage.cashier import STRANGERS_LANE, Cashier
 from lingqian.storage.desk import Desk, client_key

@@ -349,6 +349,7 @@ class CancelPayout(NamedTuple):
     """Take back a payout that has not been sent."""
 
     payout_id: bytes
+    by: str
 
 
 class RecordBill(NamedTuple):

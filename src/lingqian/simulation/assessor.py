@@ -396,7 +396,7 @@ class Assessor:
 
     def _pieces(
         self,
-        command: Any,
+        command: Any,  # noqa: ANN401 - as above
         at: int,
         *,
         is_locked: bool,

@@ -43,7 +43,7 @@ from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, lane_of, mint, parse
 from lingqian.storage.clock import unix_ms
-from lingqian.storage.desk import FIELD_NOTICE, FIELD_PAYEE, FIELD_REASON, client_key
+from lingqian.storage.desk import FIELD_NOTICE, client_key
 from lingqian.storage.lane import Submission
 from lingqian.storage.port import Personal
 from lingqian.storage.vault import Vault
@@ -54,8 +54,9 @@ from lingqian.topup.order import OrderKind
 from lingqian.topup.plan import Plan
 from lingqian.topup.refund import Origin
 
-# What an attempt says to its channel; the digest stands in the attempt's row.
-FIELD_PURCHASE: Final = 8
+FIELD_PURCHASE: Final = 6
+FIELD_REASON: Final = 7
+FIELD_PAYEE: Final = 8
 # Money for a number that is none of ours is kept here, until a person has placed it.
 STRANGERS_LANE: Final = 0
 
@@ -316,9 +317,9 @@ class Cashier:
         """Make the command that comes before a payout's first call."""
         return Submission(BeginPayout(payout_id))
 
-    def cancel_payout(self, payout_id: bytes) -> Submission:
+    def cancel_payout(self, payout_id: bytes, by: str) -> Submission:
         """Make the command that takes back a payout nobody has sent."""
-        return Submission(CancelPayout(payout_id))
+        return Submission(CancelPayout(payout_id, by))
 
     def note_payout(
         self, payout_id: bytes, source: Source, reading: PayoutReading, key: bytes = b""

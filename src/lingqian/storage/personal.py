@@ -10,15 +10,13 @@ from typing import Final
 import apsw
 
 from lingqian.kernel.fault import Damaged
-from lingqian.storage.cashier import FIELD_PURCHASE
+from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
 from lingqian.storage.desk import (
     FIELD_EXTERNAL,
     FIELD_GREETING,
     FIELD_NICKNAME,
     FIELD_NOTE,
     FIELD_NOTICE,
-    FIELD_PAYEE,
-    FIELD_REASON,
 )
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.reconciliation import (

@@ -145,7 +145,7 @@ async def read(door: Door, call: Call) -> Reply:
 async def cancel(door: Door, call: Call) -> Reply:
     """Take back a payout that has not been sent."""
     payout_id = call.id(PREFIX_PAYOUT, "payout_id")
-    answer = await door.ask(door.wallet.cashier.cancel_payout(payout_id))
+    answer = await door.ask(door.wallet.cashier.cancel_payout(payout_id, call.caller.name))
     if answer.code:
         return refusal(answer)
     row = purse.payout(door.reader, payout_id)

@@ -11,7 +11,7 @@ from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_ORDER, PREFIX_REFUND, show
 from lingqian.storage import purse, query
-from lingqian.storage.desk import FIELD_REASON
+from lingqian.storage.cashier import FIELD_REASON
 from lingqian.topup.refund import Origin, Refund, RefundStage
 from lingqian.web import field
 from lingqian.web.answer import first_of, refusal
