@@ -122,6 +122,48 @@ def orders_are_explained(connection):
         assert waits == (0 if stage in {5, 6} else amount), f"payable {waits} in stage {stage}"
 
 
+def gifts_and_payouts_are_explained(connection):
+    """What waits for streamers and on its way out is what gifts and payouts say, and no more."""
+    carried = defaultdict(int)
+    for account, balance in connection.execute(
+        "SELECT account, credits_posted - debits_posted FROM accounts"
+    ):
+        if account[16] in {5, 7} and balance:
+            carried[account[:17]] += balance
+    expected = pending_income(connection)
+    for table, key, open_stages in (
+        ("refunds", "refund_id", {0, 1, 2, 3, 4, 7}),
+        ("payouts", "payout_id", {2, 3, 4, 5}),
+    ):
+        query = f"SELECT {key}, amount_fen, stage FROM {table}"
+        for owner, amount, stage in connection.execute(query):
+            if stage in open_stages:
+                expected[owner + b"\5"] += amount
+    assert dict(carried) == dict(expected), "money waits that nobody asked for, or is not there"
+
+
+def pending_income(connection):
+    """Return what gifts say waits for each streamer, by the account it waits in."""
+    expected = defaultdict(int)
+    for gift_id, streamer_id, state, *fen in connection.execute(
+        "SELECT gift_id, streamer_id, state, streamer_fen, platform_fen, value_fen FROM gifts"
+    ):
+        assert fen[0] + fen[1] == fen[2], "the parts of a gift are not its price"
+        if state == 1 and fen[0]:
+            expected[gift_id[:2] + streamer_id[2:] + b"\7"] += fen[0]
+    return expected
+
+
+def coins_earn_by_floors(connection):
+    """What of a price is earned follows from how many of its coins are gone, in whatever way."""
+    for order_id, cash, earned, given, left, frozen in connection.execute(
+        "SELECT order_id, cash_fen, released_fen, paid_coins + bonus_coins, "
+        "paid_left + bonus_left, paid_frozen + bonus_frozen FROM grants"
+    ):
+        whole = given - frozen
+        assert earned == (cash * (given - left) // whole if whole else 0), order_id.hex()
+
+
 def packets_are_explained(connection):
     """Funded = claimed + remaining + returned, and the rest lies in the packet's own escrow."""
     rows = connection.execute(
@@ -179,6 +221,8 @@ def limits_are_counted(connection):
         paid[source] += amount
     for sender, amount in connection.execute("SELECT sender_id, total_fen FROM packets"):
         paid[sender] += amount
+    for user_id, amount in connection.execute("SELECT user_id, amount_fen FROM payouts"):
+        paid[user_id] += amount
     # Paid without any attempt: out of the balance.
     for user_id, amount in connection.execute(
         "SELECT user_id, amount_fen FROM orders WHERE pay_state = 2 AND paid_attempt = x''"
@@ -300,6 +344,8 @@ ALL = (
     no_negative_balance,
     coins_are_explained,
     orders_are_explained,
+    gifts_and_payouts_are_explained,
+    coins_earn_by_floors,
     packets_are_explained,
     limits_are_counted,
     journal_is_dense_and_sealed,

@@ -13,12 +13,13 @@ from typing import NamedTuple
 
 import clearing_words
 from law import all_laws
-from lingqian.channels.port import TradeState
+from lingqian.channels.port import PayoutState, RefundState, TradeState
 from lingqian.compliance.limit import DEFAULT, Limit, Span
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, WrongPassphrase
 from lingqian.flows.command import DeliverRelay
 from lingqian.flows.transfer import TransferState
+from lingqian.gift.gift import GiftState
 from lingqian.identity.user import UserState
 from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.bound import ATTEMPTS_MAX
@@ -29,10 +30,13 @@ from lingqian.ledger.chart import balance_account
 from lingqian.ledger.hold import HoldState
 from lingqian.redpacket.packet import Claim, PacketKind, PacketState
 from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.topup.advance import AdvanceState
 from lingqian.topup.attempt import AttemptState, Mark, PrepayResult
 from lingqian.topup.evidence import Source
 from lingqian.topup.notice import NoticeState
 from lingqian.topup.order import CreditState, OrderKind, PayState, ReturnState
+from lingqian.topup.payout import PayoutStage
+from lingqian.topup.refund import Origin, RefundStage
 from world import World
 
 _UNITS_US = {"us": 1, "ms": 1_000, "s": SECOND_US, "m": 60 * SECOND_US, "h": 3_600 * SECOND_US}
@@ -315,10 +319,123 @@ def verb_cancel(world, words):
     return world.expire(person(world, *words), by="shop")
 
 
+def verb_line(world, words):
+    """line NAME YUAN [key=]: fund the line of a person's lane, or take money out of it."""
+    (name, amount), more = options(words)
+    return world.fund_line(person(world, name), yuan(amount), more.get("key"))
+
+
+def verb_mode(world, words):
+    """mode NAME EVENT [account=]: one step of an account's mode, in a person's lane."""
+    (name, event), more = options(words)
+    return world.set_mode(person(world, name), event, **more)
+
+
+_ADVANCE_WORDS = {
+    "count": ("count", int),
+    "days": ("days", int),
+    "credited": ("credited_fen", yuan),
+    "account": ("account", str),
+}
+
+
+def verb_advance(world, words):
+    """advance ORDER and the words of _ADVANCE_WORDS, what the person has topped up before."""
+    (order,), more = options(words)
+    named = {_ADVANCE_WORDS[word][0]: _ADVANCE_WORDS[word][1](text) for word, text in more.items()}
+    return world.advance(person(world, order), **named)
+
+
+def verb_clawback(world, words):
+    """clawback ORDER: take an advance's coins back."""
+    return world.settle_advance(person(world, *words), "claw_back", "clock")
+
+
+def verb_writeoff(world, words):
+    """writeoff ORDER: give up what is owed of it."""
+    return world.settle_advance(person(world, *words), "write_off")
+
+
 def verb_allocate(world, words):
     """allocate TRANSACTION credit NAME | allocate TRANSACTION refund."""
     transaction, action, *user = words
     return world.allocate(person(world, transaction), action, *user)
+
+
+def verb_return(world, words):
+    """return REFUND ORDER YUAN [origin=] [key=]: a refund is asked for."""
+    (name, order, amount), more = options(words)
+    if "origin" in more:
+        more["origin"] = Origin[more["origin"].upper()]
+    return world.ask_refund(name, person(world, order), yuan(amount), **more)
+
+
+def verb_returned(world, words):
+    """returned REFUND STATE [YUAN] [ppm=]: a reading of a refund arrives."""
+    (name, state, *amount), more = options(words)
+    return world.note_refund(
+        person(world, name),
+        RefundState[state.upper()],
+        yuan(amount[0]) if amount else None,
+        int(more.get("ppm", 6_000)),
+    )
+
+
+_GIFT_WORDS = {
+    "x": ("count", int),
+    "ppm": ("ppm", int),
+    "after": ("after_us", span_us),
+    "scene": ("scene", str),
+    "key": ("key", str),
+}
+
+
+def verb_give(world, words):
+    """give GIFT NAME STREAMER COINS and the words of _GIFT_WORDS."""
+    (name, user, streamer, coins), more = options(words)
+    named = {_GIFT_WORDS[word][0]: _GIFT_WORDS[word][1](text) for word, text in more.items()}
+    people = person(world, user), person(world, streamer)
+    return world.gift(name, *people, int(coins), **named)
+
+
+def verb_earn(world, words):
+    """earn GIFT: its income is settled."""
+    return world.settle_gift(person(world, *words))
+
+
+def verb_wither(world, words):
+    """wither ORDER: its bonus ends."""
+    return world.expire_coins(person(world, *words))
+
+
+def verb_payout(world, words):
+    """payout PAYOUT NAME YUAN [account=] [delay=] [key=]."""
+    (name, user, amount), more = options(words)
+    delay_us = span_us(more.pop("delay", "0s"))
+    account = more.pop("account", "wx")
+    if account == "bank":
+        account = ""
+    return world.ask_payout(
+        name, person(world, user), yuan(amount), account=account, delay_us=delay_us, **more
+    )
+
+
+def verb_begin(world, words):
+    """begin PAYOUT: it is about to be sent."""
+    return world.begin_payout(person(world, *words))
+
+
+def verb_recall(world, words):
+    """recall PAYOUT: a person takes it back."""
+    return world.cancel_payout(person(world, *words))
+
+
+def verb_paid(world, words):
+    """paid PAYOUT STATE [YUAN]: a reading of a payout arrives."""
+    name, state, *amount = words
+    return world.note_payout(
+        person(world, name), PayoutState[state.upper()], yuan(amount[0]) if amount else None
+    )
 
 
 def verb_deliver(world, words):
@@ -355,6 +472,20 @@ VERBS = {
     "cancel": verb_cancel,
     "allocate": verb_allocate,
     **clearing_words.VERBS,
+    "return": verb_return,
+    "returned": verb_returned,
+    "give": verb_give,
+    "earn": verb_earn,
+    "wither": verb_wither,
+    "payout": verb_payout,
+    "begin": verb_begin,
+    "recall": verb_recall,
+    "paid": verb_paid,
+    "line": verb_line,
+    "mode": verb_mode,
+    "advance": verb_advance,
+    "clawback": verb_clawback,
+    "writeoff": verb_writeoff,
 }
 
 
@@ -367,7 +498,7 @@ def move_wait(world, words):
 
 
 def move_at(world, words):
-    """at DATE TIME in Shanghai, or at THING expires|draws|awaits|ends|due [±TIME]."""
+    """at DATE TIME in Shanghai, or at THING, one of the words of _moment [±TIME]."""
     first, second, *shift = words
     if first[0].isdigit():
         world.clock.us = instant(world, f"{first}T{second}")
@@ -385,6 +516,9 @@ def _moment(world, name, what):
         "awaits": ("progress", "await_until_us"),
         "draws": ("packets", "draw_at_us"),
         "ends": ("orders", "expires_at_us"),
+        "withers": ("grants", "bonus_expires_at_us"),
+        "earns": ("gifts", "settles_at_us"),
+        "goes": ("payouts", "release_at_us"),
     }[what]
     return world.row(table, world.ids[name], column)[0]
 
@@ -415,6 +549,48 @@ def move_exhaust(world, words):
         assert world.do(world.prepaid(name, PrepayResult.FAILED)).code == Code.OK
 
 
+def move_topped(world, words):
+    """topped ORDER USER YUAN [coins=] [bonus=] [ends=] [settle=]: ordered and paid, with a fee."""
+    plain, more = options(words)
+    settle = yuan(more.pop("settle")) if "settle" in more else 0
+    kind = "coins" if "coins" in more else "balance"
+    name, user, amount = plain
+    asked = [name, user, kind, amount, *[f"{word}={text}" for word, text in more.items()]]
+    fee_fen = ((settle or yuan(amount)) * 6_000 + 500_000) // 1_000_000
+    for command in (
+        lambda: verb_order(world, asked),
+        lambda: world.attempt(f"{name}/a", name),
+        lambda: world.observe(
+            f"{name}/a", TradeState.PAID, yuan(amount), settle_fen=settle, fee_fen=fee_fen
+        ),
+    ):
+        assert world.do(command()).code == Code.OK, words
+
+
+def move_find(world, words):
+    """find NAME ORDER ORIGIN: the newest refund of an order for a reason has this name now."""
+    name, order, origin = words
+    world.ids[name] = world.refund_of(order, Origin[origin.upper()])
+
+
+def move_shred(world, words):
+    """shred ORDER NUMBER: that many refunds of one fen, a minute apart, all of them accepted."""
+    order, number = words
+    for place in range(int(number)):
+        world.wait(60 * SECOND_US)
+        answer = world.do(world.ask_refund(f"{order}/r{place}", order, 1))
+        assert answer.code == Code.OK, place
+
+
+def move_give_up(world, words):
+    """give_up ORDER ORIGIN NUMBER: the channel closes the refund and those that follow it."""
+    order, origin, number = words
+    for place in range(int(number)):
+        name = f"{order}/closed{place}"
+        world.ids[name] = world.refund_of(order, Origin[origin.upper()])
+        assert world.do(world.note_refund(name, RefundState.CLOSED)).code == Code.OK, place
+
+
 def move_restart(world, words):
     """restart: another writer takes the lanes and knows only what is stored."""
     assert not words
@@ -427,6 +603,10 @@ MOVES = {
     "people": move_people,
     "crowd": move_crowd,
     "exhaust": move_exhaust,
+    "topped": move_topped,
+    "find": move_find,
+    "shred": move_shred,
+    "give_up": move_give_up,
     "restart": move_restart,
 }
 
@@ -470,9 +650,42 @@ def _fen(table, column):
     return lambda world, name: (world.row(table, world.ids[name], column) or (0,))[0]
 
 
+def _line(column):
+    return lambda world, name: (world.row("lines", world.ids[name][:2], column) or (0,))[0]
+
+
 def _coins(world, name):
     paid, got, _, _ = world.counters(world.ids[name] + b"\x32\2")
     return got - paid
+
+
+def _frozen(world, name):
+    return world.counters(world.ids[name] + b"\x32\2")[2]
+
+
+def _worth(world, name):
+    return sum(
+        cash - released
+        for cash, released in world.connection.execute(
+            "SELECT cash_fen, released_fen FROM grants WHERE user_id = ?", (world.ids[name],)
+        )
+    )
+
+
+def _income(world, name):
+    """Sum what waits for a streamer in every lane."""
+    owners = [lane.to_bytes(2, "big") + world.ids[name][2:] for lane in range(world.lane_count)]
+    counters = [world.counters(owner + b"\7\1") for owner in owners]
+    return sum(got - paid for paid, got, _, _ in counters)
+
+
+def _taking(world, name):
+    return sum(world.row("refunds", world.ids[name], "coins_paid", "coins_bonus"))
+
+
+def _tries(world, name):
+    table = "refunds" if world.row("refunds", world.ids[name], "tries") else "payouts"
+    return world.row(table, world.ids[name], "tries")[0]
 
 
 # name → (how it is read from the text, what is true)
@@ -507,6 +720,24 @@ FACTS = {
     "inflow": (yuan, _fen("inflows", "day_fen")),
     "coins": (int, _coins),
     **clearing_words.FACTS,
+    "frozen": (int, _frozen),
+    "worth": (yuan, _worth),
+    "income": (yuan, _income),
+    "gift": (str, _state("gifts", "state", GiftState)),
+    "part": (yuan, _fen("gifts", "streamer_fen")),
+    "kept": (yuan, _fen("gifts", "platform_fen")),
+    "refund": (str, _state("refunds", "stage", RefundStage)),
+    "back": (yuan, _fen("refunds", "fee_back_fen")),
+    "taking": (int, _taking),
+    "gone": (yuan, _fen("orders", "refunded_fen")),
+    "payout": (str, _state("payouts", "stage", PayoutStage)),
+    "tries": (int, _tries),
+    "advance": (str, _state("advances", "state", AdvanceState)),
+    "owes": (yuan, _fen("borrowers", "owed_fen")),
+    "unspent": (yuan, _fen("advances", "unspent_fen")),
+    "limit": (yuan, _line("limit_fen")),
+    "out": (yuan, _line("open_fen")),
+    "lost": (yuan, _line("lost_fen")),
 }
 
 

@@ -8,27 +8,41 @@ import itertools
 from collections.abc import Iterable
 from hashlib import sha256
 
+from lingqian.channels.port import PayoutState, RefundState
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
     AllocateParked,
+    AskAdvance,
+    AskPayout,
+    AskRefund,
     BeginAttempt,
     BeginClose,
+    BeginPayout,
+    CancelPayout,
     ChangeUser,
     ClaimPacket,
     ClosePacket,
     DrawPacket,
+    ExpireCoins,
     ExpireOrder,
     Fund,
+    FundLine,
+    NotePayout,
     NotePrepay,
+    NoteRefund,
     Observe,
     OpenOrder,
     ReceiveNotice,
     RegisterUser,
+    SendGift,
     SendPacket,
     SetMembers,
+    SetMode,
+    SettleAdvance,
     SettleCase,
+    SettleGift,
     Transfer,
 )
 from lingqian.flows.view import Policy
@@ -44,6 +58,7 @@ from lingqian.storage.memory import memory_store
 from lingqian.storage.relay import waiting
 from lingqian.topup.evidence import notice_key, stranger_id, transaction_key
 from lingqian.topup.order import OrderKind
+from lingqian.topup.refund import Origin
 
 START_US = from_rfc3339("2026-03-01T12:00:00+08:00")
 DAY_S = 86_400
@@ -396,10 +411,110 @@ class World:
         """Make the command that ends an unpaid order, by the clock or by a person."""
         return ExpireOrder(self.ids[order], by)
 
+    def fund_line(self, person, amount_fen, key=None):
+        """Make the command that funds the line of a person's lane."""
+        lane = self.lane_of(person)
+        name = key or f"line {lane} {amount_fen}"
+        return FundLine(self.key(lane, name), lane, amount_fen, "house")
+
+    def set_mode(self, person, event, account="wx"):
+        """Make the command that takes one step of an account's mode in a person's lane."""
+        return SetMode(self.lane_of(person), account, event, "amy", "a test")
+
+    def advance(self, order, count=3, days=30, credited_fen=25_000, account="wx"):
+        """Make the command that asks for an advance; what was topped up before is given."""
+        first_at_us = self.clock.us - days * 86_400 * SECOND_US
+        return AskAdvance(self.ids[order], account, count, first_at_us, credited_fen, "shop")
+
+    def settle_advance(self, order, event, by="amy"):
+        """Make the command that ends an unpaid advance."""
+        return SettleAdvance(self.ids[order], event, by)
+
     def allocate(self, transaction, action, user=None):
         """Make the command by which a person ends parked money."""
         user_id = self.ids[user] if user else b""
         return AllocateParked(self.ids[transaction], action, user_id, "amy")
+
+    def ask_refund(self, name, order, amount_fen, origin=Origin.PERSON, key=None):
+        """Make the command that asks money of an order back."""
+        lane = self.lane_of(order)
+        key = self.key(lane, key or name)
+        refund_id = self.mint(lane, name)
+        return AskRefund(key, refund_id, self.ids[order], amount_fen, b"", int(origin), "shop")
+
+    def refund_of(self, order, origin):
+        """Return the newest refund of an order for a reason."""
+        row = self.connection.execute(
+            "SELECT refund_id FROM refunds WHERE order_id = ? AND origin = ? "
+            "ORDER BY created_at_us DESC, parent DESC",
+            (self.ids[order], int(origin)),
+        ).fetchone()
+        assert row is not None, f"no such refund of {order}"
+        return row[0]
+
+    def note_refund(self, name, state, amount_fen=None, fee_ppm=6_000):
+        """Make the command that brings a reading of a refund; success says the amount asked for."""
+        if amount_fen is None:
+            amount_fen = (self.row("refunds", self.ids[name], "amount_fen") or (0,))[0]
+        at_us = self.clock.us if state == RefundState.SUCCESS else 0
+        return NoteRefund(
+            self.ids[name], int(state), f"no {name}", amount_fen, at_us, fee_ppm, bytes(32), 2, ""
+        )
+
+    def gift(  # noqa: PLR0917 - the fields of a gift, by name at every call
+        self, name, user, streamer, coins, count=1, ppm=500_000, after_us=0, scene="live", key=None
+    ):
+        """Make the command that gives coins to a streamer."""
+        lane = self.lane_of(user)
+        _, streamer_class, streamer_state = self.status(streamer)
+        return SendGift(
+            self.key(lane, key or name),
+            self.mint(lane, name),
+            self.ids[user],
+            self.ids[streamer],
+            "rose",
+            coins,
+            count,
+            ppm,
+            after_us,
+            scene,
+            streamer_class,
+            streamer_state,
+        )
+
+    def settle_gift(self, gift):
+        """Make the command that settles a gift's income."""
+        return SettleGift(self.ids[gift])
+
+    def expire_coins(self, order):
+        """Make the command that ends the bonus of an order."""
+        return ExpireCoins(self.ids[order])
+
+    def ask_payout(  # noqa: PLR0917 - the fields of a payout, by name at every call
+        self, name, user, amount_fen, account="wx", delay_us=0, key=None
+    ):
+        """Make the command that sets money aside to be paid out."""
+        lane = self.lane_of(user)
+        key, payout_id = self.key(lane, key or name), self.mint(lane, name)
+        mac = digest("payee", user)[:16]
+        return AskPayout(key, payout_id, self.ids[user], account, amount_fen, mac, delay_us, "shop")
+
+    def begin_payout(self, name):
+        """Make the command that says a payout is about to be sent."""
+        return BeginPayout(self.ids[name])
+
+    def cancel_payout(self, name):
+        """Make the command that takes a payout back."""
+        return CancelPayout(self.ids[name], "shop")
+
+    def note_payout(self, name, state, amount_fen=None):
+        """Make the command that brings a reading of a payout."""
+        if amount_fen is None:
+            amount_fen = (self.row("payouts", self.ids[name], "amount_fen") or (0,))[0]
+        why = "ACCOUNT_FROZEN" if state == PayoutState.FAILED else ""
+        return NotePayout(
+            self.ids[name], int(state), f"no {name}", amount_fen, why, 0, bytes(32), 2, ""
+        )
 
     def settle(self, case_id, event, by="amy"):
         """Make the command that ends a case."""
@@ -473,6 +588,8 @@ class World:
                  "holds": "hold_id", "usages": "user_id", "users": "user_id",
                  "orders": "order_id", "attempts": "attempt_id", "notices": "notice_key",
                  "refunds": "refund_id", "grants": "order_id", "inflows": "user_id",
-                 "transactions": "transaction_key"}  # fmt: skip
+                 "transactions": "transaction_key", "gifts": "gift_id", "payouts": "payout_id",
+                 "advances": "order_id", "borrowers": "user_id", "lines": "lane",
+                 "modes": "mode_key"}  # fmt: skip
         text = f"SELECT {', '.join(columns)} FROM {table} WHERE {names[table]} = ?"
         return self.connection.execute(text, (key,)).fetchone()

@@ -7,6 +7,8 @@ import asyncio
 import contextlib
 import os
 import signal
+import sys
+import threading
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -37,6 +39,9 @@ def simulate(  # noqa: PLR0913 - each argument is an option of the command
     suite: Annotated[str, typer.Option(help="Of the default merchant: RSA or SM.")] = "RSA",
     mchid: Annotated[str, typer.Option(help="Of the default merchant.")] = DEFAULT_MCHID,
     appid: Annotated[str, typer.Option(help="Of the default merchant.")] = DEFAULT_APPID,
+    ends_with_input: Annotated[
+        bool, typer.Option("--ends-with-input", help="Stop when standard input ends: no orphans.")
+    ] = False,
 ) -> None:
     """Serve WeChat Pay APIv3 on this machine, on two hosts, with pages to pay on."""
     if suite not in _SUITES:
@@ -53,10 +58,10 @@ def simulate(  # noqa: PLR0913 - each argument is an option of the command
         mchid=mchid,
         appid=appid,
     )
-    asyncio.run(_serve(config, credentials))
+    asyncio.run(_serve(config, credentials, ends_with_input=ends_with_input))
 
 
-async def _serve(config: SimulatorConfig, folder: Path | None) -> None:
+async def _serve(config: SimulatorConfig, folder: Path | None, *, ends_with_input: bool) -> None:
     simulator = Simulator(config)
     await simulator.start()
     try:
@@ -66,18 +71,28 @@ async def _serve(config: SimulatorConfig, folder: Path | None) -> None:
         typer.echo(f"API      {first}  {second}")
         typer.echo(f"control  {simulator.control_url}")
         typer.echo(f"merchant {simulator.merchant.mchid}  {simulator.merchant.appid}")
-        await _until_told()
+        await _until_told(ends_with_input=ends_with_input)
     finally:
         await simulator.stop()
 
 
-async def _until_told() -> None:
+async def _until_told(*, ends_with_input: bool) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
+    if ends_with_input:
+        threading.Thread(target=_await_end_of_input, args=(loop, told), daemon=True).start()
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows has no handlers in a loop
             loop.add_signal_handler(number, told.set)
     await told.wait()
+
+
+def _await_end_of_input(loop: asyncio.AbstractEventLoop, told: asyncio.Event) -> None:
+    """Read until whoever started us is gone, in whatever way."""
+    while sys.stdin.buffer.read(4_096):
+        continue
+    with contextlib.suppress(RuntimeError):  # the loop has ended before
+        loop.call_soon_threadsafe(told.set)
 
 
 def write_credentials(folder: Path, merchant: Credentials, base_urls: tuple[str, str]) -> None:

@@ -8,6 +8,7 @@ Source: WeChat Pay APIv3, payment notification (支付成功回调), retry inter
 import asyncio
 import base64
 import contextlib
+import io
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
@@ -231,7 +232,7 @@ class Courier:
         async with self._gate:
             try:
                 async with self._session.post(
-                    url, data=body, headers={**own, **found}, allow_redirects=False
+                    url, data=io.BytesIO(body), headers={**own, **found}, allow_redirects=False
                 ) as answer:
                     with contextlib.suppress(aiohttp.ClientError):
                         await answer.content.read(4096)

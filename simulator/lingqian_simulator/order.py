@@ -165,9 +165,9 @@ def pay(world: World, order: Order, wish: Wish) -> Payment:
     assert following is not None, "the caller has asked why not"
     total = order.total_fen if wish.total_fen is None else wish.total_fen
     payer = order.request.get("payer") or {}
-    now = world.clock.now_us()
+    now, draw = world.clock.now_us(), world.chance.digits
     payment = Payment(
-        transaction_id=f"42000{world.chance.digits(5)}{moment(now):%Y%m%d}{world.chance.digits(10)}",
+        transaction_id=f"42000{draw(5)}{moment(now):%Y%m%d}{draw(10)}",
         total_fen=total,
         payer_fen=total - wish.cash_coupon_fen - wish.nocash_coupon_fen,
         cash_coupon_fen=wish.cash_coupon_fen,

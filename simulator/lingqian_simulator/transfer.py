@@ -84,10 +84,11 @@ def _check(call: Call, name: str) -> None:
 
 def _accept(call: Call, name: str) -> Transfer:
     world, body, now = call.world, call.body, call.world.clock.now_us()
+    draw = world.chance.digits
     transfer = Transfer(
         mchid=call.merchant.mchid,
         out_bill_no=body["out_bill_no"],
-        transfer_bill_no=f"1330{world.chance.digits(10)}{moment(now):%Y%m%d}{world.chance.digits(16)}",
+        transfer_bill_no=f"1330{draw(10)}{moment(now):%Y%m%d}{draw(16)}",
         appid=body["appid"],
         openid=body["openid"],
         request=dict(body),

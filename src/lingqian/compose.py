@@ -50,7 +50,13 @@ from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import LaneRow
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
-from lingqian.storage.vault import Vault, fingerprint, open_vault
+from lingqian.storage.vault import (
+    Vault,
+    fingerprint,
+    forget_first_root,
+    has_root,
+    open_vault,
+)
 from lingqian.topup.fee import FeePlan
 from lingqian.topup.plan import DEFAULT as DEFAULT_PLANS
 from lingqian.topup.plan import Plan
@@ -286,6 +292,7 @@ class Wallet:
         self.lock = DirectoryLock(folder)
         with ExitStack() as undo:
             undo.callback(self.lock.release)
+            self._has_keys = has_root(folder / KEYS)
             self.vault = open_vault(folder / KEYS)
             self.clock = BusinessClock()
             self.policy = policy(config)
@@ -368,8 +375,11 @@ class Wallet:
             store.chore(lambda connection: connection.execute(PUT_SETTING, (KEYS_SETTING, own)))
         elif row[0] != own:
             store.close()
+            found = f"holds the keys {own}" if self._has_keys else "holds no keys"
+            if not self._has_keys:
+                forget_first_root(self.folder / KEYS)
             raise Damaged(
-                f"{self.folder / KEYS} holds the keys {own}; the database was made with {row[0]}. "
+                f"{self.folder / KEYS} {found}; the database was made with {row[0]}. "
                 "Restore the key folder from its backup"
             )
 

@@ -1,10 +1,24 @@
 """A simulator and a shop for each test that asks for them."""
 
 import contextlib
+import itertools
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from simulated import Running, Shop
+
+KEYS = 8
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys():
+    """Make a handful of RSA keys and hand them out in turn: a new one costs a fifth of a second."""
+    made = [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(KEYS)]
+    turn = itertools.cycle(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rsa, "generate_private_key", lambda **_named: next(turn))
+        yield
 
 
 @pytest.fixture

@@ -37,7 +37,8 @@
     made.href = href;
     return made;
   };
-  const of = (noun, path, label, body = {}) => button(label, "POST", `${path}?mchid=${noun.mchid}`, body);
+  const of = (noun, path, label, body = {}) =>
+    button(label, "POST", `${path}?mchid=${noun.mchid}`, body);
 
   const payButtons = (order) => {
     const path = `/control/orders/${encodeURIComponent(order.out_trade_no)}`;

@@ -15,7 +15,9 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from lingqian.cli import market
 from lingqian.simulation.exercise import COMMANDS_MIN, missing
+from lingqian.simulation.rehearsal import ORDERS_MIN
 from lingqian.simulation.world import Report, World
 
 WORLD_COMMANDS: Final = 20_000
@@ -30,13 +32,16 @@ class Share(NamedTuple):
     commands: int
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - options, by name
     seed: Annotated[
         int | None, typer.Option(min=0, max=_SEED_MAX, help="The first world; else a fresh one.")
     ] = None,
     commands: Annotated[int, typer.Option(min=1, help="How many commands in all.")] = COMMANDS_MIN,
     lanes: Annotated[
         int, typer.Option(help="1 or 4; else one for even seeds and four for odd ones.")
+    ] = 0,
+    orders: Annotated[
+        int, typer.Option(min=0, help="Live through markets of so many orders instead.")
     ] = 0,
     runs: Annotated[
         int, typer.Option(min=0, help=f"How many worlds; else one for each {WORLD_COMMANDS:,}.")
@@ -51,6 +56,9 @@ def simulate(
     """
     if lanes not in (0, 1, 4):
         raise typer.BadParameter("1 or 4", param_hint="--lanes")
+    if orders:
+        _markets(secrets.randbits(32) if seed is None else seed, orders, lanes, as_json=as_json)
+        return
     shares = plan(secrets.randbits(32) if seed is None else seed, commands, lanes, runs)
     began = time.monotonic()
     reports = _run(shares)
@@ -58,6 +66,14 @@ def simulate(
     typer.echo(json.dumps(summary, ensure_ascii=False) if as_json else _words(summary))
     if summary["missing"] and summary["commands"] >= COMMANDS_MIN:
         typer.echo("This run never did what is listed as missing; it proves too little.", err=True)
+        raise typer.Exit(1)
+
+
+def _markets(seed: int, orders: int, lanes: int, *, as_json: bool) -> None:
+    summary = market.run(seed, orders, lanes)
+    typer.echo(json.dumps(summary, ensure_ascii=False) if as_json else market.words(summary))
+    if summary["missing"] and summary["orders"] >= ORDERS_MIN:
+        typer.echo("This run never met what is listed; it proves too little.", err=True)
         raise typer.Exit(1)
 
 

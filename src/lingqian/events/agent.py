@@ -77,7 +77,7 @@ class Agent:
     async def _follow(self, attempt_id: bytes) -> None:
         for wait_s in RETURN_AGAIN_S:
             await asyncio.sleep(wait_s)
-            row = query_top_up.attempt(self.kit.reader, attempt_id)
+            row = query.attempt(self.kit.reader, attempt_id)
             if row is None or row.state == AttemptState.SUCCEEDED:
                 return
             await self.errands.look(attempt_id, Source.CLIENT, Priority.CLIENT)
@@ -202,6 +202,6 @@ class Agent:
         await self._ask_instead(row.attempt_id, row.account, key)
 
     async def _ask_instead(self, subject: bytes, account: str, key: bytes) -> None:
-        if query_top_up.attempt(self.kit.reader, subject) is not None:
+        if query.attempt(self.kit.reader, subject) is not None:
             reading = await self.errands.ask(subject, account)
             await self.errands.observe(subject, account, Source.QUERY, reading, key)

@@ -16,6 +16,7 @@ from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
     AllocateParked,
+    AskPayout,
     BeginAttempt,
     BeginClose,
     ChangeUser,
@@ -45,7 +46,14 @@ from lingqian.flows.transfer import TransferDone, TransferState
 from lingqian.flows.user import UserDone
 from lingqian.identity.user import UserState
 from lingqian.kernel.clock import rfc3339
-from lingqian.kernel.id import PREFIX_CASE, PREFIX_ORDER, PREFIX_PACKET, PREFIX_TRANSFER, show
+from lingqian.kernel.id import (
+    PREFIX_CASE,
+    PREFIX_ORDER,
+    PREFIX_PACKET,
+    PREFIX_PAYOUT,
+    PREFIX_TRANSFER,
+    show,
+)
 from lingqian.ledger.posting import Phase, Posted
 from lingqian.redpacket.packet import Packet, PacketKind, PacketState
 from lingqian.risk.rule import Action, Verdict
@@ -125,7 +133,11 @@ def _funded(page: Page) -> list[Told]:
     return [Told("funding.done.v1", subject, data, (command.user_id,))]
 
 
-_CASE_PREFIX: Final = {Action.TRANSFER: PREFIX_TRANSFER, Action.TOP_UP: PREFIX_ORDER}
+_CASE_PREFIX: Final = {
+    Action.TRANSFER: PREFIX_TRANSFER,
+    Action.TOP_UP: PREFIX_ORDER,
+    Action.PAYOUT: PREFIX_PAYOUT,
+}
 
 
 def _opened_case(opened: Opened) -> Told:
@@ -338,11 +350,19 @@ def _settled(page: Page) -> list[Told]:
         packet = page.facts.packet(case.object_id)
         word = "sent" if is_released else "refused"
         told.append(_packet_told(word, case.object_id, packet, page, outcome.expires_at_us))
+    elif case.action == Action.PAYOUT:
+        told.append(outgoing.payout_reviewed(case.object_id, page, is_released=is_released))
     else:
         row = page.facts.transfer(case.object_id)
         word = "done" if is_released else "refused"
         told.append(_transfer_told(word, case.object_id, row, page))
     return told
+
+
+def _asked_payout(page: Page) -> list[Told]:
+    opened = page.outcome.opened
+    told = [] if opened is None else [_opened_case(opened)]
+    return [*outgoing.asked_payout(page), *told]
 
 
 def _relayed(page: Page) -> list[Told]:
@@ -381,4 +401,5 @@ _TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     ExpireOrder: incoming.expired,
     AllocateParked: incoming.allocated,
     **outgoing.TELLERS,
+    AskPayout: _asked_payout,
 }

@@ -26,12 +26,12 @@ from lingqian.channels.port import (
 )
 from lingqian.events.loss import Losses
 from lingqian.events.pace import TRIES, Bucket, Priority, backoff_s
-from lingqian.kernel.bound import CLOSE_AGE_S_MIN
+from lingqian.kernel.bound import CACHE_ROWS_MAX, CLOSE_AGE_S_MIN
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknown, Unsent
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, show
-from lingqian.storage import query, query_top_up
+from lingqian.storage import purse, query
 from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON, Cashier
 from lingqian.storage.clock import BusinessClock
 from lingqian.storage.lane import Answer, Submission
@@ -82,6 +82,8 @@ class Errands:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
         self.losses = {account: Losses() for account in kit.channels}
+        # What a person's client confirms a transfer with; a channel tells it again when asked.
+        self.packages: dict[bytes, str] = {}
         self._buckets = {account: Bucket() for account in kit.channels}
 
     def _channel(self, account: str) -> Any:  # noqa: ANN401 - a Channel, or one that pays out
@@ -118,7 +120,7 @@ class Errands:
         Three tries; if one of them may have arrived, the outcome is unknown, not failed.
         """
         kit = self.kit
-        row = query_top_up.attempt(kit.reader, attempt_id)
+        row = query.attempt(kit.reader, attempt_id)
         sealed = query.sealed_text(kit.reader, attempt_id, FIELD_PURCHASE)
         assert row is not None, "an attempt is durable before its channel is asked"
         if sealed is None:
@@ -157,7 +159,7 @@ class Errands:
 
     async def look(self, attempt_id: bytes, source: Source, priority: Priority) -> Reading | None:
         """Query an attempt's channel and put the answer to the lane; None when there was none."""
-        row = query_top_up.attempt(self.kit.reader, attempt_id)
+        row = query.attempt(self.kit.reader, attempt_id)
         if row is None:
             return None
         reading = await self.ask(attempt_id, row.account, priority)
@@ -197,15 +199,15 @@ class Errands:
 
     async def attend(self, attempt_id: bytes, priority: Priority) -> None:
         """Ask about an attempt that is due, and close it when its order has run out."""
-        row = query_top_up.attempt(self.kit.reader, attempt_id)
+        row = query.attempt(self.kit.reader, attempt_id)
         if row is None or row.state not in LIVE_STATES:
             return
         if row.state == AttemptState.CLOSING:
             await self.shut(attempt_id, priority)
             return
         await self.look(attempt_id, Source.QUERY, priority)
-        row = query_top_up.attempt(self.kit.reader, attempt_id)
-        order = query_top_up.order(self.kit.reader, row.order_id) if row else None
+        row = query.attempt(self.kit.reader, attempt_id)
+        order = query.order(self.kit.reader, row.order_id) if row else None
         if row is None or order is None or row.state not in LIVE_STATES:
             return
         now_us = self.kit.clock.now_us()
@@ -217,7 +219,7 @@ class Errands:
     async def shut(self, attempt_id: bytes, priority: Priority) -> None:
         """Close an attempt: query, close, query; whatever says that it was paid comes first."""
         reading = await self.look(attempt_id, Source.QUERY, priority)
-        row = query_top_up.attempt(self.kit.reader, attempt_id)
+        row = query.attempt(self.kit.reader, attempt_id)
         if reading is None or row is None or row.state != AttemptState.CLOSING:
             return
         channel, number = self._channel(row.account), show(PREFIX_ATTEMPT, attempt_id)
@@ -232,10 +234,10 @@ class Errands:
 
     async def push_refund(self, refund_id: bytes, priority: Priority) -> None:
         """Send a refund, or ask what became of it; a number that is not known there is sent."""
-        row = query_top_up.refund(self.kit.reader, refund_id)
+        row = purse.refund(self.kit.reader, refund_id)
         if row is None:
             return
-        attempt = query_top_up.attempt(self.kit.reader, row.attempt_id)
+        attempt = query.attempt(self.kit.reader, row.attempt_id)
         assert attempt is not None, "a refund is of an attempt"
         reading = RefundReading(show(PREFIX_REFUND, refund_id), RefundState.ABSENT)
         if row.stage != RefundStage.APPROVED:
@@ -302,7 +304,7 @@ class Errands:
 
     async def push_payout(self, payout_id: bytes, priority: Priority) -> None:
         """Send a payout, ask what became of it, or take back what nobody has confirmed."""
-        row = query_top_up.payout(self.kit.reader, payout_id)
+        row = purse.payout(self.kit.reader, payout_id)
         if row is None or not row.account:
             return
         if row.stage == PayoutStage.APPROVED:
@@ -356,9 +358,18 @@ class Errands:
     ) -> Answer:
         """Put a reading of a payout to the lane."""
         kit = self.kit
+        self._keep_package(payout_id, reading)
         answer = await kit.ask(kit.cashier.note_payout(payout_id, source, reading, key))
         kit.counts.evidence(source.name.lower(), f"payout_{reading.state.name.lower()}")
         return answer
+
+    def _keep_package(self, payout_id: bytes, reading: PayoutReading) -> None:
+        if reading.state != PayoutState.AWAITING_PERSON:
+            self.packages.pop(payout_id, None)
+        elif reading.package:
+            if len(self.packages) >= CACHE_ROWS_MAX:
+                self.packages.clear()
+            self.packages[payout_id] = reading.package
 
 
 def effect_name(effect: int) -> str:

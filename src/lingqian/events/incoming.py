@@ -144,7 +144,6 @@ def settled(page: Page, order_id: bytes) -> list[Told]:
 
 def returning(page: Page, refund: Opened | None) -> list[Told]:
     """Tell that money is on its way back to the payment it came by."""
-    del page
     if refund is None:
         return []
     subject = show(PREFIX_REFUND, refund.refund_id)
@@ -153,6 +152,9 @@ def returning(page: Page, refund: Opened | None) -> list[Told]:
         "order_id": show(PREFIX_ORDER, refund.order_id),
         "user_id": user(refund.user_id),
         "amount_fen": refund.amount_fen,
+        "coins": refund.coins_paid + refund.coins_bonus,
         "origin": Origin(refund.origin).name.lower(),
+        "follows": show(PREFIX_REFUND, refund.parent) if refund.parent else None,
+        "balances": balances(page.posted),
     }
     return [Told("refund.opened.v1", subject, data, (refund.user_id,))]

@@ -6,9 +6,9 @@ Units: fen; coins.   Source: docs/reference/events.md.
 from collections.abc import Callable
 from typing import Any, Final
 
+from lingqian.events.incoming import returning
 from lingqian.events.told import Page, Told, balances, user
 from lingqian.flows.command import (
-    AskPayout,
     AskRefund,
     BeginPayout,
     CancelPayout,
@@ -18,17 +18,15 @@ from lingqian.flows.command import (
     SendGift,
     SettleGift,
 )
-from lingqian.flows.refund import Opened
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.id import PREFIX_GIFT, PREFIX_ORDER, PREFIX_PAYOUT, PREFIX_REFUND, show
 from lingqian.topup.payout import PayoutStage
-from lingqian.topup.refund import Origin, RefundStage
+from lingqian.topup.refund import RefundStage
 
 TYPES: Final = (
     "gift.sent.v1",
     "income.settled.v1",
     "coins.expired.v1",
-    "refund.opened.v1",
     "refund.succeeded.v1",
     "refund.closed.v1",
     "refund.abnormal.v1",
@@ -82,24 +80,8 @@ def _expired(page: Page) -> list[Told]:
     return [Told("coins.expired.v1", subject, data, (user_id,))]
 
 
-def refund_opened(opened: Opened, page: Page) -> Told:
-    """Tell of a refund that a person asked for or a decision opened."""
-    subject = show(PREFIX_REFUND, opened.refund_id)
-    data = {
-        "refund_id": subject,
-        "order_id": show(PREFIX_ORDER, opened.order_id),
-        "user_id": user(opened.user_id),
-        "amount_fen": opened.amount_fen,
-        "coins": opened.coins_paid + opened.coins_bonus,
-        "origin": Origin(opened.origin).name.lower(),
-        "follows": show(PREFIX_REFUND, opened.parent) if opened.parent else None,
-        "balances": balances(page.posted),
-    }
-    return Told("refund.opened.v1", subject, data, (opened.user_id,))
-
-
 def _asked_refund(page: Page) -> list[Told]:
-    return [refund_opened(page.outcome, page)]
+    return returning(page, page.outcome)
 
 
 _REFUND_WORDS: Final = {
@@ -126,7 +108,7 @@ def _noted_refund(page: Page) -> list[Told]:
         "balances": balances(page.posted),
     }
     told = [Told(f"refund.{word}.v1", subject, data, (refund.user_id,))]
-    return told if outcome.next is None else [*told, refund_opened(outcome.next, page)]
+    return [*told, *returning(page, outcome.next)]
 
 
 def _payout_told(word: str, payout_id: bytes, row: Any, page: Page) -> Told:  # noqa: ANN401 - command or row
@@ -141,7 +123,8 @@ def _payout_told(word: str, payout_id: bytes, row: Any, page: Page) -> Told:  # 
     return Told(f"payout.{word}.v1", subject, data, (row.user_id,))
 
 
-def _asked_payout(page: Page) -> list[Told]:
+def asked_payout(page: Page) -> list[Told]:
+    """Tell that money is set aside to be paid out, or held; nothing of one that was stopped."""
     command, outcome = page.command, page.outcome
     if page.record.code:
         return []
@@ -176,7 +159,6 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     ExpireCoins: _expired,
     AskRefund: _asked_refund,
     NoteRefund: _noted_refund,
-    AskPayout: _asked_payout,
     BeginPayout: _moved_payout,
     CancelPayout: _moved_payout,
     NotePayout: _moved_payout,

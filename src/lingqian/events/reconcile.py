@@ -51,7 +51,7 @@ from lingqian.kernel.clock import SECOND_US, Clock, business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault, Rejected
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, lane_of, parse, show
-from lingqian.storage import query, query_top_up
+from lingqian.storage import query
 from lingqian.storage import reconciliation as books
 from lingqian.storage.cashier import STRANGERS_LANE, Cashier
 from lingqian.storage.desk import Desk, client_key
@@ -281,7 +281,7 @@ class Reconciler:
     async def _observe(self, frame: Frame, line: BillRow) -> bool:
         """Bring a payment home; a number that is none of ours gets a name of its own."""
         identity = parse(PREFIX_ATTEMPT, line.attempt_no)
-        if identity is None or query_top_up.attempt(frame.connection, identity) is None:
+        if identity is None or query.attempt(frame.connection, identity) is None:
             identity = stranger_id(STRANGERS_LANE, frame.account, line.attempt_no)
         reading = Reading(
             line.attempt_no,
@@ -324,7 +324,7 @@ class Reconciler:
         A bill dates refunds by acceptance and is never updated, so the channel is asked.
         """
         attempt_id = parse(PREFIX_ATTEMPT, line.attempt_no)
-        attempt = None if attempt_id is None else query_top_up.attempt(frame.connection, attempt_id)
+        attempt = None if attempt_id is None else query.attempt(frame.connection, attempt_id)
         reading = await self._read_refund(frame, line.refund_no)
         if attempt is None or reading.state != RefundState.SUCCESS:
             return False
@@ -397,8 +397,8 @@ class Reconciler:
             "%s: S1: %s was credited, the channel has nothing", frame.account, note.number
         )
         attempt_id = parse(PREFIX_ATTEMPT, note.number)
-        attempt = None if attempt_id is None else query_top_up.attempt(frame.connection, attempt_id)
-        order = None if attempt is None else query_top_up.order(frame.connection, attempt.order_id)
+        attempt = None if attempt_id is None else query.attempt(frame.connection, attempt_id)
+        order = None if attempt is None else query.order(frame.connection, attempt.order_id)
         if order is None:
             return
         user_id = order.user_id

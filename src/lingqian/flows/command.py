@@ -349,6 +349,7 @@ class CancelPayout(NamedTuple):
     """Take back a payout that has not been sent."""
 
     payout_id: bytes
+    by: str
 
 
 class RecordBill(NamedTuple):
@@ -437,6 +438,48 @@ class CloseDay(NamedTuple):
     by: str
 
 
+class FundLine(NamedTuple):
+    """Put the operator's own money into a lane's line, or (below zero) take it back."""
+
+    key: bytes
+    lane: int
+    amount_fen: int
+    requested_by: str
+
+
+class AskAdvance(NamedTuple):
+    """Give an order's coins from the line before its money is proven.
+
+    `account` is the channel account whose mode allows it. What the person has topped up before
+    travels with the command, as it was read when the advance was asked for.
+    """
+
+    order_id: bytes
+    account: str
+    credited_count: int
+    first_credited_at_us: int
+    credited_fen: int
+    requested_by: str
+
+
+class SettleAdvance(NamedTuple):
+    """End an unpaid advance: `claw_back` at its deadline, `write_off` by a person."""
+
+    order_id: bytes
+    event: str
+    by: str
+
+
+class SetMode(NamedTuple):
+    """Take one step of the table of modes for a channel account, in one lane."""
+
+    lane: int
+    account: str
+    event: str
+    by: str
+    why: str
+
+
 Command = (
     RegisterUser
     | ChangeUser
@@ -460,6 +503,10 @@ Command = (
     | NotePayout
     | BeginPayout
     | CancelPayout
+    | FundLine
+    | AskAdvance
+    | SettleAdvance
+    | SetMode
     | OpenOrder
     | BeginAttempt
     | NotePrepay

@@ -5,6 +5,7 @@ Law: an order is credited at most once; its money leaves the source whole.
 
 from typing import NamedTuple
 
+from lingqian.flows.advance import fold_repaid, owed_fen, repaid, want_owed
 from lingqian.flows.decision import Record
 from lingqian.flows.packet import due_at_us, opening
 from lingqian.flows.view import View, Wanted
@@ -25,11 +26,15 @@ from lingqian.topup.order import CREDIT_MACHINE, Order, OrderKind
 
 
 class Credited(NamedTuple):
-    """An order was credited; a packet it paid for came alive with this state and these times."""
+    """An order was credited; a packet it paid for came alive with this state and these times.
+
+    `repaid_fen` of it went to what the person owes of advances, first of all.
+    """
 
     packet_state: int
     await_until_us: int
     expires_at_us: int
+    repaid_fen: int = 0
 
 
 def want_credit(order_id: bytes, order: Order, wanted: Wanted) -> None:
@@ -37,6 +42,8 @@ def want_credit(order_id: bytes, order: Order, wanted: Wanted) -> None:
     lane = lane_of(order_id)
     wanted.accounts.add(held_account(order_id))
     wanted.accounts.add(balance_account(order.user_id))
+    if order.kind != OrderKind.PACKET:
+        want_owed(lane, order.user_id, wanted)
     if order.kind == OrderKind.COINS:
         wanted.accounts.add(coin_value_account(lane))
         wanted.accounts.add(coin_issued_account(lane))
@@ -62,14 +69,24 @@ def credit(view: View, order: Order, source: bytes, at_us: int) -> tuple[Credite
         opened = opening(view.packets.have(order.object_id), at_us)
         credited = Credited(opened.state, opened.await_until_us, opened.expires_at_us)
         return credited, [_post(source, escrow_account(order.object_id), amount_fen)]
-    credited = Credited(0, 0, 0)
-    if order.kind == OrderKind.BALANCE:
-        return credited, [_post(source, balance_account(order.user_id), amount_fen)]
-    coins = order.coins + order.bonus_coins
-    return credited, [
-        _post(source, coin_value_account(view.lane), amount_fen),
-        _post(coin_issued_account(view.lane), coin_account(order.user_id), coins),
-    ]
+    owed = min(owed_fen(view, order.user_id), amount_fen)
+    moves = list(repaid(view.lane, source, order.user_id, owed))
+    rest_fen = amount_fen - owed
+    if rest_fen and order.kind == OrderKind.BALANCE:
+        moves.append(_post(source, balance_account(order.user_id), rest_fen))
+    elif rest_fen:
+        coins = sum(coins_for(order, rest_fen))
+        moves.append(_post(source, coin_value_account(view.lane), rest_fen))
+        moves.append(_post(coin_issued_account(view.lane), coin_account(order.user_id), coins))
+    return Credited(0, 0, 0, owed), moves
+
+
+def coins_for(order: Order, paid_fen: int) -> tuple[int, int]:
+    """Return the paid and bonus coins for a part of an order's price: paid up, bonus down."""
+    return (
+        -(-order.coins * paid_fen // order.amount_fen),
+        order.bonus_coins * paid_fen // order.amount_fen,
+    )
 
 
 def _post(debit: bytes, credit_: bytes, amount: int) -> Posting:
@@ -81,11 +98,13 @@ def fold_credit(view: View, order_id: bytes, credited: Credited, record: Record)
     order = view.orders.edit(order_id)
     order.credit_state = CREDIT_MACHINE.step(order.credit_state, "credit")
     order.credited_at_us = record.at_us
-    if order.kind == OrderKind.COINS:
+    fold_repaid(view, order.user_id, credited.repaid_fen)
+    cash_fen = order.amount_fen - credited.repaid_fen
+    if order.kind == OrderKind.COINS and cash_fen:
         ends_at_us = record.at_us + order.bonus_life_us if order.bonus_life_us else 0
         times = (record.at_us, ends_at_us if order.bonus_coins else 0)
-        coins = (order.coins, order.bonus_coins)
-        view.add_grant(order_id, grant(order.user_id, coins, order.amount_fen, times))
+        coins = coins_for(order, cash_fen)
+        view.add_grant(order_id, grant(order.user_id, coins, cash_fen, times))
     elif order.kind == OrderKind.PACKET:
         _fold_packet(view, order.object_id, credited)
 

@@ -7,6 +7,15 @@ the same truth told again, in any order and from anywhere, changes nothing but t
 from typing import Final, NamedTuple
 
 from lingqian.channels.port import PAID_STATES, TradeState
+from lingqian.flows.advance import (
+    BRIDGED_STATES,
+    confirmed,
+    fold_confirmed,
+    fold_repaid,
+    owed_fen,
+    repaid,
+    want_proof,
+)
 from lingqian.flows.attempt import begin_close, free_order
 from lingqian.flows.case import case_id
 from lingqian.flows.command import Observe
@@ -44,7 +53,14 @@ from lingqian.topup.evidence import (
     transaction_key,
 )
 from lingqian.topup.inflow import Inflow, count_inflow, is_reviewed
-from lingqian.topup.order import CREDIT_MACHINE, PAY_MACHINE, Order, OrderKind, PayState
+from lingqian.topup.order import (
+    CREDIT_MACHINE,
+    PAY_MACHINE,
+    CreditState,
+    Order,
+    OrderKind,
+    PayState,
+)
 from lingqian.topup.refund import Origin
 
 # AML-1: one person's top-ups of a day above the bound wait for a person.
@@ -54,7 +70,8 @@ AML_1: Final = Rule("aml_1", Action.TOP_UP, 0, Verdict.REVIEW)
 class ObserveDone(NamedTuple):
     """What a piece of evidence did.
 
-    `reason` is why money is parked. `query_due_at_us` is when to ask next where the channel says
+    `reason` is why money is parked. `repaid_fen` went to what the person owes of this advance.
+    `query_due_at_us` is when to ask next where the channel says
     that it waits. `order_id` is empty for a number that is none of ours.
     """
 
@@ -66,6 +83,7 @@ class ObserveDone(NamedTuple):
     credited: Credited | None
     opened: Opened | None
     refund: RefundOpened | None
+    repaid_fen: int = 0
 
 
 def need_observe(command: Observe, wanted: Wanted) -> None:
@@ -107,6 +125,8 @@ def deepen_success(view: View, command: Observe, wanted: Wanted) -> None:
     order = view.orders.have(attempt.order_id)
     want_credit(attempt.order_id, order, wanted)
     wanted.inflows.add(order.user_id)
+    if order.credit_state in BRIDGED_STATES:
+        want_proof(attempt.order_id, order, wanted)
     if order.live_attempt:
         wanted.attempts.add(order.live_attempt)
 
@@ -212,6 +232,8 @@ def _placed(view: View, command: Observe, attempt: Attempt, at_us: int) -> Decis
     postings = receipt(view.lane, command, held)
     if order.pay_state in (PayState.PAID, PayState.OVERPAID):
         return _returned(view, command, postings, Origin.OVERPAID)
+    if order.credit_state in BRIDGED_STATES:
+        return _bridged(view, command, attempt, postings)
     if not _is_honoured(view, order, command.success_at_us):
         return _returned(view, command, postings, Origin.LATE)
     rule = _rule(view, order, at_us)
@@ -225,6 +247,22 @@ def _placed(view: View, command: Observe, attempt: Attempt, at_us: int) -> Decis
         return Decision(OK, outcome, tuple(postings))
     credited, moves = credit(view, order, held, at_us)
     outcome = _noted(Effect.CREDITED, attempt)._replace(credited=credited)
+    return Decision(OK, outcome, (*postings, *moves))
+
+
+def _bridged(view: View, command: Observe, attempt: Attempt, postings: list[Posting]) -> Decision:
+    """End an advance with its money; where it has ended, repay what is owed and return the rest."""
+    order, held = view.orders.have(attempt.order_id), held_account(attempt.order_id)
+    if order.credit_state == CreditState.ADVANCED:
+        moves = confirmed(view.lane, attempt.order_id, order.amount_fen)
+        return Decision(OK, _noted(Effect.CONFIRMED, attempt), (*postings, *moves))
+    owed = min(owed_fen(view, order.user_id), command.amount_fen)
+    moves = repaid(view.lane, held, order.user_id, owed)
+    outcome = _noted(Effect.REPAID, attempt)._replace(repaid_fen=owed)
+    if owed < command.amount_fen:
+        rest_fen = command.amount_fen - owed
+        refund, posting = open_refund(view, command.attempt_id, held, rest_fen, Origin.LATE)
+        outcome, moves = outcome._replace(refund=refund), (*moves, posting)
     return Decision(OK, outcome, (*postings, *moves))
 
 
@@ -366,6 +404,11 @@ def _fold_credit(view: View, order: Order, outcome: ObserveDone, record: Record)
         fold_opened(view, outcome.opened, record)
         order.credit_state = CREDIT_MACHINE.step(order.credit_state, "hold")
         _count(view, order, record.at_us)
+    if outcome.effect == Effect.CONFIRMED:
+        order.credit_state = CREDIT_MACHINE.step(order.credit_state, "confirm")
+        fold_confirmed(view, outcome.order_id, record)
+        _count(view, order, record.at_us)
+    fold_repaid(view, order.user_id, outcome.repaid_fen)
     if outcome.refund is not None:
         fold_opened_refund(view, outcome.refund, record)
     if outcome.effect == Effect.RETURNED:

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from lingqian.flows import (
+    advance,
     attempt,
     claim,
     clearing,
     close,
     evidence,
     gift,
+    mode,
     notice,
     order,
     packet,
@@ -28,6 +30,7 @@ from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
     AllocateParked,
+    AskAdvance,
     AskPayout,
     AskRefund,
     BeginAttempt,
@@ -44,6 +47,7 @@ from lingqian.flows.command import (
     ExpireCoins,
     ExpireOrder,
     Fund,
+    FundLine,
     NotePayout,
     NotePrepay,
     NoteRefund,
@@ -59,6 +63,8 @@ from lingqian.flows.command import (
     SendGift,
     SendPacket,
     SetMembers,
+    SetMode,
+    SettleAdvance,
     SettleCase,
     SettleGift,
     Transfer,
@@ -157,6 +163,25 @@ _TABLE: Final = (
     Kind(
         12, DeliverRelay, (relay.RelayDone,), "lane",
         relay.need_relay, relay.decide_relay, relay.fold_relay,
+    ),
+    Kind(
+        28, FundLine, (advance.LineDone,), "lane",
+        advance.need_fund_line, advance.decide_fund_line, advance.fold_fund_line,
+        asked=("lane", "amount_fen"),
+    ),
+    Kind(
+        29, AskAdvance, (advance.AdvanceDone,), "order_id",
+        advance.need_advance, advance.decide_advance, advance.fold_advance,
+        (advance.deepen_person,),
+    ),
+    Kind(
+        30, SettleAdvance, (advance.AdvanceSettled,), "order_id",
+        advance.need_settle_advance, advance.decide_settle_advance, advance.fold_settle_advance,
+        (advance.deepen_person,),
+    ),
+    Kind(
+        32, SetMode, (mode.ModeDone,), "lane",
+        mode.need_mode, mode.decide_mode, mode.fold_mode,
     ),
     Kind(
         14, OpenOrder, (order.OrderDone,), "user_id",

@@ -134,12 +134,13 @@ def fold_ask(view: View, record: Record) -> None:
         view.holds.put(command.payout_id, hold)
 
 
-def fold_reviewed(view: View, payout_id: bytes, at_us: int, *, is_released: bool) -> None:
+def fold_reviewed(view: View, payout_id: bytes, record: Record, *, is_released: bool) -> None:
     """Write what became of a payout that a case had stopped."""
     payout = view.payouts.edit(payout_id)
     payout.stage = MACHINE.step(payout.stage, "approve" if is_released else "refuse")
-    payout.release_at_us = max(payout.release_at_us, at_us)
+    payout.release_at_us = max(payout.release_at_us, record.at_us)
     payout.due_at_us = payout.release_at_us if is_released else 0
+    view.trail(record.seq, payout_id)
 
 
 def need_payout(command: BeginPayout | CancelPayout | NotePayout, wanted: Wanted) -> None:

@@ -16,6 +16,7 @@ from lingqian.flows.credit import (
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.gate import OWNER_LEAD
 from lingqian.flows.packet import SendDone, due_at_us, opening
+from lingqian.flows.payout import fold_reviewed
 from lingqian.flows.refund import Opened, fold_opened_refund, open_refund, want_refund
 from lingqian.flows.transfer import MACHINE as TRANSFER_MACHINE
 from lingqian.flows.transfer import landing, want_landing
@@ -23,7 +24,7 @@ from lingqian.flows.view import View, Wanted
 from lingqian.kernel.bound import TOP_UP_REVIEW_DEADLINE_S
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
-from lingqian.ledger.chart import balance_account, escrow_account, held_account
+from lingqian.ledger.chart import balance_account, escrow_account, held_account, payable_account
 from lingqian.ledger.hold import MACHINE as HOLD_MACHINE
 from lingqian.ledger.posting import Phase, Posting
 from lingqian.redpacket.packet import MACHINE as PACKET_MACHINE
@@ -65,6 +66,9 @@ def deepen_settle(view: View, command: SettleCase, wanted: Wanted) -> None:
         wanted.accounts.add(escrow_account(case.object_id))
     elif case.action == Action.TOP_UP:
         wanted.orders.add(case.object_id)
+    elif case.action == Action.PAYOUT:
+        wanted.payouts.add(case.object_id)
+        wanted.accounts.add(payable_account(case.object_id))
     elif case.action == Action.TRANSFER:
         wanted.transfers.add(case.object_id)
 
@@ -155,6 +159,8 @@ def _released(view: View, case: Case, state: int, at_us: int) -> Decision:
         opened = opening(view.packets.have(case.object_id), at_us)
         outcome = SettleDone(state, opened.await_until_us, opened.expires_at_us)
         return Decision(Code.OK, outcome, (posting,))
+    if case.action == Action.PAYOUT:
+        return Decision(Code.OK, SettleDone(state, 0, 0), (posting,))
     transfer = view.transfers.have(case.object_id)
     _, relayed = landing(view.lane, transfer.target_id, transfer.amount_fen)
     return Decision(Code.OK, SettleDone(state, 0, 0), (posting,), relayed)
@@ -201,6 +207,8 @@ def _fold_hold(view: View, command: SettleCase, outcome: SettleDone, record: Rec
     hold.at_us = record.at_us
     if case.action == Action.SEND:
         _fold_packet(view, case, outcome, record.at_us, is_released=is_released)
+    elif case.action == Action.PAYOUT:
+        fold_reviewed(view, case.object_id, record, is_released=is_released)
     else:
         transfer = view.transfers.edit(case.object_id)
         transfer.state = TRANSFER_MACHINE.step(transfer.state, "pay" if is_released else "refuse")

@@ -21,10 +21,12 @@ from lingqian.ledger.hold import Hold
 from lingqian.ledger.posting import Entry
 from lingqian.redpacket.packet import Claim, Packet, Progress, Secret
 from lingqian.risk.rule import Rule
+from lingqian.topup.advance import Advance, Borrower, Line
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.evidence import Payment
 from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
+from lingqian.topup.mode import ModeRow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
 from lingqian.topup.payout import Payout
@@ -150,6 +152,10 @@ class View:
         self.days: Table[Day] = Table()
         self.differences: Table[Difference] = Table()
         self.flows: Table[Flow] = Table()
+        self.advances: Table[Advance] = Table()
+        self.borrowers: Table[Borrower] = Table()
+        self.lines: Table[Line] = Table()
+        self.modes: Table[ModeRow] = Table()
         self.relay_heads: Table[Counter] = Table()
         self.relay_marks: Table[Counter] = Table()
         self.seen: dict[bytes, Record | None] = {}
@@ -180,6 +186,14 @@ class View:
         table.dirty[account] = row
         return row
 
+    def leads_on(self) -> bool:
+        """Say whether this batch has changed what leads on to rows nobody could name before.
+
+        That is orders and what hangs on them, gifts and payouts: a command after them in the same
+        batch has to be loaded for once more.
+        """
+        return bool(self.orders.dirty or self.gifts.dirty or self.payouts.dirty)
+
     def add_grant(self, order_id: bytes, grant: Grant) -> None:
         """Add the coins of an order, also to the person's purse where it is open."""
         self.grants.put(order_id, grant)
@@ -196,7 +210,9 @@ class Wanted:
 
     __slots__ = (
         "accounts",
+        "advances",
         "attempts",
+        "borrowers",
         "cases",
         "claims",
         "conversations",
@@ -209,6 +225,8 @@ class Wanted:
         "inflows",
         "is_gated",
         "keys",
+        "lines",
+        "modes",
         "notices",
         "orders",
         "packets",
@@ -230,6 +248,8 @@ class Wanted:
         # Without rules no case can exist that matters, so none is looked for.
         self.is_gated = is_gated
         self.accounts: set[bytes] = set()
+        self.advances: set[bytes] = set()
+        self.borrowers: set[bytes] = set()
         self.attempts: set[bytes] = set()
         self.cases: set[bytes] = set()
         self.claims: set[bytes] = set()
@@ -242,6 +262,8 @@ class Wanted:
         self.holds: set[bytes] = set()
         self.inflows: set[bytes] = set()
         self.keys: set[bytes] = set()
+        self.lines: set[bytes] = set()
+        self.modes: set[bytes] = set()
         self.notices: set[bytes] = set()
         self.orders: set[bytes] = set()
         self.packets: set[bytes] = set()

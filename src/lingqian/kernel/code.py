@@ -77,6 +77,16 @@ class Code(IntEnum):
     # Funds.
     EXCEEDS_AVAILABLE = 70
     EXCEEDS_BALANCE_MAX = 71
+    # Advances from the operator's own line.
+    ORDER_NOT_ADVANCEABLE = 141
+    LINE_CLOSED = 142
+    ADVANCE_OPEN = 143
+    DEBT_OPEN = 144
+    HISTORY_TOO_SHORT = 145
+    EXCEEDS_ADVANCE_MAX = 146
+    LINE_PACED = 147
+    LINE_EXHAUSTED = 148
+    ADVANCE_UNKNOWN = 149
     # The relay between lanes.
     RELAY_GAP = 80
     # Top-up.
@@ -288,6 +298,33 @@ TABLE: Final[dict[Code, Row]] = {
     Code.EXCEEDS_BALANCE_MAX: _row(
         409, _NEW, "超过账户余额上限。", "The account cannot hold that much.", burns=True
     ),
+    Code.ORDER_NOT_ADVANCEABLE: _row(
+        409,
+        _NEVER,
+        "此订单不能垫付：不是待付款的虚拟币订单。",
+        "Only an order for coins whose money can still come may be advanced.",
+    ),
+    Code.LINE_CLOSED: _row(
+        409, _SAME, "支付渠道正常，不提供垫付。", "The channel works; nothing is advanced now."
+    ),
+    Code.ADVANCE_OPEN: _row(
+        409, _SAME, "还有一笔垫付未结清。", "An earlier advance has not ended yet."
+    ),
+    Code.DEBT_OPEN: _row(409, _SAME, "还有欠款未还。", "Something is still owed."),
+    Code.HISTORY_TOO_SHORT: _row(
+        403,
+        _SAME,
+        "充值记录不足，暂不能垫付。",
+        "Advances need three credited top-ups over thirty days.",
+    ),
+    Code.EXCEEDS_ADVANCE_MAX: _row(
+        409, _NEVER, "超过可垫付金额。", "More than this person may be advanced."
+    ),
+    Code.LINE_PACED: _row(
+        429, _SAME, "本分钟垫付额度已用完，请稍候。", "The line has given its share of this minute."
+    ),
+    Code.LINE_EXHAUSTED: _row(409, _SAME, "垫付额度已用完。", "The line for advances is used up."),
+    Code.ADVANCE_UNKNOWN: _row(404, _NEVER, "没有这笔垫付。", "No such advance."),
     Code.RELAY_GAP: _row(
         503, _SAME, "跨通道转账次序有缺口。", "A relay item is missing before this one."
     ),

@@ -592,7 +592,7 @@ class Model:
         self.events["draw with more tickets than shares"] += len(users) > winners
         self.events["draw with fewer tickets than shares"] += len(users) < bag.command.count
         self._return_rest(bag, at, FINISHED)
-        return Expected(Code.OK, (tuple(order), tuple(amounts), bag.returned))
+        return Expected(Code.OK, (tuple(order), tuple(amounts), bag.returned, None))
 
     def _return_rest(self, bag: Bag, at: int, state: int) -> None:
         bag.returned = bag.command.total_fen - bag.claimed
@@ -612,7 +612,7 @@ class Model:
         over = "invalidated" if command.is_invalidation else "expired"
         self.events[f"packet {over} and returned"] += 1
         self._return_rest(bag, at, INVALIDATED if command.is_invalidation else EXPIRED)
-        return Expected(Code.OK, (bag.returned,))
+        return Expected(Code.OK, (bag.returned, None))
 
     # --- cases and the relay ---
 
@@ -628,7 +628,7 @@ class Model:
         case.by = command.by
         self.events[_ending(case.state, command.event)] += 1
         if case.opened[1] == CLAIM or was == CHALLENGED:
-            return Expected(Code.OK, (case.state, 0, 0))
+            return Expected(Code.OK, (case.state, 0, 0, None, None))
         return self._end_hold(case, command, at)
 
     def _end_hold(self, case: Case, command: Any, at: int) -> Expected:  # noqa: ANN401 - any command
@@ -645,16 +645,16 @@ class Model:
         bag = self.bags[identity]
         if is_released:
             _come_alive(bag, at)
-            return Expected(Code.OK, (case.state, bag.opens, bag.expires))
+            return Expected(Code.OK, (case.state, bag.opens, bag.expires, None, None))
         bag.state, bag.closed = REFUSED, at
-        return Expected(Code.OK, (case.state, 0, 0))
+        return Expected(Code.OK, (case.state, 0, 0, None, None))
 
     def _end_transfer(self, case: Case, identity: bytes, *, is_released: bool) -> Expected:
         transfer = self.transfers[identity]
         transfer[3] = PAID if is_released else TURNED_DOWN
         if is_released:
             self._landing(int.from_bytes(identity[:2], "big"), transfer[1], transfer[2])
-        return Expected(Code.OK, (case.state, 0, 0))
+        return Expected(Code.OK, (case.state, 0, 0, None, None))
 
     def _relay(self, command: Any, at: int) -> Expected:  # noqa: ANN401 - any command
         del at
@@ -723,7 +723,7 @@ def _told(action: int, verdict: int) -> int:
 
 def _opened(identity: bytes, about: About, rule: Rule, at: int) -> tuple[Any, ...]:
     wait = {CHALLENGE: CHALLENGE_WAIT, DELAY: rule.delay_s * SECOND, REVIEW: REVIEW_WAIT}
-    return (identity, *about, rule.verdict, rule.name, at + wait[rule.verdict])
+    return (identity, *about, rule.verdict, rule.name, at + wait[rule.verdict], "")
 
 
 def _shape(command: Any, at: int) -> int:  # noqa: ANN401 - any command

@@ -135,7 +135,7 @@ def _claims(model: Model) -> Rows:
 def _cases(model: Model) -> Rows:
     rows: Rows = {}
     for identity, case in model.cases.items():
-        _, action, about, user, amount, verdict, rule, due = case.opened
+        _, action, about, user, amount, verdict, rule, due, _ = case.opened
         rows[identity] = (
             action, amount, case.by, due, about, case.at, "risk", rule, case.state, user, verdict,
         )  # fmt: skip

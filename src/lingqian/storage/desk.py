@@ -49,6 +49,7 @@ FIELD_NOTE: Final = 3
 FIELD_EXTERNAL: Final = 4
 # The raw bytes of a notice; its owner is the notice's key, its digest their plain SHA-256.
 FIELD_NOTICE: Final = 5
+# Why a refund was asked for, and where a payout goes.
 _KEY_BYTES: Final = 14
 
 

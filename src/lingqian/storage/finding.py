@@ -39,6 +39,10 @@ class FindingKind(StrEnum):
     COIN_LOTS = "coin_lots"
     COIN_VALUE = "coin_value"
     ORDER_MONEY = "order_money"
+    ADVANCE_LINE = "advance_line"
+    ADVANCE_DEBT = "advance_debt"
+    PAYABLE_MONEY = "payable_money"
+    INCOME_PENDING = "income_pending"
     RELAY_ITEM = "relay_item"
     RELAY_MARK = "relay_mark"
     DEBITS_CREDITS = "debits_credits"
@@ -78,6 +82,10 @@ MEANING: Final[dict[FindingKind, str]] = {
     FindingKind.COIN_LOTS: "a person's coins are not what the grants have left",
     FindingKind.COIN_VALUE: "what coins cost and is not yet earned is not what is carried for them",
     FindingKind.ORDER_MONEY: "an order's money is not what its attempts have proven",
+    FindingKind.ADVANCE_LINE: "a line's money is not its limit less what is out and lost",
+    FindingKind.ADVANCE_DEBT: "what people owe of advances is not what was clawed back",
+    FindingKind.PAYABLE_MONEY: "what waits to be paid out is not what refunds and payouts say",
+    FindingKind.INCOME_PENDING: "what waits for streamers is not what their gifts have brought",
     FindingKind.RELAY_ITEM: "a relayed credit was not delivered as it was sent",
     FindingKind.RELAY_MARK: "a relay stream has a gap, or a mark beyond its head",
     FindingKind.DEBITS_CREDITS: "the debits of a currency are not its credits",

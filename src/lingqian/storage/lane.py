@@ -85,7 +85,7 @@ class Lane:
         rows: list[Row] = []
         personal: list[Personal] = []
         for command, private in submissions:
-            if view.orders.dirty and KINDS[type(command)].deepen:
+            if KINDS[type(command)].deepen and view.leads_on():
                 self._load_again(command)
             try:
                 decision = decide(view, command, at_us)
@@ -124,10 +124,7 @@ class Lane:
             self._store.load(self._view, wanted)
 
     def _load_again(self, command: Command) -> None:
-        """Load what a command needs by now: one before it in the batch may have made it need more.
-
-        Only orders and what hangs on them lead on to rows that nobody could name before.
-        """
+        """Load what a command needs by now: one before it in the batch made it need more."""
         for step in KINDS[type(command)].deepen:
             wanted = Wanted(is_gated=False)
             step(self._view, command, wanted)

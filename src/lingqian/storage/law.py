@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 
 import apsw
 
+from lingqian.gift.gift import GiftState
 from lingqian.ledger.chart import (
     CHART,
     DEBIT_NORMAL,
@@ -23,8 +24,11 @@ from lingqian.ledger.hold import HoldState
 from lingqian.redpacket.packet import PacketState
 from lingqian.storage.expectation import show_key
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.topup.advance import AdvanceState
 from lingqian.topup.attempt import AttemptState
 from lingqian.topup.order import CreditState
+from lingqian.topup.payout import UNDER_WAY, PayoutStage
+from lingqian.topup.refund import RefundStage
 
 
 class Law(NamedTuple):
@@ -51,6 +55,8 @@ _WORDS: Final[dict[str, bytes | int]] = {
     "held_book": bytes((Book.HELD, Currency.CNY)),
     "coin": bytes((Book.COIN, Currency.COIN)),
     "coin_book": bytes((Book.COIN,)),
+    "payable": bytes((Book.PAYABLE,)),
+    "income": bytes((Book.INCOME,)),
     "unallocated": bytes((Book.UNALLOCATED,)),
     "coin_value": bytes((Book.COIN_VALUE,)),
     "coin_issued": bytes((Book.COIN_ISSUED,)),
@@ -64,7 +70,16 @@ _WORDS: Final[dict[str, bytes | int]] = {
     "expired": int(PacketState.EXPIRED),
     "invalidated": int(PacketState.INVALIDATED),
     "order_held": int(CreditState.HELD),
+    "order_advanced": int(CreditState.ADVANCED),
+    "refund_over": bytes((RefundStage.SUCCESS, RefundStage.CLOSED)),
+    "payout_set_aside": bytes((PayoutStage.APPROVED, *UNDER_WAY)),
+    "gift_pending": int(GiftState.PENDING),
     "succeeded": int(AttemptState.SUCCEEDED),
+    "advance": bytes((Book.ADVANCE, Currency.CNY)),
+    "line": bytes((Book.LINE, Currency.CNY)),
+    "house_owner": bytes(14),
+    "user_debt": bytes((Book.USER_DEBT, Currency.CNY)),
+    "advance_open": int(AdvanceState.OPEN),
 }
 
 LAWS: Final[tuple[Law, ...]] = (
@@ -329,6 +344,101 @@ LAWS: Final[tuple[Law, ...]] = (
                 SELECT substr(transaction_key, 1, 2), 0, parked_fen FROM transactions
             ) GROUP BY lane
         ) WHERE carried <> parked
+        """,
+    ),
+    # What is receivable is what is advanced, at every moment; the line has what is not at stake.
+    Law(
+        FindingKind.ADVANCE_LINE,
+        ("lines", "advances", "accounts"),
+        """
+        SELECT lane, 'out ' || open_fen || ' fen, its advances are ' || advanced
+            || ', receivable ' || receivable || '; in the line ' || lying || ' of '
+            || (limit_fen - open_fen - lost_fen)
+        FROM (
+            SELECT l.*,
+                COALESCE((SELECT sum(amount_fen) FROM advances v
+                    WHERE v.state = :advance_open AND substr(v.order_id, 1, 2) = l.lane), 0)
+                    AS advanced,
+                COALESCE((SELECT debits_posted - credits_posted FROM accounts
+                    WHERE account = CAST(l.lane || :house_owner || :advance AS BLOB)), 0)
+                    AS receivable,
+                COALESCE((SELECT debits_posted - credits_posted FROM accounts
+                    WHERE account = CAST(l.lane || :house_owner || :line AS BLOB)), 0) AS lying
+            FROM lines l
+        )
+        WHERE open_fen <> advanced OR open_fen <> receivable
+            OR lying <> limit_fen - open_fen - lost_fen OR open_fen + lost_fen > limit_fen
+        """,
+    ),
+    Law(
+        FindingKind.ADVANCE_LINE,
+        ("advances", "orders", "grants"),
+        """
+        SELECT v.order_id, 'an advance in state ' || v.state || ' of an order in state '
+            || COALESCE(o.credit_state, 'none') || ', advanced coins: '
+            || COALESCE(g.is_advance, 'none')
+        FROM advances v
+        LEFT JOIN orders o ON o.order_id = v.order_id
+        LEFT JOIN grants g ON g.order_id = v.order_id
+        WHERE o.order_id IS NULL OR g.order_id IS NULL
+            OR (v.state = :advance_open) <> (o.credit_state = :order_advanced)
+            OR (v.state = :advance_open AND g.is_advance = 0)
+        """,
+    ),
+    Law(
+        FindingKind.ADVANCE_DEBT,
+        ("borrowers", "advances", "accounts"),
+        """
+        SELECT user_id, 'open ' || is_open || ', its advances say ' || COALESCE(opened, 0)
+            || '; owes ' || owed_fen || ' fen, is told to owe ' || debt
+        FROM (
+            SELECT b.user_id, b.open_order <> x'' AS is_open, b.owed_fen,
+                (SELECT count(*) FROM advances v WHERE v.user_id = b.user_id
+                    AND v.state = :advance_open) AS opened,
+                COALESCE((SELECT debits_posted - credits_posted FROM accounts
+                    WHERE account = CAST(b.user_id || :user_debt AS BLOB)), 0) AS debt
+            FROM borrowers b
+        ) WHERE is_open <> opened OR owed_fen > debt
+        """,
+    ),
+    Law(
+        FindingKind.PAYABLE_MONEY,
+        ("accounts", "refunds", "payouts"),
+        """
+        SELECT owner, 'set aside ' || carried || ' fen, asked for ' || asked
+        FROM (
+            SELECT owner, sum(carried) AS carried, sum(asked) AS asked
+            FROM (
+                SELECT substr(account, 1, 16) AS owner, credits_posted - debits_posted AS carried,
+                    0 AS asked
+                FROM accounts WHERE substr(account, 17, 1) = :payable
+                UNION ALL
+                SELECT refund_id, 0, amount_fen FROM refunds
+                WHERE NOT instr(:refund_over, CAST(char(stage) AS BLOB))
+                UNION ALL
+                SELECT payout_id, 0, amount_fen FROM payouts
+                WHERE instr(:payout_set_aside, CAST(char(stage) AS BLOB))
+            ) GROUP BY owner
+        ) WHERE carried <> asked
+        """,
+    ),
+    Law(
+        FindingKind.INCOME_PENDING,
+        ("accounts", "gifts"),
+        """
+        SELECT owner, 'waiting ' || carried || ' fen, given ' || given
+        FROM (
+            SELECT owner, sum(carried) AS carried, sum(given) AS given
+            FROM (
+                SELECT substr(account, 1, 16) AS owner, credits_posted - debits_posted AS carried,
+                    0 AS given
+                FROM accounts WHERE substr(account, 17, 1) = :income
+                UNION ALL
+                SELECT CAST(substr(gift_id, 1, 2) || substr(streamer_id, 3) AS BLOB), 0,
+                    streamer_fen
+                FROM gifts WHERE state = :gift_pending
+            ) GROUP BY owner
+        ) WHERE carried <> given
         """,
     ),
     Law(

@@ -9,22 +9,26 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from lingqian.clearing.difference import Remedy
+from lingqian.flows.advance import AdvanceDone, AdvanceSettled
 from lingqian.flows.case import CLEARED_STATES, CaseState
 from lingqian.flows.claim import ClaimDone
 from lingqian.flows.close import CloseDone, DrawDone
 from lingqian.flows.command import (
     AllocateParked,
+    AskAdvance,
     ClaimPacket,
     ClosePacket,
     DeliverRelay,
     DrawPacket,
     Fund,
+    FundLine,
     Observe,
     OpenOrder,
     RecordDifference,
     RecordFlow,
     ResolveDifference,
     SendPacket,
+    SettleAdvance,
     SettleCase,
     Transfer,
 )
@@ -47,6 +51,7 @@ from lingqian.ledger.chart import (
     coin_account,
     coin_issued_account,
     coin_value_account,
+    debt_account,
     escrow_account,
     held_account,
     house_account,
@@ -57,6 +62,7 @@ from lingqian.ledger.chart import (
 from lingqian.ledger.posting import Phase
 from lingqian.redpacket.packet import packet_order
 from lingqian.risk.rule import Action
+from lingqian.storage import outgoing
 from lingqian.topup.evidence import Effect
 from lingqian.topup.order import OrderKind
 from lingqian.topup.refund import Origin, refund_id
@@ -159,7 +165,7 @@ def _settle(view: View, command: SettleCase, outcome: SettleDone) -> Movement:
     is_cleared = outcome.state in CLEARED_STATES
     phase = Phase.CAPTURE if is_cleared else Phase.RELEASE
     steps = ((phase, hold.debit, hold.credit, hold.amount_fen),)
-    if not is_cleared or case.action == Action.SEND:
+    if not is_cleared or case.action != Action.TRANSFER:
         return steps, ()
     target_id = view.transfers.have(case.object_id).target_id
     return steps, _to(view, hold.debit, target_id, hold.amount_fen)[1]
@@ -174,6 +180,49 @@ def _deliver(view: View, command: DeliverRelay, outcome: RelayDone) -> Movement:
     transit = transit_account(command.lane)
     fresh = command.items[taken + 1 - command.first :]
     return tuple([(_POST, transit, *item) for item in fresh]), ()
+
+
+def _moved(*steps: tuple[bytes, bytes, int]) -> Movement:
+    """Return plain steps (debit, credit, amount) of one lane; steps of nothing are none."""
+    return tuple([(_POST, *step) for step in steps if step[2]]), ()
+
+
+def _fund_line(view: View, command: FundLine, outcome: object) -> Movement:
+    del outcome
+    line, cash = house_account(view.lane, Book.LINE), cash_account(view.lane)
+    if command.amount_fen > 0:
+        return _moved((line, cash, command.amount_fen))
+    return _moved((cash, line, -command.amount_fen))
+
+
+def _advance(view: View, command: AskAdvance, outcome: AdvanceDone) -> Movement:
+    lane, order = view.lane, view.orders.have(command.order_id)
+    assert outcome.coins == order.coins + order.bonus_coins, "an advance gives what the order gives"
+    return _moved(
+        (house_account(lane, Book.ADVANCE), coin_value_account(lane), order.amount_fen),
+        (bank_account(lane), house_account(lane, Book.LINE), order.amount_fen),
+        (coin_issued_account(lane), coin_account(order.user_id), outcome.coins),
+    )
+
+
+def _settle_advance(view: View, command: SettleAdvance, outcome: AdvanceSettled) -> Movement:
+    lane, row = view.lane, view.advances.have(command.order_id)
+    debt, receivable = debt_account(row.user_id), house_account(lane, Book.ADVANCE)
+    if command.event == "write_off":
+        return _moved((house_account(lane, Book.CREDIT_LOSS), debt, outcome.owed_fen))
+    given = view.grants.have(command.order_id)
+    unspent_fen = given.cash_fen - given.released_fen
+    assert outcome.unspent_fen == unspent_fen, "what comes back is what was not spent"
+    return _moved(
+        (coin_value_account(lane), receivable, unspent_fen),
+        (house_account(lane, Book.LINE), bank_account(lane), unspent_fen),
+        (debt, receivable, row.amount_fen - unspent_fen),
+        (
+            coin_account(row.user_id),
+            coin_issued_account(lane),
+            given.paid_left + given.bonus_left,
+        ),
+    )
 
 
 def _top_up(view: View, order_id: bytes, outcome: SettleDone) -> tuple[Step, ...]:
@@ -191,33 +240,54 @@ def _top_up(view: View, order_id: bytes, outcome: SettleDone) -> tuple[Step, ...
 
 
 def _open(view: View, command: OpenOrder, outcome: OrderDone) -> Movement:
-    del view
     if outcome.credited is None:
         return NOTHING
-    lane = int.from_bytes(command.order_id[:2], "big")
     source, user_id = balance_account(command.user_id), command.user_id
-    coins = command.coins + command.bonus_coins
-    return _coins(lane, source, user_id, (command.amount_fen, coins)), ()
+    owed_fen = _owed(view, user_id, command.amount_fen)
+    rest_fen = command.amount_fen - owed_fen
+    steps = _repaid(view.lane, source, user_id, owed_fen)
+    return steps + _coins(view.lane, source, user_id, (rest_fen, _part(command, rest_fen))), ()
 
 
 def _coins(lane: int, source: bytes, user_id: bytes, sizes: tuple[int, int]) -> tuple[Step, ...]:
     """Return the steps by which money becomes coins; `sizes` are fen and coins."""
     amount_fen, coins = sizes
-    return (
-        (_POST, source, coin_value_account(lane), amount_fen),
-        (_POST, coin_issued_account(lane), coin_account(user_id), coins),
-    )
+    return _moved(
+        (source, coin_value_account(lane), amount_fen),
+        (coin_issued_account(lane), coin_account(user_id), coins),
+    )[0]
 
 
 def _credited(view: View, source: bytes, order_id: bytes) -> tuple[Step, ...]:
     """Return the steps by which an order's money becomes what was ordered."""
     order = view.orders.have(order_id)
-    if order.kind == OrderKind.COINS:
-        sizes = (order.amount_fen, order.coins + order.bonus_coins)
-        return _coins(view.lane, source, order.user_id, sizes)
-    is_packet = order.kind == OrderKind.PACKET
-    target = escrow_account(order.object_id) if is_packet else balance_account(order.user_id)
-    return ((_POST, source, target, order.amount_fen),)
+    if order.kind == OrderKind.PACKET:
+        return ((_POST, source, escrow_account(order.object_id), order.amount_fen),)
+    owed_fen = _owed(view, order.user_id, order.amount_fen)
+    rest_fen = order.amount_fen - owed_fen
+    steps = _repaid(view.lane, source, order.user_id, owed_fen)
+    if order.kind == OrderKind.BALANCE and rest_fen:
+        return (*steps, (_POST, source, balance_account(order.user_id), rest_fen))
+    return steps + _coins(view.lane, source, order.user_id, (rest_fen, _part(order, rest_fen)))
+
+
+def _part(order: Any, paid_fen: int) -> int:  # noqa: ANN401 - an order, or the command that opens it
+    """Return the coins that a part of an order's price buys."""
+    paid = (order.coins * paid_fen + order.amount_fen - 1) // order.amount_fen
+    return int(paid + order.bonus_coins * paid_fen // order.amount_fen)
+
+
+def _owed(view: View, user_id: bytes, amount_fen: int) -> int:
+    """Return how much of an amount goes to what a person owes of advances."""
+    borrower = view.borrowers.get(user_id)
+    return 0 if borrower is None else min(borrower.owed_fen, amount_fen)
+
+
+def _repaid(lane: int, source: bytes, user_id: bytes, amount_fen: int) -> tuple[Step, ...]:
+    return _moved(
+        (source, debt_account(user_id), amount_fen),
+        (house_account(lane, Book.LINE), bank_account(lane), amount_fen),
+    )[0]
 
 
 def _refunded(source: bytes, refund: Opened, amount_fen: int, attempt_id: bytes) -> Step:
@@ -227,6 +297,7 @@ def _refunded(source: bytes, refund: Opened, amount_fen: int, attempt_id: bytes)
     return (_POST, source, payable_account(refund.refund_id), amount_fen)
 
 
+_BRIDGED: Final = (Effect.CONFIRMED, Effect.REPAID)
 _ORIGINS: Final = {Effect.RETURNED: Origin.LATE, Effect.OVERPAID: Origin.OVERPAID}
 
 
@@ -235,13 +306,15 @@ def _observe(view: View, command: Observe, outcome: ObserveDone) -> Movement:
     effect = Effect(outcome.effect)
     if effect == Effect.PARKED:
         return _received(view, command, unallocated_account(view.lane)), ()
-    if effect not in (Effect.CREDITED, Effect.HELD, *_ORIGINS):
+    if effect not in (Effect.CREDITED, Effect.HELD, *_BRIDGED, *_ORIGINS):
         return NOTHING
     attempt = view.attempts.have(command.attempt_id)
     assert attempt.amount_fen == command.amount_fen, "another amount is parked"
     held = held_account(attempt.order_id)
     steps = _received(view, command, held)
-    if effect == Effect.CREDITED:
+    if effect in _BRIDGED:
+        steps += _bridged(view, command, outcome)
+    elif effect == Effect.CREDITED:
         steps += _credited(view, held, attempt.order_id)
     elif effect in _ORIGINS:
         refund = outcome.refund
@@ -249,6 +322,26 @@ def _observe(view: View, command: Observe, outcome: ObserveDone) -> Movement:
         assert refund.origin == _ORIGINS[effect], "for the reason that is true"
         steps += (_refunded(held, refund, command.amount_fen, command.attempt_id),)
     return steps, ()
+
+
+def _bridged(view: View, command: Observe, outcome: ObserveDone) -> tuple[Step, ...]:
+    """Return what money for advanced coins does: ends the advance, or repays what they cost."""
+    attempt = view.attempts.have(command.attempt_id)
+    lane, held = view.lane, held_account(attempt.order_id)
+    user_id = view.orders.have(attempt.order_id).user_id
+    if outcome.effect == Effect.CONFIRMED:
+        line, bank = house_account(lane, Book.LINE), bank_account(lane)
+        receivable = house_account(lane, Book.ADVANCE)
+        moved = ((held, receivable, command.amount_fen), (line, bank, command.amount_fen))
+        return _moved(*moved)[0]
+    owed_fen = _owed(view, user_id, command.amount_fen)
+    assert outcome.repaid_fen == owed_fen, "what is owed is repaid first"
+    steps, rest_fen = _repaid(lane, held, user_id, owed_fen), command.amount_fen - owed_fen
+    if outcome.refund is None:
+        assert not rest_fen, "what is not owed goes back"
+        return steps
+    assert outcome.refund.origin == Origin.LATE, "for the reason that is true"
+    return (*steps, _refunded(held, outcome.refund, rest_fen, command.attempt_id))
 
 
 def _received(view: View, command: Observe, target: bytes) -> tuple[Step, ...]:
@@ -337,10 +430,14 @@ _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     ClosePacket: _close,
     SettleCase: _settle,
     DeliverRelay: _deliver,
+    FundLine: _fund_line,
+    AskAdvance: _advance,
+    SettleAdvance: _settle_advance,
     OpenOrder: _open,
     Observe: _observe,
     AllocateParked: _allocate,
     RecordDifference: _difference,
     ResolveDifference: _resolution,
     RecordFlow: _flow,
+    **outgoing.MOVES,
 }

@@ -8,19 +8,14 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
-from lingqian.storage.query import one
-from lingqian.topup.attempt import Attempt
+from lingqian.storage.query import attempt, one, order
 from lingqian.topup.evidence import Payment
 from lingqian.topup.notice import Notice
-from lingqian.topup.order import Order
-from lingqian.topup.payout import Payout
-from lingqian.topup.refund import Refund
 
 SELECT_ORDERS: Final = (
     "SELECT order_id FROM orders WHERE user_id = ? AND order_id < ? ORDER BY order_id DESC LIMIT ?"
 )
 SELECT_ATTEMPTS: Final = "SELECT attempt_id FROM attempts WHERE order_id = ? ORDER BY attempt_id"
-SELECT_REFUNDS: Final = "SELECT refund_id FROM refunds WHERE order_id = ? ORDER BY refund_id"
 SELECT_NOTICES: Final = "SELECT notice_key FROM notices WHERE attempt_id = ? ORDER BY at_us"
 SELECT_BY_TRANSACTION: Final = (
     "SELECT transaction_key, attempt_id FROM transactions WHERE transaction_id = ?"
@@ -44,12 +39,6 @@ class Named(NamedTuple):
     row: Any
 
 
-def order(connection: apsw.Connection, order_id: bytes) -> Order | None:
-    """Return an order."""
-    found: Order | None = one(connection, "orders", order_id)
-    return found
-
-
 def orders(
     connection: apsw.Connection, user_id: bytes, before: bytes, rows_max: int
 ) -> list[Named]:
@@ -61,13 +50,7 @@ def orders(
 def last_paid(connection: apsw.Connection, user_id: bytes) -> tuple[str, int, int] | None:
     """Return account and product a person last paid by, and when that attempt was begun."""
     row: Any = connection.execute(SELECT_LAST_PAID, (user_id,)).fetchone()
-    return row
-
-
-def attempt(connection: apsw.Connection, attempt_id: bytes) -> Attempt | None:
-    """Return an attempt."""
-    found: Attempt | None = one(connection, "attempts", attempt_id)
-    return found
+    return None if row is None else (row[0], row[1], row[2])
 
 
 def attempts(connection: apsw.Connection, order_id: bytes) -> list[Named]:
@@ -112,27 +95,9 @@ def by_transaction(connection: apsw.Connection, transaction_id: str) -> list[tup
     return list(rows)
 
 
-def refund(connection: apsw.Connection, refund_id: bytes) -> Refund | None:
-    """Return a refund."""
-    found: Refund | None = one(connection, "refunds", refund_id)
-    return found
-
-
 def refund_of(connection: apsw.Connection, channel_refund_id: str) -> bytes | None:
     """Return the refund that a channel knows under its own number."""
     if not channel_refund_id:
         return None
     row: Any = connection.execute(SELECT_REFUND_BY_CHANNEL, (channel_refund_id,)).fetchone()
     return None if row is None else row[0]
-
-
-def refunds(connection: apsw.Connection, order_id: bytes) -> list[Named]:
-    """Return an order's refunds, in the order they were asked for."""
-    rows: Any = connection.execute(SELECT_REFUNDS, (order_id,)).fetchall()
-    return [Named(each, refund(connection, each)) for (each,) in rows]
-
-
-def payout(connection: apsw.Connection, payout_id: bytes) -> Payout | None:
-    """Return a payout."""
-    found: Payout | None = one(connection, "payouts", payout_id)
-    return found

@@ -91,6 +91,8 @@ class _Folding:
         )
 
     def _fold_group(self, group: list[_Sealed]) -> None:
+        # The whole group at once: the tickets of a draw gather in memory from its first claim on.
+        # What rows of the group lead on to is loaded before the row that needs it.
         records = [decode(row) for each in group for row in each.rows]
         self._load([decoded.record for decoded in records])
         for record, posted in records:
@@ -130,7 +132,7 @@ class _Folding:
 
     def _load_again(self, command: Any) -> None:  # noqa: ANN401 - its own type, by the table
         """Load what a row before it in the group has made it need."""
-        if not self._view.orders.dirty:
+        if not self._view.leads_on():
             return
         for step in KINDS[type(command)].deepen:
             wanted = Wanted(is_gated=True)
@@ -159,6 +161,7 @@ class _Folding:
         view = self._view
         view.new_keys, view.new_entries, view.new_relays, view.new_trails = [], [], [], []
         view.tickets.clear()
+        view.purses.clear()
         view.seen.clear()
         for table in TABLES:
             loaded = getattr(view, table.attribute)

@@ -25,6 +25,7 @@ from lingqian.flows.kind import BY_NUMBER, burns
 from lingqian.flows.relay import RelayDone
 from lingqian.flows.transfer import TransferState
 from lingqian.flows.view import Counter, Policy, View
+from lingqian.gift.gift import MACHINE as GIFT_MACHINE
 from lingqian.kernel.fault import Damaged
 from lingqian.ledger.chart import escrow_account
 from lingqian.ledger.hold import HoldState
@@ -69,6 +70,7 @@ _FINAL: Final[dict[str, Callable[[Any], bool]]] = {
     "transfers": lambda row: row.state != TransferState.HELD,
     "holds": lambda row: row.state != HoldState.HELD,
     "claims": lambda row: row.share > 0,
+    "gifts": lambda row: row.state in GIFT_MACHINE.final,
     "progress": lambda row: row.state in PACKET_MACHINE.final,
 }
 

@@ -18,10 +18,12 @@ from lingqian.identity.user import User
 from lingqian.ledger.account import Account
 from lingqian.ledger.hold import Hold
 from lingqian.redpacket.packet import Claim, Packet, Progress
+from lingqian.topup.advance import Advance, Borrower, Line
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.evidence import Payment
 from lingqian.topup.grant import Grant
 from lingqian.topup.inflow import Inflow
+from lingqian.topup.mode import ModeRow
 from lingqian.topup.notice import Notice
 from lingqian.topup.order import Order
 from lingqian.topup.payout import Payout
@@ -87,6 +89,10 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("days", "days", ("day_id",), _slots(Day), Day),
     TableRow("differences", "differences", ("difference_id",), _slots(Difference), Difference),
     TableRow("flows", "flows", ("flow_id",), _slots(Flow), Flow),
+    TableRow("advances", "advances", ("order_id",), _slots(Advance), Advance),
+    TableRow("borrowers", "borrowers", ("user_id",), _slots(Borrower), Borrower),
+    TableRow("lines", "lines", ("lane",), _slots(Line), Line),
+    TableRow("modes", "modes", ("mode_key",), _slots(ModeRow), ModeRow),
     TableRow("relay_heads", "relay_heads", ("source", "target"), ("value",), Counter, 2),
     TableRow("relay_marks", "relay_marks", ("target", "source"), ("value",), Counter, 2),
 )  # fmt: skip

@@ -11,15 +11,21 @@ import apsw
 from lingqian.flows.close import DrawDone
 from lingqian.flows.command import (
     AllocateParked,
+    AskPayout,
+    AskRefund,
+    CancelPayout,
     ClaimPacket,
     ClosePacket,
     DeliverRelay,
     DrawPacket,
     Fund,
+    NotePayout,
+    NoteRefund,
     Observe,
     OpenOrder,
     SendPacket,
     SettleCase,
+    SettleGift,
     Transfer,
 )
 from lingqian.flows.decision import Record
@@ -29,7 +35,7 @@ from lingqian.flows.relay import RelayDone
 from lingqian.kernel.id import lane_of
 from lingqian.ledger.chart import balance_account
 from lingqian.risk.rule import Action
-from lingqian.storage import query
+from lingqian.storage import purse, query
 from lingqian.storage.codec import Row, decode
 
 SEQ_MAX: Final = 2**62
@@ -139,6 +145,8 @@ def _settled(movement: Movement) -> Cause:
         return Cause("packet_sent", "rp", case.object_id)
     if case.action == Action.TOP_UP:
         return Cause("top_up", "tu", case.object_id)
+    if case.action == Action.PAYOUT:
+        return Cause("payout", "po", case.object_id)
     row = query.transfer(movement.connection, case.object_id)
     assert row is not None, "what a case holds exists"
     return _between(case.object_id, row.source_id, row.target_id, movement)
@@ -159,6 +167,29 @@ def _allocated(movement: Movement) -> Cause:
     outcome = movement.record.outcome
     assert isinstance(outcome, AllocateDone), "the journal names its kind"
     return Cause("top_up", "tu" if outcome.order_id else "", outcome.order_id)
+
+
+def _refund_asked(movement: Movement) -> Cause:
+    return Cause("refund_asked", "rf", movement.command.refund_id)
+
+
+def _refund_returned(movement: Movement) -> Cause:
+    """Tell of a refund that the channel gave up: its money is in the balance again."""
+    return Cause("refund_returned", "rf", movement.command.refund_id)
+
+
+def _income(movement: Movement) -> Cause:
+    gift = purse.gift(movement.connection, movement.command.gift_id)
+    assert gift is not None, "what was settled was given"
+    return Cause("gift_income", "gf", movement.command.gift_id, gift.user_id)
+
+
+def _payout(movement: Movement) -> Cause:
+    return Cause("payout", "po", movement.command.payout_id)
+
+
+def _payout_returned(movement: Movement) -> Cause:
+    return Cause("payout_returned", "po", movement.command.payout_id)
 
 
 def _relayed(movement: Movement) -> Cause:
@@ -187,4 +218,10 @@ _CAUSES: Final[dict[type, Callable[[Movement], Cause]]] = {
     Observe: _topped_up,
     OpenOrder: _bought,
     AllocateParked: _allocated,
+    AskRefund: _refund_asked,
+    NoteRefund: _refund_returned,
+    SettleGift: _income,
+    AskPayout: _payout,
+    NotePayout: _payout_returned,
+    CancelPayout: _payout_returned,
 }

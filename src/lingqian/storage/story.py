@@ -24,7 +24,7 @@ from lingqian.kernel.id import (
     show,
 )
 from lingqian.ledger.chart import CHART, Book, Currency
-from lingqian.storage import query_top_up
+from lingqian.storage import purse, query, query_top_up
 from lingqian.storage.codec import Row, decode
 from lingqian.topup.attempt import Mark, PrepayResult
 from lingqian.topup.evidence import Effect, Reason, Source
@@ -116,16 +116,16 @@ def _order_of(connection: apsw.Connection, number: str) -> bytes:
     """Return the order that a number belongs to; empty for none."""
     order_id = parse(PREFIX_ORDER, number)
     if order_id is not None:
-        return order_id if query_top_up.order(connection, order_id) else b""
+        return order_id if query.order(connection, order_id) else b""
     attempt_id = parse(PREFIX_ATTEMPT, number)
     refund_id = parse(PREFIX_REFUND, number) or query_top_up.refund_of(connection, number)
     if attempt_id is None and refund_id:
-        refund = query_top_up.refund(connection, refund_id)
+        refund = purse.refund(connection, refund_id)
         return b"" if refund is None else refund.order_id
     if attempt_id is None:
         for _, paid in query_top_up.by_transaction(connection, number):
             attempt_id = paid
-    attempt = None if attempt_id is None else query_top_up.attempt(connection, attempt_id)
+    attempt = None if attempt_id is None else query.attempt(connection, attempt_id)
     return b"" if attempt is None else attempt.order_id
 
 
@@ -135,7 +135,7 @@ def _order_subject(connection: apsw.Connection, order_id: bytes) -> Subject:
         ids.append(attempt_id)
         ids += [each.id for each in query_top_up.notices(connection, attempt_id)]
         ids += [each.id for each in query_top_up.payments(connection, attempt_id)]
-    for refund_id, _ in query_top_up.refunds(connection, order_id):
+    for refund_id, _ in purse.refunds_of(connection, order_id):
         ids.append(refund_id)
         ids += [each.id for each in query_top_up.notices(connection, refund_id)]
     return Subject(show(PREFIX_ORDER, order_id), order_id, tuple(ids))
@@ -173,7 +173,7 @@ def story(connection: apsw.Connection, number: str) -> Story | None:
 
 
 def _told(connection: apsw.Connection, order_id: bytes) -> Sentence | None:
-    order = query_top_up.order(connection, order_id) if order_id else None
+    order = query.order(connection, order_id) if order_id else None
     if order is None:
         return None
     found = sentence(situation(connection, order_id, order))
@@ -299,18 +299,7 @@ def _facts(record: Record) -> dict[str, str | int]:
     """Return what a row says, in words; nothing personal is among it."""
     command: Any = record.command
     name = type(command).__name__
-    facts: dict[str, str | int] = {}
-    for field, prefix in _ID_FIELDS.items():
-        value = getattr(command, field, b"")
-        if value:
-            facts[field] = show(prefix, value)
-    for field in _PLAIN:
-        value = getattr(command, field, "")
-        if value and isinstance(value, str | int):
-            facts[field] = value
-    for field, word in (("amount_fen", "amount"), ("total_fen", "total")):
-        if field in facts:
-            facts[word] = yuan(int(facts[field]))
+    facts = _fields(command)
     if name in _STATES:
         facts["state"] = _STATES[name](command.state).name.lower()
         facts["source"] = Source(command.source).name.lower()
@@ -322,6 +311,21 @@ def _facts(record: Record) -> dict[str, str | int]:
         facts["product"] = Product(command.product).name.lower()
     _add_digests(command, facts)
     return _with_outcome(record, facts)
+
+
+def _fields(command: Any) -> dict[str, str | int]:  # noqa: ANN401 - any command
+    """Return what a command says in ids, words and amounts."""
+    facts: dict[str, str | int] = {
+        field: show(prefix, getattr(command, field))
+        for field, prefix in _ID_FIELDS.items()
+        if getattr(command, field, b"")
+    }
+    plain = {field: getattr(command, field, "") for field in _PLAIN}
+    facts |= {name: each for name, each in plain.items() if each and isinstance(each, str | int)}
+    for field, word in (("amount_fen", "amount"), ("total_fen", "total")):
+        if field in facts:
+            facts[word] = yuan(int(facts[field]))
+    return facts
 
 
 def _add_digests(command: Any, facts: dict[str, str | int]) -> None:  # noqa: ANN401 - any command

@@ -7,7 +7,17 @@ from typing import Final
 
 import apsw
 
-from lingqian.flows.command import ClosePacket, Command, DrawPacket, ExpireOrder, SettleCase
+from lingqian.flows.advance import CLAW_BACK
+from lingqian.flows.command import (
+    ClosePacket,
+    Command,
+    DrawPacket,
+    ExpireCoins,
+    ExpireOrder,
+    SettleAdvance,
+    SettleCase,
+    SettleGift,
+)
 from lingqian.redpacket.packet import PacketKind, PacketState
 
 SELECT_PACKETS: Final = (
@@ -22,12 +32,25 @@ SELECT_CASES: Final = (
 SELECT_ORDERS: Final = (
     "SELECT order_id FROM orders WHERE due_at_us > 0 AND due_at_us <= ? ORDER BY due_at_us LIMIT ?"
 )
+SELECT_ADVANCES: Final = (
+    "SELECT order_id FROM advances WHERE due_at_us > 0 AND due_at_us <= ? "
+    "ORDER BY due_at_us LIMIT ?"
+)
+SELECT_GRANTS: Final = (
+    "SELECT order_id FROM grants WHERE due_at_us > 0 AND due_at_us <= ? ORDER BY due_at_us LIMIT ?"
+)
+SELECT_GIFTS: Final = (
+    "SELECT gift_id FROM gifts WHERE state = 1 AND settles_at_us <= ? "
+    "ORDER BY settles_at_us LIMIT ?"
+)
 BY_CLOCK: Final = "clock"
 
 
 def due(connection: apsw.Connection, at_us: int, rows_max: int) -> list[Command]:
-    """Return commands for packets, cases and orders to end, the longest due first of each."""
+    """Return commands for all that ends by the clock, the longest due first of each kind."""
     commands: list[Command] = []
+    for (order_id,) in connection.execute(SELECT_ADVANCES, (at_us, rows_max)):
+        commands.append(SettleAdvance(order_id, CLAW_BACK, BY_CLOCK))
     for packet_id, kind, state in connection.execute(SELECT_PACKETS, (at_us, rows_max)):
         if kind == PacketKind.DRAW and state != PacketState.FUNDING:
             commands.append(DrawPacket(packet_id))
@@ -37,4 +60,8 @@ def due(connection: apsw.Connection, at_us: int, rows_max: int) -> list[Command]
         commands.append(SettleCase(case_id, "due", BY_CLOCK))
     for (order_id,) in connection.execute(SELECT_ORDERS, (at_us, rows_max)):
         commands.append(ExpireOrder(order_id, ""))
+    for (order_id,) in connection.execute(SELECT_GRANTS, (at_us, rows_max)):
+        commands.append(ExpireCoins(order_id))
+    for (gift_id,) in connection.execute(SELECT_GIFTS, (at_us, rows_max)):
+        commands.append(SettleGift(gift_id))
     return commands

@@ -37,6 +37,9 @@ class Effect(IntEnum):
     OVERPAID = 7
     PARKED = 8
     CONTRADICTED = 9
+    # Money for coins that were advanced, and for coins that were taken back.
+    CONFIRMED = 10
+    REPAID = 11
 
 
 class Reason(IntEnum):
@@ -57,6 +60,8 @@ RECEIVED: Final = (
     Effect.RETURNED,
     Effect.OVERPAID,
     Effect.PARKED,
+    Effect.CONFIRMED,
+    Effect.REPAID,
 )
 # A channel that says one of these of money it has proven before contradicts itself. NOT_PAID and
 # PAYING do not: an answer may have left before the payment and come in after its notice.

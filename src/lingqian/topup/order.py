@@ -80,7 +80,7 @@ CREDIT_MACHINE: Final = machine(
         (CreditState.NONE, "advance", CreditState.ADVANCED),
         (CreditState.ADVANCED, "confirm", CreditState.CONFIRMED),
         (CreditState.ADVANCED, "claw_back", CreditState.CLAWED_BACK),
-        (CreditState.ADVANCED, "write_off", CreditState.WRITTEN_OFF),
+        (CreditState.CLAWED_BACK, "write_off", CreditState.WRITTEN_OFF),
         (CreditState.CREDITED, "reverse", CreditState.REVERSING),
         (CreditState.CONFIRMED, "reverse", CreditState.REVERSING),
         (CreditState.PART_REVERSED, "reverse", CreditState.REVERSING),

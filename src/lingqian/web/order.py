@@ -15,7 +15,7 @@ from lingqian.kernel.id import (
     PREFIX_USER,
     show,
 )
-from lingqian.storage import query_top_up
+from lingqian.storage import query, query_top_up
 from lingqian.storage.story import situation
 from lingqian.topup.attempt import AttemptState
 from lingqian.topup.order import CreditState, Order, OrderKind, PayState, ReturnState
@@ -83,7 +83,7 @@ def order_shown(
     door: Door, order_id: bytes, opened: Opened | None = None, *, is_reviewed: bool = False
 ) -> OrderShown | None:
     """Return an order as it may be shown; None when there is none."""
-    order = query_top_up.order(door.reader, order_id)
+    order = query.order(door.reader, order_id)
     if order is None:
         return None
     found = say(sentence(situation(door.reader, order_id, order)), order.kind, order.amount_fen)

@@ -1,4 +1,4 @@
-"""Pay sheets: an order's one live attempt, begun, renewed or replaced while a person waits (调起支付).
+"""Pay sheets: an order's one live attempt, begun, renewed or replaced for a person (调起支付).
 
 Law (R1): an order has at most one attempt that can be paid; a second is begun only when the channel
 has said that the first cannot be. Whatever a call brings, the order stands and can be asked about.
@@ -25,7 +25,7 @@ CHANNEL_FAULTS: Final = (Unsent, Unknown, Rejected, BadSignature)
 
 
 class Way(NamedTuple):
-    """How a person wants to pay: the product, who they are to it, where they call from, what for."""
+    """How a person wants to pay: product, who they are to it, where they call from, what for."""
 
     product: Product
     payer: str
@@ -60,14 +60,14 @@ async def open_sheet(door: Door, order_id: bytes, way: Way) -> Opened:
 
 
 def _order(door: Door, order_id: bytes) -> Order:
-    order = query_top_up.order(door.reader, order_id)
+    order = query.order(door.reader, order_id)
     assert order is not None, "an order that was opened exists"
     return order
 
 
 async def _renewed(door: Door, attempt_id: bytes, way: Way) -> Opened | None:
     """Ask again for the sheet of the live attempt; None when it is not this person's any more."""
-    row = query_top_up.attempt(door.reader, attempt_id)
+    row = query.attempt(door.reader, attempt_id)
     assert row is not None, "a live attempt exists"
     is_same = row.product == way.product and row.state != AttemptState.CLOSING
     if is_same and row.account in door.wallet.channels:
@@ -130,7 +130,7 @@ async def _asked(door: Door, attempt_id: bytes, product: Product) -> Opened:
     if sheet.prepaid is None:
         code = Code.NO_CHANNEL if sheet.result == PrepayResult.FAILED else Code.OK
         return Opened(attempt_id, None, code, sheet.code)
-    row = query_top_up.attempt(door.reader, attempt_id)
+    row = query.attempt(door.reader, attempt_id)
     assert row is not None, "an attempt that was asked for exists"
     channel: Any = door.wallet.channels[row.account]
     if isinstance(channel, SheetChannel):

@@ -124,67 +124,23 @@ def test_old_columns_are_read_as_what_they_are():
     assert (found.amount_fen, found.settle_fen) == (10, 10)
 
 
+def fund_line(*cells):
+    """Write a line of a fund bill: second, numbers, kind, way, amount, balance, voucher."""
+    second, business, flow, kind, way, amount, balance, voucher = cells
+    return row(
+        *(f"2026-03-09 04:21:{second}", business, flow, kind, kind, way, amount, balance),
+        *("system", "缺货", voucher),
+    )
+
+
 @pytest.mark.parametrize("unit", ["(元)", "（元）", ""])
 def test_fund_bill_reads_brackets_of_either_width(unit):
     """Both have been seen in the documents."""
     lines = (
-        row(
-            *[
-                "2026-03-09 04:21:22",
-                "5000",
-                "19001",
-                "交易",
-                "交易",
-                "收入",
-                "1.00",
-                "1.19",
-                "system",
-                "",
-                "42",
-            ]
-        ),
-        row(
-            *[
-                "2026-03-09 04:21:23",
-                "5000",
-                "19002",
-                "扣除交易手续费",
-                "扣除交易手续费",
-                "支出",
-                "0.01",
-            ],
-            *["1.18", "system", "", "42"],
-        ),
-        row(
-            *[
-                "2026-03-09 04:21:24",
-                "5001",
-                "19003",
-                "退款",
-                "退款",
-                "支出",
-                "0.02",
-                "1.16",
-                "system",
-                "缺货",
-                "0",
-            ]
-        ),
-        row(
-            *[
-                "2026-03-09 04:21:25",
-                "5002",
-                "19004",
-                "商家转账",
-                "商家转账",
-                "支出",
-                "1",
-                "0.16",
-                "a",
-                "",
-                "b",
-            ]
-        ),
+        fund_line("22", "5000", "19001", "交易", "收入", "1.00", "1.19", "42"),
+        fund_line("23", "5000", "19002", "扣除交易手续费", "支出", "0.01", "1.18", "42"),
+        fund_line("24", "5001", "19003", "退款", "支出", "0.02", "1.16", "0"),
+        fund_line("25", "5002", "19004", "商家转账", "支出", "1", "0.16", "b"),
     )
     sums = row("4.0", "1.0", "1.00", "3.0", "1.03")
     raw = sheet(FUND.format(unit), *lines, FUND_SUMMARY, sums)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lingqian.channels.wechatpay import der, rsa, sm, sm2
@@ -57,6 +57,7 @@ def test_every_back_end_reproduces_the_standard(back_end):
 
 
 @every
+@settings(max_examples=25)
 @given(st.binary(max_size=60))
 def test_back_ends_read_each_other(back_end, message):
     """Two pieces of arithmetic by different people agree, or one is wrong."""
@@ -69,6 +70,7 @@ def test_back_ends_read_each_other(back_end, message):
 
 
 @every
+@settings(max_examples=25)
 @given(st.binary(max_size=140))
 def test_hostile_bytes_never_verify_and_never_open(back_end, data):
     """A decoder that crashes is a way to stop us."""

@@ -18,8 +18,8 @@ def findings_of(folder, *, keys=True):
     vault = open_vault(folder / "keys") if keys else None
     summary = audit(connection, heads=folder / "heads.log", vault=vault, emit=found.append)
     connection.close()
-    told = [min(count, FINDINGS_OF_A_KIND_MAX) for count in summary.findings.values()]
-    assert sum(told) == len(found)
+    shown = [min(count, FINDINGS_OF_A_KIND_MAX) for count in summary.findings.values()]
+    assert sum(shown) == len(found)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 from litestar.exceptions import HTTPException
 
-from lingqian.channels.port import NoticeKind
+from lingqian.channels.port import Notice, NoticeKind
 from lingqian.compose import real_us
 from lingqian.events.agent import Arrived
 from lingqian.events.inbox import kept
@@ -65,11 +65,10 @@ async def receive(door: Door, call: Call) -> Reply:
     channel = door.wallet.channels.get(account)
     if channel is None:
         return _refused(door, _NO_ACCOUNT, "unknown_account", HTTPStatus.NOT_FOUND)
-    if _announced(call) > NOTICE_BYTES_MAX:
-        return _refused(door, account, "too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     try:
+        # What announces more than may come is not read at all.
         body = await call.body()
-    except HTTPException:  # it grew beyond what it had announced
+    except HTTPException:
         return _refused(door, account, "too_large", HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     headers = {name.decode(): value.decode("latin-1") for name, value in call.scope["headers"]}
     try:
@@ -81,13 +80,18 @@ async def receive(door: Door, call: Call) -> Reply:
     except Rejected as fault:
         _log.warning("a notice for %s was refused: %s", account, fault.code)
         return _refused(door, account, fault.code, HTTPStatus.BAD_REQUEST, body)
+    return await _keep(door, account, notice, kept(headers, body))
+
+
+async def _keep(door: Door, account: str, notice: Notice, raw: bytes) -> Reply:
+    """Make a verified notice durable and answer; what it says is acted on behind the answer."""
     if notice.kind is NoticeKind.OTHER:
         # Of another product of the same account: verified, told in the log, acknowledged.
         _log.info("%s sent %s, which nobody here asked for", account, notice.event)
         door.meter.notice(account, "other")
         return reply(HTTPStatus.OK, _TAKEN)
     try:
-        submission = door.wallet.cashier.receive(Kept(account, kept(headers, body), notice))
+        submission = door.wallet.cashier.receive(Kept(account, raw, notice))
         answer = await door.ask(submission)
     except Fault as fault:
         _log.warning("a notice for %s could not be kept: %s", account, fault)
@@ -99,11 +103,6 @@ async def receive(door: Door, call: Call) -> Reply:
         door.meter.notice(account, "received")
         door.agent.act_on(Arrived(key, account, notice))
     return reply(HTTPStatus.OK, _TAKEN)
-
-
-def _announced(call: Call) -> int:
-    text = call.header(b"content-length")
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 def _is_old(headers: dict[str, str]) -> bool:

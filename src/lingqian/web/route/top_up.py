@@ -5,7 +5,6 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from lingqian.channels.port import Product
 from lingqian.events.pace import Priority
 from lingqian.flows.order import OrderDone
 from lingqian.identity.key import Scope
@@ -13,9 +12,10 @@ from lingqian.kernel.bound import ORDER_FEN_MAX, ORDER_LIFE_S_MAX, ORDER_LIFE_S_
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
 from lingqian.kernel.id import ID_BYTES, PREFIX_ORDER, PREFIX_USER
-from lingqian.storage import query_top_up
+from lingqian.storage import query, query_top_up
 from lingqian.storage.cashier import OrderWish
 from lingqian.topup.evidence import Source
+from lingqian.topup.order import PayState
 from lingqian.topup.plan import FREE, Plan
 from lingqian.web import field
 from lingqian.web.answer import first_of, refusal
@@ -25,18 +25,16 @@ from lingqian.web.door import Door
 from lingqian.web.operation import Given, Operation
 from lingqian.web.order import AttemptShown, OrderShown, order_shown
 from lingqian.web.page import read_cursor, write_cursor
-from lingqian.web.problem import Refused
+from lingqian.web.problem import Refused, problem
+from lingqian.web.purchase import Payer, ProductName, way_to_pay
 from lingqian.web.reply import Reply, reply
 from lingqian.web.sheet import Opened, Way, open_sheet
 
-ProductName = Literal["jsapi", "mini_program", "app", "h5", "native"]
-_NEEDS_PAYER: Final = (Product.JSAPI, Product.MINI_PROGRAM)
-
-
-class Payer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Who pays, as the channel knows them."""
-
-    openid: field.OpenId
+_ENDED: Final = {
+    PayState.PAID: Code.ORDER_PAID,
+    PayState.OVERPAID: Code.ORDER_PAID,
+    PayState.CLOSED: Code.ORDER_CLOSED,
+}
 
 
 class NewTopUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -86,25 +84,6 @@ def plan_of(door: Door, plan_id: str, amount_fen: int | None) -> Plan:
     return plan
 
 
-def way_to_pay(
-    door: Door, product: str | None, payer: Payer | None, words: str, client_ip: str
-) -> Way:
-    """Return how a person pays over a channel.
-
-    Refuses: invalid_field, no_channel.
-    """
-    if product is None:
-        raise Refused(Code.INVALID_FIELD, field="product", detail="how is it to be paid?")
-    chosen = Product[product.upper()]
-    if chosen in _NEEDS_PAYER and payer is None:
-        raise Refused(Code.INVALID_FIELD, field="payer", detail=f"{product} needs an openid")
-    if chosen is Product.H5 and not client_ip:
-        raise Refused(Code.INVALID_FIELD, field="client_ip", detail="h5 needs it")
-    if all(each.product != chosen for each in door.wallet.candidates):
-        raise Refused(Code.NO_CHANNEL, field="product", detail=f"no account has {product}")
-    return Way(chosen, payer.openid if payer else "", client_ip or "127.0.0.1", words)
-
-
 async def open_top_up(door: Door, call: Call) -> Reply:
     """Open a top-up and its pay sheet, once per idempotency key."""
     body = await call.take(NewTopUp)
@@ -143,7 +122,7 @@ async def opened(door: Door, wish: OrderWish, caller: tuple[str, str], way: Way 
 
 def _present(door: Door, call: Call) -> bytes:
     order_id = call.id(PREFIX_ORDER, "order_id")
-    if query_top_up.order(door.reader, order_id) is None:
+    if query.order(door.reader, order_id) is None:
         raise Refused(Code.ORDER_UNKNOWN)
     return order_id
 
@@ -160,7 +139,7 @@ async def read(door: Door, call: Call) -> Reply:
 async def come_back(door: Door, call: Call) -> Reply:
     """Say that the person's client has come back from paying: the channel is asked at once."""
     order_id = _present(door, call)
-    order = query_top_up.order(door.reader, order_id)
+    order = query.order(door.reader, order_id)
     if order is not None and order.live_attempt:
         attempt_id = order.live_attempt
         try:
@@ -177,19 +156,23 @@ async def try_again(door: Door, call: Call) -> Reply:
     """Give the pay sheet again: the same attempt while it is good, else a new one."""
     order_id = _present(door, call)
     body = await call.take(NewAttempt)
-    order = query_top_up.order(door.reader, order_id)
+    order = query.order(door.reader, order_id)
     assert order is not None, "it was there a moment ago"
     name = (
         door.wallet.plans[order.plan].name_zh if order.plan in door.wallet.plans else FREE.name_zh
     )
     way = way_to_pay(door, body.product, body.payer, name, body.client_ip)
-    return _shown(door, order_id, await open_sheet(door, order_id, way))
+    code = _ENDED.get(PayState(order.pay_state))
+    sheet = None if code else await open_sheet(door, order_id, way)
+    if sheet is not None and sheet.code:
+        return problem(sheet.code, detail=sheet.detail)
+    return problem(code) if code else _shown(door, order_id, sheet)
 
 
 async def cancel(door: Door, call: Call) -> Reply:
     """Give an unpaid top-up up: its attempt is closed at the channel, which has the last word."""
     order_id = _present(door, call)
-    order = query_top_up.order(door.reader, order_id)
+    order = query.order(door.reader, order_id)
     answer = await door.ask(door.wallet.cashier.cancel_order(order_id, call.caller.name))
     if answer.code:
         return refusal(answer)
@@ -297,7 +280,14 @@ OPERATIONS: Final = (
         takes=NewAttempt,
         example={"product": "jsapi", "payer": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}},
         gives={200: _GIVEN},
-        refuses=(*_MISSING, Code.NO_CHANNEL),
+        refuses=(
+            *_MISSING,
+            Code.NO_CHANNEL,
+            Code.ORDER_PAID,
+            Code.ORDER_CLOSED,
+            Code.ATTEMPT_OPEN,
+            Code.ATTEMPTS_EXHAUSTED,
+        ),
     ),
     Operation(
         method="POST",

@@ -1,0 +1,118 @@
+"""The other half of `lingqian simulate`: markets of orders, their properties and their figures."""
+
+import time
+import traceback
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from lingqian.channels.faulty import ROUGH as ROUGH_CHANNEL
+from lingqian.simulation.market import Market, Report, Setting
+from lingqian.simulation.process import ROUGH
+from lingqian.simulation.rehearsal import Ratio, add, missed, ratios
+
+MARKET_ORDERS: Final = 1_000
+
+
+class Evening(NamedTuple):
+    """One market of a run: its seed, how many lanes, how many orders."""
+
+    seed: int
+    lanes: int
+    orders: int
+
+
+def plan(seed: int, orders: int, lanes: int) -> list[Evening]:
+    """Divide orders among markets with seeds in a row."""
+    markets = -(-orders // MARKET_ORDERS)
+    each, rest = divmod(orders, markets)
+    return [
+        Evening(seed + place, lanes or (4 if (seed + place) % 2 else 1), each + (place < rest))
+        for place in range(markets)
+    ]
+
+
+def run(seed: int, orders: int, lanes: int) -> dict[str, Any]:
+    """Live through markets of so many orders in all, and return what they were like."""
+    began = time.monotonic()
+    reports = _live(plan(seed, orders, lanes))
+    found = add(reports)
+    return {
+        "seed": seed,
+        "markets": len(reports),
+        "orders": found.orders,
+        "commands": found.commands,
+        "restarts": found.restarts,
+        "write_points": found.points,
+        "took_s": round(time.monotonic() - began, 1),
+        "ends": dict(sorted(found.ends.items())),
+        "exceptions": dict(sorted(found.exceptions.items())),
+        "unsolved": dict(sorted(found.unsolved.items())),
+        "ratios": [_ratio(each) for each in ratios(found.unsolved)],
+        "faults": dict(sorted(found.faults.items())),
+        "exercised": dict(sorted(found.events.items())),
+        "missing": missed(found),
+    }
+
+
+def _ratio(ratio: Ratio) -> dict[str, Any]:
+    return {**ratio._asdict(), "percent": ratio.percent, "percent_max": ratio.percent_max}
+
+
+def _live(evenings: list[Evening]) -> list[Report]:
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    )  # fmt: skip
+    reports = []
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("orders", total=sum([each.orders for each in evenings]))
+        for each in evenings:
+            bar.update(task, description=f"market {each.seed}")
+            reports.append(_evening(each, bar.stop))
+            bar.advance(task, each.orders)
+    return reports
+
+
+def _evening(each: Evening, stop: Callable[[], None]) -> Report:
+    setting = Setting(each.orders, each.lanes, ROUGH_CHANNEL, ROUGH)
+    try:
+        return Market(each.seed, setting).run()
+    except Exception as error:
+        stop()
+        typer.echo("".join(traceback.format_exception(error)[-3:]), err=True)
+        typer.echo(
+            f"Market {each.seed} failed. To repeat it:\n  lingqian simulate --seed {each.seed} "
+            f"--orders {each.orders} --lanes {each.lanes}",
+            err=True,
+        )
+        raise typer.Exit(1) from error
+
+
+def words(summary: dict[str, Any]) -> str:
+    """Say it to a person."""
+    lines = [
+        "{orders:,} orders in {markets} markets from seed {seed}: every one explained.",
+        "{commands:,} commands, {restarts:,} starts, {write_points:,} write points; {took_s} s.",
+        "",
+    ]
+    told = "\n".join(lines).format_map(summary)
+    told += "".join([f"{count:>9,}  {name}\n" for name, count in summary["ends"].items()])
+    told += "\nexceptions, and who settled them without a person:\n"
+    told += "".join([f"{count:>9,}  {name}\n" for name, count in summary["exceptions"].items()])
+    told += "".join([f"{_ratio_words(each)}\n" for each in summary["ratios"]])
+    told += "\nfaults and what was met:\n"
+    for name in ("faults", "exercised"):
+        told += "".join([f"{count:>9,}  {each}\n" for each, count in summary[name].items()])
+    if summary["missing"]:
+        told += "\nnever met: " + ", ".join(summary["missing"])
+    return told
+
+
+def _ratio_words(each: dict[str, Any]) -> str:
+    return (
+        f"  {each['here']:,} here, {each['there']:,} at {each['name']}: "
+        f"{each['percent'] / 100:.2f} times; at most {each['percent_max'] / 100:.2f} were possible"
+    )

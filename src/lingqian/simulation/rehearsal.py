@@ -1,0 +1,127 @@
+"""What a long enough run of markets must have met: a closed list, else it fails (演练清单).
+
+A property that never met its case proves nothing.
+"""
+
+from collections import Counter
+from typing import Any, Final, NamedTuple
+
+from lingqian.channels.faulty import CALM, Rates
+from lingqian.simulation.market import Report
+
+# Below this many orders the list is only reported: rare things need room.
+ORDERS_MIN: Final = 5_000
+# Of the design's list: what a channel may do to us. Bills that lie are the reconciliation's own.
+FAULTS: Final = tuple(
+    name for name in Rates._fields if not name.startswith(("bill_line", "payout", "refund"))
+)
+EVENTS: Final = (
+    "crash",
+    "crash while starting",
+    "line cut",
+    "notice received",
+    "notice received again",
+    "notice refused: signature",
+    "notice refused: another merchant",
+    "prepay unknown",
+    "query without an answer",
+    "close refused",
+    "close unknown",
+    "bill not ready",
+    "payment found by the bill",
+    "paid",
+    "too late to pay",
+    "parked",
+    "overpaid",
+    "held for review",
+    "sent back: overpaid",
+    "sent back: rejected",
+    "sent back: surplus",
+    "truth told again",
+    "advanced",
+    "advance confirmed",
+    "advance taken back",
+    "answered notice_known",
+    "answered advance_open",
+    "answered exceeds_advance_max",
+    "answered history_too_short",
+    "answered line_exhausted",
+    "answered line_paced",
+    "answered line_closed",
+    "answered exceeds_available",
+)
+ENDS: Final = (
+    "paid and credited",
+    "paid and sent back",
+    "paid and held by a person",
+    "closed and unpaid",
+)
+assert Rates() == CALM, "a calm channel does nothing wrong"
+
+
+class Sum(NamedTuple):
+    """Several markets added up."""
+
+    orders: int
+    commands: int
+    restarts: int
+    points: int
+    events: Counter[str]
+    faults: Counter[str]
+    ends: Counter[str]
+    unsolved: Counter[str]
+    exceptions: Counter[str]
+
+
+def add(reports: list[Report]) -> Sum:
+    """Add reports up."""
+    counters: list[Counter[str]] = [
+        sum([getattr(each, name) for each in reports], Counter())
+        for name in ("events", "faults", "ends", "unsolved", "exceptions")
+    ]
+    return Sum(*[_whole(reports, name) for name in Sum._fields[:4]], *counters)
+
+
+def _whole(reports: list[Report], name: str) -> Any:  # noqa: ANN401 - a number, by its name
+    return sum([getattr(each, name) for each in reports])
+
+
+def missed(found: Sum) -> list[str]:
+    """Return what a run has not met."""
+    absent = [f"fault: {name}" for name in FAULTS if not found.faults[name]]
+    absent += [name for name in EVENTS if not found.events[name]]
+    return absent + [f"end: {name}" for name in ENDS if not found.ends[name]]
+
+
+class Ratio(NamedTuple):
+    """Exceptions settled without a person: here, at another merchant, and among how many."""
+
+    name: str
+    here: int
+    there: int
+    exceptions: int
+
+    @property
+    def percent(self) -> int:
+        """Ours for each hundred of theirs."""
+        return self.here * 100 // max(self.there, 1)
+
+    @property
+    def percent_max(self) -> int:
+        """The most that anybody could have reached: every exception, against theirs."""
+        return self.exceptions * 100 // max(self.there, 1)
+
+
+def ratios(unsolved: Counter[str]) -> list[Ratio]:
+    """Return ours against each kind of ordinary merchant, by each kind of patience."""
+    whole = unsolved["exceptions"]
+    return [
+        Ratio(
+            f"a {kind} merchant{patience}",
+            whole - unsolved["ours" + patience],
+            whole - unsolved[kind + patience],
+            whole,
+        )
+        for patience in ("", ", in ten minutes")
+        for kind in ("plain", "careful")
+    ]
