@@ -4,7 +4,6 @@ Never mixed with /v3. JSON in, JSON out; amounts are integer fen, `offset_s` is 
 wish is answered 4xx with `{"error": "…"}` and changes nothing.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple, TypeVar
 
@@ -189,12 +188,10 @@ class Control:
 
     async def list_calls(self, _request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List the calls of this table."""
-        await asyncio.sleep(0)
         return [{"method": row.method, "path": row.path, "words": row.words} for row in CALLS]
 
     async def show_clock(self, _request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """Tell both times."""
-        await asyncio.sleep(0)
         clock = self.world.clock
         return {"now": rfc3339(clock.now_us()), "offset_s": clock.offset_us / SECOND_US}
 
@@ -209,7 +206,6 @@ class Control:
 
     async def list_merchants(self, _request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List the merchants, without their secrets."""
-        await asyncio.sleep(0)
         return [self._merchant(merchant) for merchant in self.world.merchants.values()]
 
     def _merchant(self, merchant: Merchant) -> dict[str, Any]:
@@ -257,7 +253,6 @@ class Control:
 
     async def remove_key(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """Revoke a certificate of a merchant."""
-        await asyncio.sleep(0)
         merchant = self.merchant(request)
         _there(merchant.keys.pop(request.match_info["serial_no"], None), "serial")
         self.world.save(merchant)
@@ -276,13 +271,11 @@ class Control:
 
     async def list_lines(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List a merchant's money, the newest first."""
-        await asyncio.sleep(0)
         own = [line for line in self.world.lines if line.mchid == self.merchant(request).mchid]
         return own[: -_LIMIT - 1 : -1]
 
     async def list_orders(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List orders, the newest first; `mchid`, `state`, `out_trade_no` narrow it."""
-        await asyncio.sleep(0)
         found = _narrowed(request, self.world.orders.values(), ("mchid", "state", "out_trade_no"))
         return [self._order(orders.settle(self.world, order)) for order in found]
 
@@ -297,7 +290,6 @@ class Control:
 
     async def show_order(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """Show an order with its request, its refunds and its notices."""
-        await asyncio.sleep(0)
         order = self.order(request)
         about = {order.out_trade_no}
         own = self.world.refunds_of.get(order.key, [])
@@ -326,7 +318,6 @@ class Control:
 
     async def press(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """Press a button of an order's pay sheet: confirm, fingerprint or cancel."""
-        await asyncio.sleep(0)
         order = self.order(request)
         reason = self.sheets.press(order, request.match_info["step"])
         if reason:
@@ -335,12 +326,10 @@ class Control:
 
     async def list_refunds(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List refunds, the newest first; `mchid`, `state`, `out_trade_no` narrow it."""
-        await asyncio.sleep(0)
         return _narrowed(request, self.world.refunds.values(), ("mchid", "state", "out_trade_no"))
 
     async def move_refund(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """Let a refund succeed, become abnormal, or close."""
-        await asyncio.sleep(0)
         refund, step = self.refund(request), request.match_info["step"]
         if not refunds.move(self.world, refund, {"abnormal": "fail"}.get(step, step)):
             raise Wrong(409, f"the refund is {refund.state}")
@@ -348,7 +337,6 @@ class Control:
 
     async def list_transfers(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List transfers, the newest first; `mchid`, `state`, `openid` narrow it."""
-        await asyncio.sleep(0)
         found = _narrowed(request, self.world.transfers.values(), ("mchid", "state", "openid"))
         return [transfers.settle(self.world, transfer) for transfer in found]
 
@@ -363,13 +351,11 @@ class Control:
 
     async def list_notices(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List notices with every sending, the newest first."""
-        await asyncio.sleep(0)
         names = ("mchid", "state", "event", "about")
         return _narrowed(request, self.world.notices.values(), names)
 
     async def send_notice(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """Send a notice now, also one that was lost, exhausted or already acknowledged."""
-        await asyncio.sleep(0)
         found = self.world.notices.get(request.match_info["id"])
         notice: Notice = _there(found, "notice")
         notice.state, notice.due_us = "waiting", self.world.clock.now_us()
@@ -379,12 +365,10 @@ class Control:
 
     async def list_requests(self, _request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List the last requests to the API, the newest first."""
-        await asyncio.sleep(0)
         return self.world.seen[: -_LIMIT - 1 : -1]
 
     async def list_faults(self, _request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List the faults there are, and those that are armed."""
-        await asyncio.sleep(0)
         return {"table": [row._asdict() for row in TABLE], "armed": self.world.faults.armed}
 
     async def arm(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON
@@ -404,7 +388,6 @@ class Control:
 
     async def list_hosts(self, _request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List the two hosts."""
-        await asyncio.sleep(0)
         return [
             {"number": host.number, "base_url": host.base_url, "is_up": host.is_up}
             for host in self.hosts
@@ -421,7 +404,6 @@ class Control:
 
     async def list_certificates(self, _request: web.Request) -> Any:  # noqa: ANN401 - any JSON
         """List the platform certificates, and which of them sign."""
-        await asyncio.sleep(0)
         return [_certificate(key) for key in self.world.certificates]
 
     async def rotate(self, request: web.Request) -> Any:  # noqa: ANN401 - any JSON

@@ -143,6 +143,7 @@ class Courier:
         self._gate = asyncio.Semaphore(_AT_ONCE_MAX)
         self._session: aiohttp.ClientSession | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._held: dict[str, list[Notice]] = {}
 
     def open(self) -> None:
         """Take up what waits, and everything posted from now on."""
@@ -162,6 +163,9 @@ class Courier:
 
     def enqueue(self, notice: Notice) -> None:
         """Send a notice when it is due."""
+        now = self._world.clock.now_us()
+        if notice.fault == "notice_reordered" and not notice.sendings and notice.due_us > now:
+            self._held.setdefault(notice.mchid, []).append(notice)
         if notice.state == "waiting":
             self._world.agenda.at(notice.due_us, lambda: self.start(notice))
 
@@ -258,8 +262,8 @@ class Courier:
         self._world.store.commit()
 
     def _release(self, sent: Notice) -> None:
-        for notice in list(self._world.notices.values()):
-            is_held = notice.fault == "notice_reordered" and not notice.sendings
-            if is_held and notice.mchid == sent.mchid and notice is not sent:
+        """Let go what was held until another notice of this merchant had gone first."""
+        for notice in self._held.pop(sent.mchid, []):
+            if notice is not sent and not notice.sendings:
                 notice.due_us = self._world.clock.now_us()
                 self.enqueue(notice)
