@@ -10,44 +10,68 @@ import shutil
 from hashlib import sha256
 from typing import NamedTuple
 
-from lingqian.channels.port import TradeState
+from lingqian.channels.port import (
+    PayoutReading,
+    PayoutState,
+    RefundReading,
+    RefundState,
+    TradeState,
+)
+from lingqian.clearing.difference import Remedy, day_id, difference_id, flow_id
+from lingqian.clearing.item import Way
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
     AllocateParked,
     BeginAttempt,
+    CloseDay,
     ClosePacket,
     DrawPacket,
+    ExpireCoins,
     ExpireOrder,
     NotePrepay,
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RecordBill,
+    RecordDifference,
+    RecordFlow,
+    RecordMatch,
+    ResolveDifference,
     SettleCase,
+    SettleGift,
 )
 from lingqian.flows.view import Policy
+from lingqian.gift.catalogue import CATALOGUE
+from lingqian.gift.income import income_row
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
+from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
 from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
-from lingqian.storage import query
+from lingqian.storage import purse, query
 from lingqian.storage.beacon import Beacon
+from lingqian.storage.cashier import Cashier, GiftWish, Payee
 from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.port import Personal
+from lingqian.storage.reconciliation import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.relay import waiting
 from lingqian.storage.sqlite import SqliteStore, connect
 from lingqian.storage.vault import open_vault
 from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source, notice_key, stranger_id, transaction_key
+from lingqian.topup.fee import FeePlan
 from lingqian.topup.order import OrderKind
+from lingqian.topup.refund import Origin
 
 START_US = 1_772_337_600_000_000  # 2026-03-01T12:00:00+08:00
 DAY_US = 86_400 * SECOND_US
 RULES = (
     Rule("large transfer", Action.TRANSFER, 90_000, Verdict.REVIEW),
     Rule("large packet", Action.SEND, 90_000, Verdict.DELAY, 60),
+    Rule("large payout", Action.PAYOUT, 60_000, Verdict.REVIEW),
     Rule("odd transfer", Action.TRANSFER, 400_000, Verdict.CHALLENGE),
 )
 PEOPLE = 12
@@ -70,6 +94,7 @@ class LedgerCase:
         self.us = START_US
         self.vault = open_vault(folder / "keys")
         self.desk = Desk(self.vault, lanes)
+        self.cashier = Cashier(self.vault, {"wx": FeePlan()})
         self.beacon_desk = Desk(self.vault, lanes, Beacon((), bytes(32), 1, 30))
         self.store = SqliteStore(folder / "ledger.db")
         self.log = HeadLog(folder / "heads.log")
@@ -110,6 +135,10 @@ class LedgerCase:
         self._draw()
         self._close()
         self._top_up()
+        self._spend()
+        self._give_back()
+        self._pay_out()
+        self._reconcile()
         self._operate()
         return self
 
@@ -257,13 +286,57 @@ class LedgerCase:
         self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
         self.see(stranger_id(0, "wx", "nobody's"), 300)
 
-    def order(self, kind, amount_fen=0, packet_id=b"", **more):
+    def _reconcile(self):
+        """Close a day, leave the next one open, with differences of every end."""
+        first, second = day_id("wx", 20_500), day_id("wx", 20_501)
+        self._bills(first, 20_500)
+        flow = RecordFlow(flow_id("wx", "f1"), "wx", 20_500, "f1", "提现", -100, b"")
+        self.step(Submission(flow))
+        carried = self._differ(20_500, "T1", -500, "carry")
+        self._differ(20_500, "F1", 0, "repair", fee_gap_fen=1, remedy=Remedy.FEE)
+        self._differ(20_500, "L4", 700, "own", remedy=Remedy.LONG)
+        short = self._differ(20_500, "S1", -900, "own")
+        for event, by, note in (("ask", "amy", "it is lost"), ("agree", "bob", "")):
+            mac, rows = sealed_note(self.vault, short, note)
+            asked = ResolveDifference(short, event, Remedy.SHORT, by, mac)
+            self.step(Submission(asked, rows))
+        closed = CloseDay(
+            first,
+            is_first=True,
+            explained_fen=0,
+            books_fen=0,
+            open_ids=carried,
+            result_digest=b"r" * 32,
+            by="clock",
+        )
+        self.step(Submission(closed))
+        self._bills(second, 20_501)
+
+    def _bills(self, identity, day):
+        """Keep both bills of a day and the sheet they were compared with."""
+        for kind, field in BILL_FIELDS.items():
+            raw = sealed(self.vault, identity, field, f"{kind} {day}".encode())
+            self.step(Submission(RecordBill(identity, "wx", day, kind, raw.mac), (raw,)))
+        sheet = sealed(self.vault, identity, FIELD_SHEET, b"sheet")
+        matched = RecordMatch(identity, 0, 0, 0, 0, 0, sheet.mac, b"r" * 32)
+        self.step(Submission(matched, (sheet,)))
+
+    def _differ(self, day, found, gap_fen, event, *, fee_gap_fen=0, remedy=0):
+        """Record a difference and return its id."""
+        identity = difference_id("wx", day, (Way.PAY, found), found)
+        command = RecordDifference(
+            identity, "wx", day, Way.PAY, found, found, gap_fen, fee_gap_fen, event, remedy
+        )
+        self.step(Submission(command))
+        return identity
+
+    def order(self, kind, amount_fen=0, user_id=b"", packet_id=b"", **more):
         """Open an order of somebody, or the one that pays for a packet; return its command."""
         if packet_id:
             packet = query.packet_row(self.store.connection, packet_id)
             user_id, amount_fen = packet.sender_id, packet.total_fen
         else:
-            (user_id,) = self.some(1)
+            user_id = user_id or self.some(1)[0]
         lane = lane_of(user_id)
         order_id = packet_order(packet_id) if packet_id else self.mint(lane)
         wish = {"coins": 0, "bonus_coins": 0, "is_from_balance": False} | more
@@ -318,6 +391,97 @@ class LedgerCase:
             amount_fen - 3, raw.hex(), self.us, *fees, digest, key, "",
         )  # fmt: skip
         return self.step(Submission(seen))
+
+    def _spend(self):
+        """Give coins of every kind, here and to another lane; settle, let wither, leave some."""
+        # Another day: what somebody topped up before may have been above the reviewed sum.
+        self.us += DAY_US
+        user_id, streamer, other = self.some(3)
+        order = self.order(OrderKind.COINS, 8_437, user_id, coins=1_000, bonus_coins=70)
+        self.pay_order(order)
+        gifts = [self.give(user_id, each, count) for each in (streamer, other) for count in (1, 20)]
+        self.us += 8 * DAY_US
+        self.step(*[Submission(SettleGift(each)) for each in gifts[:3]])
+        later = self.order(OrderKind.COINS, 500, user_id, coins=90, bonus_coins=10)
+        self.pay_order(later)
+        self.us += DAY_US
+        self.step(Submission(ExpireCoins(later.order_id)))
+        # Refused for coins: burns its key, moves nothing.
+        self.give(user_id, streamer, 9_999)
+
+    def give(self, user_id, streamer_id, count):
+        """Give a gift; return its id."""
+        wish = GiftWish(user_id, streamer_id, CATALOGUE["rose"], count, "live")
+        gift = self.cashier.send_gift(wish, income_row("live"), Status(1, 3, 1), self.key())
+        (answer,) = self.step(gift)
+        assert answer.code in {0, Code.EXCEEDS_COINS}, answer
+        return answer.command.gift_id
+
+    def _give_back(self):
+        """Refund in every way there is: arrived, given up, stuck, on its way, followed."""
+        for kind, more in (
+            (OrderKind.BALANCE, {}),
+            (OrderKind.COINS, {"coins": 90, "bonus_coins": 10}),
+        ):
+            order = self.order(kind, 5_000, **more)
+            self.pay_order(order)
+            for state in (
+                RefundState.SUCCESS,
+                RefundState.CLOSED,
+                RefundState.ABNORMAL,
+                RefundState.UNKNOWN,
+            ):
+                refund_id = self.ask_back(order, 1_000)
+                self.note(refund_id, state, 1_000)
+            self.note(refund_id, RefundState.PROCESSING, 0)
+        for refund_id, row in purse.refunds_due(self.store.connection, self.us, 10):
+            if row.origin not in {Origin.PERSON, Origin.BILL}:
+                self.note(refund_id, RefundState.CLOSED, 0)
+
+    def ask_back(self, order, amount_fen):
+        """Ask money of an order back, a minute after the last time; return the refund's id."""
+        self.us += 60 * SECOND_US
+        caller = (self.key(), "the shop")
+        asked = self.cashier.ask_refund(order.order_id, amount_fen, "too much", caller)
+        (answer,) = self.step(asked)
+        assert answer.code == 0, answer
+        return answer.command.refund_id
+
+    def note(self, refund_id, state, amount_fen):
+        """Bring a reading of a refund."""
+        number = str(self.random.randint(10**9, 10**10))
+        reading = RefundReading("", state, "", number, "", amount_fen, 0, "CNY", self.us)
+        self.step(self.cashier.note_refund(refund_id, "wx", Source.QUERY, reading))
+
+    def _pay_out(self):
+        """Pay out, fail, cancel, hold, and leave some where it is."""
+        for state in (PayoutState.SUCCESS, PayoutState.FAILED, PayoutState.AWAITING_PERSON):
+            payout_id = self.ask_out(2_000).command.payout_id
+            self.step(self.cashier.begin_payout(payout_id))
+            reading = PayoutReading(payout_id, state, "no 1", 2_000, "", "WHY", self.us)
+            self.step(self.cashier.note_payout(payout_id, Source.NOTICE, reading))
+        payout_id = self.ask_out(100, DAY_US).command.payout_id
+        self.step(self.cashier.cancel_payout(payout_id, "the shop"))
+        self.ask_out(100, 30 * DAY_US)
+        for event in ("release", "refuse", ""):
+            self._settle([self.ask_out(60_000)], event)
+
+    def ask_out(self, amount_fen, delay_us=0):
+        """Ask for a payout of somebody who can; return the answer."""
+        for user_id in self.some(PEOPLE):
+            (answer,) = self.step(
+                self.cashier.ask_payout(
+                    user_id,
+                    amount_fen,
+                    Payee("openid of a person", "", "a few words"),
+                    account="wx",
+                    delay_s=delay_us // SECOND_US,
+                    caller=(self.key(), "the shop"),
+                )
+            )
+            if not answer.code:
+                return answer
+        raise AssertionError("nobody can pay that out")
 
     def _operate(self):
         def write(connection):

@@ -16,6 +16,7 @@ PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "curl": ("curl",),
     "mariadb": ("mariadbd", "mysqld"),
     "node": ("node",),
+    "npm": ("npm",),
 }
 # Debian puts servers where an ordinary person's PATH does not look.
 FOLDERS = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])

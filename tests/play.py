@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
+import clearing_words
 from law import all_laws
 from lingqian.channels.port import PayoutState, RefundState, TradeState
 from lingqian.compliance.limit import DEFAULT, Limit, Span
@@ -470,11 +471,7 @@ VERBS = {
     "expire": verb_expire,
     "cancel": verb_cancel,
     "allocate": verb_allocate,
-    "line": verb_line,
-    "mode": verb_mode,
-    "advance": verb_advance,
-    "clawback": verb_clawback,
-    "writeoff": verb_writeoff,
+    **clearing_words.VERBS,
     "return": verb_return,
     "returned": verb_returned,
     "give": verb_give,
@@ -484,6 +481,11 @@ VERBS = {
     "begin": verb_begin,
     "recall": verb_recall,
     "paid": verb_paid,
+    "line": verb_line,
+    "mode": verb_mode,
+    "advance": verb_advance,
+    "clawback": verb_clawback,
+    "writeoff": verb_writeoff,
 }
 
 
@@ -717,12 +719,7 @@ FACTS = {
     "parked": (yuan, _fen("transactions", "parked_fen")),
     "inflow": (yuan, _fen("inflows", "day_fen")),
     "coins": (int, _coins),
-    "advance": (str, _state("advances", "state", AdvanceState)),
-    "owes": (yuan, _fen("borrowers", "owed_fen")),
-    "unspent": (yuan, _fen("advances", "unspent_fen")),
-    "limit": (yuan, _line("limit_fen")),
-    "out": (yuan, _line("open_fen")),
-    "lost": (yuan, _line("lost_fen")),
+    **clearing_words.FACTS,
     "frozen": (int, _frozen),
     "worth": (yuan, _worth),
     "income": (yuan, _income),
@@ -735,6 +732,12 @@ FACTS = {
     "gone": (yuan, _fen("orders", "refunded_fen")),
     "payout": (str, _state("payouts", "stage", PayoutStage)),
     "tries": (int, _tries),
+    "advance": (str, _state("advances", "state", AdvanceState)),
+    "owes": (yuan, _fen("borrowers", "owed_fen")),
+    "unspent": (yuan, _fen("advances", "unspent_fen")),
+    "limit": (yuan, _line("limit_fen")),
+    "out": (yuan, _line("open_fen")),
+    "lost": (yuan, _line("lost_fen")),
 }
 
 

@@ -490,7 +490,9 @@ class World:
         """Make the command that ends the bonus of an order."""
         return ExpireCoins(self.ids[order])
 
-    def ask_payout(self, name, user, amount_fen, account="wx", delay_us=0, key=None):
+    def ask_payout(  # noqa: PLR0917 - the fields of a payout, by name at every call
+        self, name, user, amount_fen, account="wx", delay_us=0, key=None
+    ):
         """Make the command that sets money aside to be paid out."""
         lane = self.lane_of(user)
         key, payout_id = self.key(lane, key or name), self.mint(lane, name)
@@ -586,8 +588,8 @@ class World:
                  "holds": "hold_id", "usages": "user_id", "users": "user_id",
                  "orders": "order_id", "attempts": "attempt_id", "notices": "notice_key",
                  "refunds": "refund_id", "grants": "order_id", "inflows": "user_id",
-                 "transactions": "transaction_key", "advances": "order_id",
-                 "borrowers": "user_id", "lines": "lane", "modes": "mode_key",
-                 "gifts": "gift_id", "payouts": "payout_id"}  # fmt: skip
+                 "transactions": "transaction_key", "gifts": "gift_id", "payouts": "payout_id",
+                 "advances": "order_id", "borrowers": "user_id", "lines": "lane",
+                 "modes": "mode_key"}  # fmt: skip
         text = f"SELECT {', '.join(columns)} FROM {table} WHERE {names[table]} = ?"
         return self.connection.execute(text, (key,)).fetchone()

@@ -9,21 +9,36 @@ from typing import Annotated, Any, Final
 import apsw
 import msgspec
 
+from lingqian.channels.port import Bill, BillKind, Channel, Product
+from lingqian.channels.route import Candidate
+from lingqian.channels.watch import Board as Health
+from lingqian.channels.wechatpay.bill import parse_bill
+from lingqian.channels.wechatpay.channel import WechatPay
+from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.bound import (
     BATCH_COMMANDS_MAX,
     BODY_BYTES_MAX,
+    LATE_GRACE_S_DEFAULT,
     LIFETIME_S_DEFAULT,
     LIFETIME_S_MAX,
+    ORDER_COINS_MAX,
+    ORDER_FEN_MAX,
+    ORDER_LIFE_S_DEFAULT,
+    ORDER_LIFE_S_MAX,
+    ORDER_LIFE_S_MIN,
+    PLAN_LENGTH_MAX,
     QUEUE_COMMANDS_MAX,
 )
+from lingqian.kernel.clock import SECOND_US, from_rfc3339
 from lingqian.kernel.fault import Damaged
 from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.board import Board
-from lingqian.storage.clock import BusinessClock
+from lingqian.storage.cashier import Cashier
+from lingqian.storage.clock import BusinessClock, unix_ms
 from lingqian.storage.collector import calm_collector
 from lingqian.storage.desk import Desk, reveal_with
 from lingqian.storage.directory import Directory
@@ -35,7 +50,16 @@ from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import LaneRow
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
-from lingqian.storage.vault import Vault, fingerprint, open_vault
+from lingqian.storage.vault import (
+    Vault,
+    fingerprint,
+    forget_first_root,
+    has_root,
+    open_vault,
+)
+from lingqian.topup.fee import FeePlan
+from lingqian.topup.plan import DEFAULT as DEFAULT_PLANS
+from lingqian.topup.plan import Plan
 
 DATABASE: Final = "ledger.db"
 HEADS: Final = "heads.log"
@@ -80,6 +104,41 @@ class BeaconRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     period_s: Annotated[int, msgspec.Meta(ge=1, le=3_600)]
 
 
+class PlanRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """A line of the price list; without coins its amount goes into the balance.
+
+    Units: fen; coins; seconds.
+    """
+
+    plan_id: Annotated[str, msgspec.Meta(min_length=1, max_length=PLAN_LENGTH_MAX)]
+    name_zh: str
+    name_en: str
+    amount_fen: Annotated[int, msgspec.Meta(ge=1, le=ORDER_FEN_MAX)]
+    coins: Annotated[int, msgspec.Meta(ge=0, le=ORDER_COINS_MAX)] = 0
+    bonus_coins: Annotated[int, msgspec.Meta(ge=0, le=ORDER_COINS_MAX)] = 0
+    bonus_life_s: Annotated[int, msgspec.Meta(ge=0)] = 0
+    scene: str = ""
+
+
+class FeeRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The channel service fee and its subsidy while that lasts; the base fee is the account's.
+
+    Units: parts per million of the amount; basis points of that fee; RFC 3339.
+    """
+
+    service_ppm: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)] = 2_000
+    subsidy_bp: Annotated[int, msgspec.Meta(ge=0, le=10_000)] = 5_000
+    subsidy_until: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse an end that is not an instant.
+
+        Raises: ValueError, which msgspec turns into a message with the field's path.
+        """
+        if self.subsidy_until and from_rfc3339(self.subsidy_until) is None:
+            raise ValueError("subsidy_until is an instant as RFC 3339 with its offset")
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything that can be set. No setting changes anybody's luck.
 
@@ -101,6 +160,15 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     limits: tuple[LimitRow, ...] = ()
     rules: tuple[RuleRow, ...] = ()
     beacon: BeaconRow | None = None
+    channels: tuple[ChannelRow, ...] = ()
+    plans: tuple[PlanRow, ...] = ()
+    fee: FeeRow = FeeRow()
+    order_life_s: Annotated[int, msgspec.Meta(ge=ORDER_LIFE_S_MIN, le=ORDER_LIFE_S_MAX)] = (
+        ORDER_LIFE_S_DEFAULT
+    )
+    late_grace_s: Annotated[int, msgspec.Meta(ge=0)] = LATE_GRACE_S_DEFAULT
+    payout_delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
+    simulator_control_url: str = ""
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -109,6 +177,12 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         """
         if self.profile not in ("sandbox", "closed_loop", "licensed"):
             raise ValueError("profile is one of sandbox, closed_loop, licensed")
+        names = [row.account for row in self.channels]
+        if len(set(names)) < len(names):
+            raise ValueError("two channels have the same account name")
+        plans = [row.plan_id for row in self.plans]
+        if len(set(plans)) < len(plans):
+            raise ValueError("two plans have the same plan_id")
         policy(self)
 
 
@@ -131,7 +205,58 @@ def policy(config: Config) -> Policy:
         )
         for row in config.rules
     ]
-    return Policy(caps((*DEFAULT, *limits)), tuple(rules))
+    return Policy(
+        caps((*DEFAULT, *limits)),
+        tuple(rules),
+        config.late_grace_s * SECOND_US,
+    )
+
+
+def price_list(config: Config) -> dict[str, Plan]:
+    """Return the plans on offer by id: the operator's, or the built-in ones."""
+    rows = [Plan(*msgspec.structs.astuple(row)) for row in config.plans] or DEFAULT_PLANS
+    return {row.plan_id: row for row in rows}
+
+
+def fee_plans(config: Config) -> dict[str, FeePlan]:
+    """Return what each channel account costs."""
+    fee = config.fee
+    until_us = from_rfc3339(fee.subsidy_until) if fee.subsidy_until else 0
+    return {
+        row.account: FeePlan(row.fee_ppm, fee.service_ppm, fee.subsidy_bp, until_us or 0)
+        for row in config.channels
+    }
+
+
+def candidates(config: Config) -> tuple[Candidate, ...]:
+    """Return every way to be paid: each account with each product it has an app for."""
+    return tuple(
+        [
+            Candidate(
+                account=row.account,
+                product=Product[name.upper()],
+                hosts=row.hosts,
+                amount_fen_min=row.amount_fen_min,
+                amount_fen_max=row.amount_fen_max,
+                fee_ppm=row.fee_ppm,
+            )
+            for row in config.channels
+            for name in row.appids
+        ]
+    )
+
+
+def read_bill(kind: BillKind, day: int, raw: bytes) -> Bill:
+    """Read a kept bill as it was read when it was fetched; every account's channel is WeChat Pay.
+
+    Raises: Rejected.
+    """
+    return parse_bill(kind, day, raw)
+
+
+def real_us() -> int:
+    """Return real time: signatures are made by it, whatever the sandbox's clock says. Units: µs."""
+    return unix_ms() * 1_000
 
 
 def _word(table: Any, word: str) -> Any:  # noqa: ANN401 - one of three enums
@@ -167,6 +292,7 @@ class Wallet:
         self.lock = DirectoryLock(folder)
         with ExitStack() as undo:
             undo.callback(self.lock.release)
+            self._has_keys = has_root(folder / KEYS)
             self.vault = open_vault(folder / KEYS)
             self.clock = BusinessClock()
             self.policy = policy(config)
@@ -184,6 +310,11 @@ class Wallet:
             self.board = Board(self.reader)
             self.beacon = _beacon(config.beacon)
             self.desk = Desk(self.vault, len(self.lanes), self.beacon)
+            self.plans = price_list(config)
+            self.cashier = Cashier(self.vault, fee_plans(config))
+            self.candidates = candidates(config)
+            self.health = Health(real_us)
+            self.channels = self._open_channels()
             self.reveal = reveal_with(self.vault)
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
@@ -213,6 +344,26 @@ class Wallet:
         self._writer = Writer(store, self.lanes, self.policy, shell)
         return self._writer
 
+    def _open_channels(self) -> dict[str, Channel]:
+        """Read the keys of every channel account; nothing is called yet.
+
+        Raises: Damaged, naming the file that cannot be used.
+        """
+        found: dict[str, Channel] = {}
+        for row in self.config.channels:
+            watch = self.health.of(row.account)
+            try:
+                found[row.account] = WechatPay(row.in_folder(self.folder), real_us, watch=watch)
+            except (OSError, ValueError) as error:
+                raise Damaged(f"channel account {row.account}: {error}") from error
+        return found
+
+    async def close_channels(self) -> None:
+        """End the connections to every channel; on the loop that used them."""
+        for channel in self.channels.values():
+            if isinstance(channel, WechatPay):
+                await channel.close_session()
+
     def _check_keys(self, store: SqliteStore) -> None:
         """Refuse keys that are not those of this database: nobody known would be found again.
 
@@ -224,8 +375,11 @@ class Wallet:
             store.chore(lambda connection: connection.execute(PUT_SETTING, (KEYS_SETTING, own)))
         elif row[0] != own:
             store.close()
+            found = f"holds the keys {own}" if self._has_keys else "holds no keys"
+            if not self._has_keys:
+                forget_first_root(self.folder / KEYS)
             raise Damaged(
-                f"{self.folder / KEYS} holds the keys {own}; the database was made with {row[0]}. "
+                f"{self.folder / KEYS} {found}; the database was made with {row[0]}. "
                 "Restore the key folder from its backup"
             )
 

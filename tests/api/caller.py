@@ -134,10 +134,10 @@ def wait_for(is_true, timeout_s=10.0):
 class House:
     """A server that is running: its folder, its app, its port, and keys for callers."""
 
-    def __init__(self, folder: Path, config: Config) -> None:
+    def __init__(self, folder: Path, config: Config, port: int = 0) -> None:
         self.folder = folder
         self.config = config
-        self.port = 0
+        self.port = port
         self.app: Any = None
         self._keys = itertools.count()
         self._ready = threading.Event()
@@ -164,7 +164,7 @@ class House:
         try:
             self.app = create_app(wallet)
             self.server = make(self.app)
-            with listen("127.0.0.1", 0) as listening:
+            with listen("127.0.0.1", self.port) as listening:
                 self.port = listening.getsockname()[1]
                 task = asyncio.create_task(self.server.serve(sockets=[listening]))
                 self._ready.set()  # callers wait in the socket's queue until it has started

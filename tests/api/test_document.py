@@ -49,10 +49,14 @@ def test_every_code_is_answered_by_some_operation():
     """A code that no operation names is one that no caller expects."""
     told = {code for row in OPERATIONS for code in row.codes}
     # Answered where no operation is found, or for a mistake of ours; the last never leaves the
-    # relay; a stale status and a case of nobody do not arise at the door.
+    # relay; a stale status and a case of nobody do not arise at the door. A channel hears of its
+    # notice and of its evidence in its own words.
     elsewhere = {
         Code.OK, Code.INTERNAL, Code.METHOD_NOT_ALLOWED, Code.NOT_DUE,
-        Code.RELAY_GAP,
+        Code.RELAY_GAP, Code.NOTICE_KNOWN, Code.EVIDENCE_INVALID,
+        # Said to the worker that closes days; a run shows them as what it waits for.
+        Code.DAY_CLOSED, Code.BILL_MISSING, Code.DAY_NOT_MATCHED, Code.DAY_BEFORE_OPEN,
+        Code.DIFFERENCE_OVERDUE, Code.DAY_NOT_BALANCED,
     }  # fmt: skip
     assert set(Code) - told == elsewhere
 
@@ -72,7 +76,7 @@ def test_fields_of_the_core_have_their_name_in_the_api():
     from lingqian.flows.kind import KINDS  # noqa: PLC0415 - beside its only use
 
     known = {name for row in OPERATIONS if row.takes for name in row.takes.__struct_fields__}
-    known |= {"user_id", "conversation_id", "Idempotency-Key"}
+    known |= {"user_id", "conversation_id", "order_id", "Idempotency-Key"}
     asked = {name for kind in KINDS.values() for name in kind.asked}
     # A sender chooses shares through these only.
     assert {FIELDS.get(name, name) for name in asked} - known == set()
@@ -82,6 +86,20 @@ def test_the_document_is_served_and_is_the_same(api):
     """What tools read is what this test has read."""
     told = api.get("/openapi.json")
     assert told.body == json.loads(msgspec.json.encode(DOCUMENT))
+
+
+def containers(found):
+    """Return every dict and list within something, by identity."""
+    held = {id(found): found} if isinstance(found, dict | list) else {}
+    inner = found.values() if isinstance(found, dict) else found if held else ()
+    for each in inner:
+        held |= containers(each)
+    return held
+
+
+def test_a_document_is_its_owners_alone():
+    """Tools fill their own values into the examples; what the next one is given is still ours."""
+    assert not containers(document(OPERATIONS)).keys() & containers(DOCUMENT).keys()
 
 
 def test_the_page_loads_nothing_from_anywhere_else(api):

@@ -64,9 +64,18 @@ def test_keys_of_another_house_are_refused_at_the_door(tmp_path):
     shutil.move(folder / "keys", tmp_path / "kept")
     with pytest.raises(Damaged, match="Restore the key folder from its backup"):
         Wallet(folder, Config())
-    shutil.rmtree(folder / "keys")
+    # What was made to look is not left behind, or the right keys would find their place taken.
+    assert list((folder / "keys").iterdir()) == []
+    (folder / "keys").rmdir()
     shutil.move(tmp_path / "kept", folder / "keys")
     wallet = Wallet(folder, Config())
     (again,) = wallet.intake.ask_many([wallet.desk.register("amy", "Amy", 3)])
     assert again.result(10).first is not None, "the same person is found again"
     wallet.close()
+    other = tmp_path / "other"
+    Wallet(other, Config()).close()
+    shutil.rmtree(folder / "keys")
+    shutil.copytree(other / "keys", folder / "keys")
+    with pytest.raises(Damaged, match="Restore the key folder from its backup"):
+        Wallet(folder, Config())
+    assert list((folder / "keys").iterdir()), "keys that somebody put there are his"

@@ -16,6 +16,8 @@ UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b")
 PRAGMA = re.compile(r"\s*#\s*(noqa|type): .*$")
 BARE_IGNORE = re.compile(r"#\s*type:\s*ignore(?!\[[a-z-]+(, *[a-z-]+)*\]\s+\S)")
 BARE_NOQA = re.compile(r"#\s*noqa(?!: [A-Z]+[0-9]+(, ?[A-Z]+[0-9]+)*\s+\S)")
+# A whole process looks at these: a server beside the test that stopped its clock never wakes again.
+SHARED_CLOCK = re.compile(r"setattr\(\s*(time|asyncio)\b|patch\(\s*[\"'](time|asyncio)\.")
 DRAWERS = re.compile(r"^(utils?|misc|common|managers?|helpers?)$")
 
 
@@ -68,9 +70,19 @@ def test_every_exception_to_a_check_names_its_rule_and_its_reason():
     assert found(BARE_IGNORE, ".py") + found(BARE_NOQA, ".py") == []
 
 
+def test_no_test_stops_the_clock_of_its_process():
+    """What has to stand still is frozen in a process of its own, or in one module only."""
+    alone = ROOT / "tests" / "statistics" / "freezing.py"
+    assert [
+        line for line in found(SHARED_CLOCK, ".py") if not line.startswith(name_of(alone))
+    ] == []
+
+
 @pytest.mark.parametrize(
     ("pattern", "bad", "good"),
     [
+        (SHARED_CLOCK, 'patch.setattr(asyncio, "sleep", quick)', 'setattr(webhook, "WAITS_S", ())'),
+        (SHARED_CLOCK, 'monkeypatch.setattr(time, "time", x)', 'setattr(timetable, "time", x)'),
         (BARE_IGNORE, "x = 1  # type: ignore", "x = 1  # type: ignore[misc]  # stub is wrong"),
         (BARE_IGNORE, "x = 1  # type: ignore[misc]", "x = 1"),
         (BARE_NOQA, "x = 1  # noqa", "x = 1  # noqa: E501 - an address"),

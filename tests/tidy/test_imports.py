@@ -26,6 +26,8 @@ def house(tmp_path: Path) -> Path:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     ignored = shutil.ignore_patterns("__pycache__", "static")
     shutil.copytree(ROOT / "src" / "lingqian", tmp_path / "src" / "lingqian", ignore=ignored)
+    simulator = ROOT / "simulator" / "lingqian_simulator"
+    shutil.copytree(simulator, tmp_path / "src" / "lingqian_simulator", ignore=ignored)
     return tmp_path
 
 
@@ -81,7 +83,10 @@ def test_no_core_room_may_reach_the_outside(house):
     """A decision that reads a clock cannot be replayed."""
     for room in PURE["source_modules"]:
         lines = [f"import {name}" for name in PURE["forbidden_modules"]]
-        plant(house, f"{room.removeprefix('lingqian.')}/planted.py", "\n".join([*lines, ""]))
+        place = room.removeprefix("lingqian.").replace(".", "/")
+        is_room = (house / "src" / "lingqian" / place).is_dir()
+        name = f"{place}/planted.py" if is_room else f"{place}.py"
+        plant(house, name, "\n".join([*lines, ""]))
     lost, report = broken(house)
     assert lost == {"The core is pure"}
     for room in PURE["source_modules"]:
@@ -114,6 +119,15 @@ def test_channels_may_not_know_each_other(house):
     plant(house, "channels/faulty/planted.py", "from lingqian.channels import wechatpay\n")
     lost, _ = broken(house)
     assert "Channels do not know each other" in lost
+
+
+def test_simulator_and_wallet_share_no_code(house):
+    """A mistake that both made in one place would never be seen."""
+    plant(house, "channels/planted.py", "import lingqian_simulator\n")
+    assert broken(house)[0] == {"The simulator and the wallet share no code"}
+    plant(house, "channels/planted.py", "")
+    plant(house, "../lingqian_simulator/planted.py", "import lingqian\n")
+    assert broken(house)[0] == {"The simulator and the wallet share no code"}
 
 
 def test_modules_of_a_room_may_not_go_in_circles(house):

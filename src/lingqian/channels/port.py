@@ -6,7 +6,7 @@ the lane. Units: fen of `currency`; µs since 1970 UTC.
 """
 
 from enum import IntEnum
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 
 class Product(IntEnum):
@@ -319,6 +319,19 @@ class Channel(Protocol):
 
         Raises: Rejected with `bill_creating` while it is not ready, and the channel faults.
         """
+        ...
+
+
+@runtime_checkable
+class SheetChannel(Protocol):
+    """A channel whose own client opens the pay sheet, with parameters signed for it."""
+
+    def invocation(self, product: Product, token: str) -> dict[str, str]:
+        """Return what a page or an app opens the pay sheet with; made anew each time."""
+        ...
+
+    def confirmation(self, package: str) -> dict[str, str]:
+        """Return what a person's client confirms a transfer with."""
         ...
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lingqian.compose import KEYS
-from lingqian.storage.vault import Vault, open_vault
+from lingqian.storage.vault import Vault, has_root, open_vault
 
 # What is being done, how much of it is done, and how much there is.
 Tick = Callable[[str, int, int], None]
@@ -34,4 +34,4 @@ def progress(*, is_shown: bool) -> Iterator[Tick]:
 def keys_of(folder: Path) -> Vault | None:
     """Open a data directory's keys; None when it has none: looking must never make any."""
     keys = folder / KEYS
-    return open_vault(keys) if any(keys.glob("root-*.key")) else None
+    return open_vault(keys) if has_root(keys) else None

@@ -36,6 +36,7 @@ def serve(
 def _run(data: Path, config: Any, listening: Any, words: str) -> None:  # noqa: ANN401 - kept out of start-up
     from lingqian.compose import Wallet  # noqa: PLC0415 - help must be quick
     from lingqian.web.app import create_app  # noqa: PLC0415 - as above
+    from lingqian.web.loop import new_loop  # noqa: PLC0415 - as above
     from lingqian.web.server import run  # noqa: PLC0415 - as above
 
     async def main() -> None:
@@ -47,14 +48,5 @@ def _run(data: Path, config: Any, listening: Any, words: str) -> None:  # noqa: 
         finally:
             wallet.close()
 
-    with asyncio.Runner(loop_factory=new_loop()) as runner:
+    with asyncio.Runner(loop_factory=new_loop) as runner:
         runner.run(main())
-
-
-def new_loop() -> Any:  # noqa: ANN401 - uvloop's type exists only where uvloop does
-    """Return what makes the quickest event loop this system has."""
-    try:
-        import uvloop  # noqa: PLC0415 - does not exist on Windows
-    except ImportError:
-        return asyncio.new_event_loop
-    return uvloop.new_event_loop

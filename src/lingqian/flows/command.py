@@ -244,48 +244,6 @@ class DeliverRelay(NamedTuple):
     items: tuple[tuple[bytes, int], ...]
 
 
-class FundLine(NamedTuple):
-    """Put the operator's own money into a lane's line, or (below zero) take it back."""
-
-    key: bytes
-    lane: int
-    amount_fen: int
-    requested_by: str
-
-
-class AskAdvance(NamedTuple):
-    """Give an order's coins from the line before its money is proven.
-
-    `account` is the channel account whose mode allows it. What the person has topped up before
-    travels with the command, as it was read when the advance was asked for.
-    """
-
-    order_id: bytes
-    account: str
-    credited_count: int
-    first_credited_at_us: int
-    credited_fen: int
-    requested_by: str
-
-
-class SettleAdvance(NamedTuple):
-    """End an unpaid advance: `claw_back` at its deadline, `write_off` by a person."""
-
-    order_id: bytes
-    event: str
-    by: str
-
-
-class SetMode(NamedTuple):
-    """Take one step of the table of modes for a channel account, in one lane."""
-
-    lane: int
-    account: str
-    event: str
-    by: str
-    why: str
-
-
 class AskRefund(NamedTuple):
     """Ask that money of a credited order goes back to its payment; `origin` is PERSON or BILL."""
 
@@ -301,7 +259,8 @@ class AskRefund(NamedTuple):
 class NoteRefund(NamedTuple):
     """Bring a reading of a refund home; `state` is a channels.port.RefundState.
 
-    `fee_ppm` is what the channel charges, so that what comes back of the fee is decided here.
+    `fee_ppm` is what the channel charges, so that what comes back of the fee is decided here;
+    `notice_key` is empty but for notices.
     """
 
     refund_id: bytes
@@ -313,6 +272,7 @@ class NoteRefund(NamedTuple):
     digest: bytes
     source: int
     by: str
+    notice_key: bytes = b""
 
 
 class SendGift(NamedTuple):
@@ -376,6 +336,7 @@ class NotePayout(NamedTuple):
     digest: bytes
     source: int
     by: str
+    notice_key: bytes = b""
 
 
 class BeginPayout(NamedTuple):
@@ -389,6 +350,134 @@ class CancelPayout(NamedTuple):
 
     payout_id: bytes
     by: str
+
+
+class RecordBill(NamedTuple):
+    """Note that a day's bill was fetched; the raw bytes travel sealed beside the command."""
+
+    day_id: bytes
+    account: str
+    day: int
+    bill: int
+    digest: bytes
+
+
+class RecordMatch(NamedTuple):
+    """Note what comparing a day came to; the sheet of our rows travels sealed beside it."""
+
+    day_id: bytes
+    items: int
+    opening_fen: int
+    closing_fen: int
+    ours_fen: int
+    theirs_fen: int
+    sheet_digest: bytes
+    result_digest: bytes
+
+
+class RecordDifference(NamedTuple):
+    """Note a difference, or what became of one (`event` is a step of clearing's MACHINE).
+
+    `gap_fen` is the channel's amount less ours, `fee_gap_fen` the channel's fee less ours; `remedy`
+    is what the table of classes books at once, without a person.
+    """
+
+    difference_id: bytes
+    account: str
+    day: int
+    way: int
+    number: str
+    class_code: str
+    gap_fen: int
+    fee_gap_fen: int
+    event: str
+    remedy: int
+
+
+class ResolveDifference(NamedTuple):
+    """End a difference by hand.
+
+    `explain` books nothing; `ask` proposes a remedy, and `agree`, by somebody else, books it.
+    """
+
+    difference_id: bytes
+    event: str
+    remedy: int
+    by: str
+    note_mac: bytes
+
+
+class RecordFlow(NamedTuple):
+    """Note a movement that only the fund bill shows; `subject_id` names our payout or refund.
+
+    One without a subject went between the channel account and the bank, and is booked so.
+    """
+
+    flow_id: bytes
+    account: str
+    day: int
+    flow_no: str
+    label: str
+    amount_fen: int
+    subject_id: bytes
+
+
+class CloseDay(NamedTuple):
+    """Close a day for ever. `open_ids` are the differences it is closed with, one after another.
+
+    `explained_fen` is the part of the gap between both sums that has a name; `books_fen` what the
+    books say the account has at the day's end, with what is in transit.
+    """
+
+    day_id: bytes
+    is_first: bool
+    explained_fen: int
+    books_fen: int
+    open_ids: bytes
+    result_digest: bytes
+    by: str
+
+
+class FundLine(NamedTuple):
+    """Put the operator's own money into a lane's line, or (below zero) take it back."""
+
+    key: bytes
+    lane: int
+    amount_fen: int
+    requested_by: str
+
+
+class AskAdvance(NamedTuple):
+    """Give an order's coins from the line before its money is proven.
+
+    `account` is the channel account whose mode allows it. What the person has topped up before
+    travels with the command, as it was read when the advance was asked for.
+    """
+
+    order_id: bytes
+    account: str
+    credited_count: int
+    first_credited_at_us: int
+    credited_fen: int
+    requested_by: str
+
+
+class SettleAdvance(NamedTuple):
+    """End an unpaid advance: `claw_back` at its deadline, `write_off` by a person."""
+
+    order_id: bytes
+    event: str
+    by: str
+
+
+class SetMode(NamedTuple):
+    """Take one step of the table of modes for a channel account, in one lane."""
+
+    lane: int
+    account: str
+    event: str
+    by: str
+    why: str
 
 
 Command = (
@@ -405,6 +494,15 @@ Command = (
     | ClosePacket
     | SettleCase
     | DeliverRelay
+    | AskRefund
+    | NoteRefund
+    | SendGift
+    | SettleGift
+    | ExpireCoins
+    | AskPayout
+    | NotePayout
+    | BeginPayout
+    | CancelPayout
     | FundLine
     | AskAdvance
     | SettleAdvance
@@ -417,13 +515,10 @@ Command = (
     | BeginClose
     | ExpireOrder
     | AllocateParked
-    | AskRefund
-    | NoteRefund
-    | SendGift
-    | SettleGift
-    | ExpireCoins
-    | AskPayout
-    | NotePayout
-    | BeginPayout
-    | CancelPayout
+    | RecordBill
+    | RecordMatch
+    | RecordDifference
+    | ResolveDifference
+    | RecordFlow
+    | CloseDay
 )

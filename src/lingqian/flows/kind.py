@@ -10,6 +10,7 @@ from lingqian.flows import (
     advance,
     attempt,
     claim,
+    clearing,
     close,
     evidence,
     gift,
@@ -38,6 +39,7 @@ from lingqian.flows.command import (
     CancelPayout,
     ChangeUser,
     ClaimPacket,
+    CloseDay,
     ClosePacket,
     Command,
     DeliverRelay,
@@ -52,7 +54,12 @@ from lingqian.flows.command import (
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RecordBill,
+    RecordDifference,
+    RecordFlow,
+    RecordMatch,
     RegisterUser,
+    ResolveDifference,
     SendGift,
     SendPacket,
     SetMembers,
@@ -253,6 +260,32 @@ _TABLE: Final = (
     Kind(
         34, CancelPayout, (payout.PayoutMoved,), "payout_id",
         payout.need_payout, payout.decide_cancel, payout.fold_cancel, (payout.deepen_payout,),
+    ),
+    Kind(
+        40, RecordBill, (clearing.BillDone,), "day_id",
+        clearing.need_bill, clearing.decide_bill, clearing.fold_bill,
+    ),
+    Kind(
+        41, RecordMatch, (clearing.MatchDone,), "day_id",
+        clearing.need_match, clearing.decide_match, clearing.fold_match,
+    ),
+    Kind(
+        42, RecordDifference, (clearing.DifferenceDone,), "difference_id",
+        clearing.need_difference, clearing.decide_difference, clearing.fold_difference,
+    ),
+    Kind(
+        43, ResolveDifference, (clearing.DifferenceDone,), "difference_id",
+        clearing.need_resolution, clearing.decide_resolution, clearing.fold_resolution,
+        (clearing.deepen_resolution,),
+    ),
+    Kind(
+        44, CloseDay, (clearing.CloseDayDone,), "day_id",
+        clearing.need_close_day, clearing.decide_close_day, clearing.fold_close_day,
+        (clearing.deepen_close_day,),
+    ),
+    Kind(
+        45, RecordFlow, (clearing.FlowDone,), "flow_id",
+        clearing.need_flow, clearing.decide_flow, clearing.fold_flow,
     ),
 )  # fmt: skip
 

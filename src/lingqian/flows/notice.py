@@ -66,6 +66,12 @@ def fold_notice(view: View, record: Record) -> None:
     view.trail(record.seq, command.notice_key, outcome.order_id)
 
 
+def want_notice(key: bytes, wanted: Wanted) -> None:
+    """Name the notice that brought a reading, where one did."""
+    if key:
+        wanted.notices.add(key)
+
+
 def end_notice(view: View, key: bytes, event: str, reason: int) -> None:
     """Write what became of a notice; one that has ended already stays as it is."""
     if not key:

@@ -10,6 +10,7 @@ from lingqian.channels.port import PayoutState
 from lingqian.flows.command import AskPayout, BeginPayout, CancelPayout, NotePayout
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.gate import Opened, Stop, Subject, fold_opened, want_case, weigh
+from lingqian.flows.notice import end_notice, want_notice
 from lingqian.flows.transfer import check_payer, count_usage, has_available
 from lingqian.flows.view import View, Wanted
 from lingqian.kernel.code import Code
@@ -18,6 +19,7 @@ from lingqian.ledger.chart import balance_account, bank_account, channel_account
 from lingqian.ledger.hold import Hold, HoldState
 from lingqian.ledger.posting import Phase, Posting
 from lingqian.risk.rule import Action
+from lingqian.topup.evidence import Reason
 from lingqian.topup.payout import MACHINE, RETURNED, UNDER_WAY, Payout, PayoutStage
 from lingqian.topup.schedule import ask_at_us
 
@@ -145,6 +147,8 @@ def need_payout(command: BeginPayout | CancelPayout | NotePayout, wanted: Wanted
     """Name the payout and what is set aside for it."""
     wanted.payouts.add(command.payout_id)
     wanted.accounts.add(payable_account(command.payout_id))
+    if isinstance(command, NotePayout):
+        want_notice(command.notice_key, wanted)
 
 
 def deepen_payout(view: View, command: CancelPayout | NotePayout, wanted: Wanted) -> None:
@@ -250,9 +254,10 @@ def decide_note(view: View, command: NotePayout, at_us: int) -> Decision:
     """
     payout = view.payouts.get(command.payout_id)
     if payout is None:
-        return refused(Code.PAYOUT_UNKNOWN)
+        parked = PayoutMoved(PayoutStage.ASKED, 0, differs=True) if command.notice_key else None
+        return Decision(Code.PAYOUT_UNKNOWN, parked)
     if payout.stage in MACHINE.final:
-        return _after_end(payout, PayoutState(command.state))
+        return _after_end(payout, command)
     if payout.stage not in UNDER_WAY:
         return refused(Code.NOT_DUE)
     # From here it must succeed.
@@ -271,10 +276,11 @@ def decide_note(view: View, command: NotePayout, at_us: int) -> Decision:
     return Decision(Code.OK, PayoutMoved(stage, 0), (posting,))
 
 
-def _after_end(payout: Payout, state: PayoutState) -> Decision:
+def _after_end(payout: Payout, command: NotePayout) -> Decision:
     """Say nothing of a reading that repeats the end; mark one that tells of another end."""
+    state = PayoutState(command.state)
     if state not in _END or _END[state] == payout.stage:
-        return Decision(Code.OK)
+        return Decision(Code.OK, PayoutMoved(payout.stage, 0) if command.notice_key else None)
     return Decision(Code.OK, PayoutMoved(payout.stage, 0, differs=True))
 
 
@@ -283,10 +289,15 @@ def fold_note(view: View, record: Record) -> None:
     command, outcome = record.command, record.outcome
     assert isinstance(command, NotePayout), "the journal names its kind"
     assert isinstance(outcome, PayoutMoved), "the journal names its kind"
-    view.trail(record.seq, command.payout_id)
+    view.trail(record.seq, command.payout_id, command.notice_key)
+    if record.code:
+        end_notice(view, command.notice_key, "park", Reason.UNKNOWN_ORDER)
+        return
     payout = view.payouts.edit(command.payout_id)
     payout.due_at_us = outcome.due_at_us
-    if payout.stage in MACHINE.final:
+    is_over = payout.stage in MACHINE.final
+    end_notice(view, command.notice_key, "repeat" if is_over else "apply", Reason.NONE)
+    if is_over:
         return
     payout.tries += 1
     payout.channel_no = command.channel_no or payout.channel_no

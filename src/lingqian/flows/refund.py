@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from lingqian.channels.port import RefundState
 from lingqian.flows.command import AskRefund, NoteRefund
 from lingqian.flows.decision import Decision, Record, refused
+from lingqian.flows.notice import end_notice, want_notice
 from lingqian.flows.view import View, Wanted
 from lingqian.identity.user import UserState
 from lingqian.kernel.bound import (
@@ -39,6 +40,7 @@ from lingqian.ledger.hold import Hold, HoldState
 from lingqian.ledger.posting import Phase, Posting
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.coin import Part, destroy, freeze, part_for, thaw, worth_fen
+from lingqian.topup.evidence import Reason
 from lingqian.topup.fee import fee_back
 from lingqian.topup.order import CREDIT_MACHINE, CreditState, Order, OrderKind, return_state
 from lingqian.topup.refund import MACHINE, Origin, Refund, RefundStage, next_id, refund_id
@@ -265,6 +267,7 @@ def fold_ask(view: View, record: Record) -> None:
 
 def need_note(command: NoteRefund, wanted: Wanted) -> None:
     """Name the refund, what waits for it, and the lane's own books of fees."""
+    want_notice(command.notice_key, wanted)
     wanted.refunds.add(command.refund_id)
     wanted.holds.add(command.refund_id)
     wanted.accounts.add(payable_account(command.refund_id))
@@ -317,11 +320,13 @@ def decide_note(view: View, command: NoteRefund, at_us: int) -> Decision:
     """
     refund = view.refunds.get(command.refund_id)
     if refund is None:
-        return refused(Code.REFUND_UNKNOWN)
+        # A notice of a refund that is none of ours is parked; the daily bill explains it.
+        parked = RefundNoted(RefundStage.REQUESTED, 0, differs=True) if command.notice_key else None
+        return Decision(Code.REFUND_UNKNOWN, parked)
     state = RefundState(command.state)
     if refund.stage in MACHINE.final:
         if state not in _END or _END[state] == refund.stage:
-            return Decision(Code.OK)
+            return Decision(Code.OK, RefundNoted(refund.stage, 0) if command.notice_key else None)
         return Decision(Code.OK, RefundNoted(refund.stage, 0, differs=True))
     # From here it must succeed.
     stage = _stage_after(refund, command)
@@ -412,9 +417,15 @@ def fold_note(view: View, record: Record) -> None:
     command, outcome = record.command, record.outcome
     assert isinstance(command, NoteRefund), "the journal names its kind"
     assert isinstance(outcome, RefundNoted), "the journal names its kind"
+    if record.code:
+        end_notice(view, command.notice_key, "park", Reason.UNKNOWN_ORDER)
+        view.trail(record.seq, command.notice_key)
+        return
     refund = view.refunds.edit(command.refund_id)
-    view.trail(record.seq, command.refund_id, refund.order_id)
-    if refund.stage in MACHINE.final:
+    view.trail(record.seq, command.refund_id, refund.order_id, command.notice_key)
+    is_over = refund.stage in MACHINE.final
+    end_notice(view, command.notice_key, "repeat" if is_over else "apply", Reason.NONE)
+    if is_over:
         return
     refund.stage = outcome.stage
     refund.due_at_us = outcome.due_at_us

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+from lingqian.clearing.day import Day
+from lingqian.clearing.difference import Difference, Flow
 from lingqian.compliance.limit import Caps, Usage
 from lingqian.flows.case import Case
 from lingqian.flows.decision import Record
@@ -145,12 +147,15 @@ class View:
         self.refunds: Table[Refund] = Table()
         self.grants: Table[Grant] = Table()
         self.inflows: Table[Inflow] = Table()
+        self.gifts: Table[Gift] = Table()
+        self.payouts: Table[Payout] = Table()
+        self.days: Table[Day] = Table()
+        self.differences: Table[Difference] = Table()
+        self.flows: Table[Flow] = Table()
         self.advances: Table[Advance] = Table()
         self.borrowers: Table[Borrower] = Table()
         self.lines: Table[Line] = Table()
         self.modes: Table[ModeRow] = Table()
-        self.gifts: Table[Gift] = Table()
-        self.payouts: Table[Payout] = Table()
         self.relay_heads: Table[Counter] = Table()
         self.relay_marks: Table[Counter] = Table()
         self.seen: dict[bytes, Record | None] = {}
@@ -211,6 +216,9 @@ class Wanted:
         "cases",
         "claims",
         "conversations",
+        "days",
+        "differences",
+        "flows",
         "gifts",
         "grants",
         "holds",
@@ -247,6 +255,9 @@ class Wanted:
         self.claims: set[bytes] = set()
         self.conversations: set[bytes] = set()
         self.gifts: set[bytes] = set()
+        self.days: set[bytes] = set()
+        self.differences: set[bytes] = set()
+        self.flows: set[bytes] = set()
         self.grants: set[bytes] = set()
         self.holds: set[bytes] = set()
         self.inflows: set[bytes] = set()

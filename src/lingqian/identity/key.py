@@ -27,6 +27,13 @@ class Scope(StrEnum):
     FUND_SANDBOX = "fund:sandbox"
     REVIEW_CASES = "review:cases"
     ADMIN = "admin"
+    READ_TOP_UPS = "read:top-ups"
+    WRITE_TOP_UPS = "write:top-ups"
+    WRITE_REFUNDS = "write:refunds"
+    WRITE_GIFTS = "write:gifts"
+    WRITE_PAYOUTS = "write:payouts"
+    READ_NOTICES = "read:notices"
+    RECONCILE = "reconcile"
     EVENTS_READ = "events:read"
     WEBHOOKS_WRITE = "webhooks:write"
 

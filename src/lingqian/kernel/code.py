@@ -100,6 +100,8 @@ class Code(IntEnum):
     EVIDENCE_INVALID = 97
     NOTICE_KNOWN = 98
     NOTHING_PARKED = 99
+    NO_CHANNEL = 100
+    PLAN_UNKNOWN = 101
     # Coins and gifts.
     EXCEEDS_COINS = 110
     GIFT_UNKNOWN = 111
@@ -114,6 +116,18 @@ class Code(IntEnum):
     # Payouts.
     PAYOUT_UNKNOWN = 130
     PAYOUT_UNDER_WAY = 131
+    # Reconciliation.
+    DAY_UNKNOWN = 150
+    DAY_CLOSED = 151
+    BILL_MISSING = 152
+    DAY_NOT_MATCHED = 153
+    DAY_BEFORE_OPEN = 154
+    DIFFERENCE_OVERDUE = 155
+    DAY_NOT_BALANCED = 156
+    DIFFERENCE_UNKNOWN = 157
+    DIFFERENCE_CLOSED = 158
+    REMEDY_UNFIT = 159
+    REMEDY_NOT_ASKED = 160
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -340,6 +354,13 @@ TABLE: Final[dict[Code, Row]] = {
         422, _NEVER, "支付凭证不完整。", "The evidence lacks what a booking needs."
     ),
     Code.NOTICE_KNOWN: _row(409, _NEVER, "通知已收过。", "This notice is known already."),
+    Code.NO_CHANNEL: _row(
+        503,
+        _SAME,
+        "暂时没有可用的支付渠道，请稍后再试。",
+        "No channel account can take this payment now; try again shortly.",
+    ),
+    Code.PLAN_UNKNOWN: _row(404, _NEVER, "没有这个充值档位。", "No such plan is on offer."),
     Code.NOTHING_PARKED: _row(
         409, _NEVER, "没有可处理的挂账金额。", "No unallocated money waits there."
     ),
@@ -387,6 +408,37 @@ TABLE: Final[dict[Code, Row]] = {
         _SAME,
         "提现处理中，不能在此取消。",
         "The payout is under way; only its channel or its case can end it.",
+    ),
+    Code.DAY_UNKNOWN: _row(
+        404, _NEVER, "这一天还没有对账。", "That day has not been reconciled yet."
+    ),
+    Code.DAY_CLOSED: _row(
+        409, _NEVER, "该日已日结，不能再改。", "The day is closed and cannot be changed."
+    ),
+    Code.BILL_MISSING: _row(
+        409, _SAME, "账单尚未齐全。", "A bill of that day has not been fetched yet."
+    ),
+    Code.DAY_NOT_MATCHED: _row(
+        409, _SAME, "该日尚未勾对。", "The day has not been compared, or was compared anew."
+    ),
+    Code.DAY_BEFORE_OPEN: _row(
+        409, _SAME, "前一日尚未日结。", "The day before has to be closed first."
+    ),
+    Code.DIFFERENCE_OVERDUE: _row(
+        409, _SAME, "有差错结转过久或无人负责。", "A difference has been carried too long."
+    ),
+    Code.DAY_NOT_BALANCED: _row(
+        409, _SAME, "账目不平，不能日结。", "The sums of the day do not hold."
+    ),
+    Code.DIFFERENCE_UNKNOWN: _row(404, _NEVER, "差错不存在。", "No such difference."),
+    Code.DIFFERENCE_CLOSED: _row(
+        409, _NEVER, "该差错不在处理中。", "Nobody has to end this difference."
+    ),
+    Code.REMEDY_UNFIT: _row(
+        409, _NEVER, "这种处理不适用于该差错。", "That remedy does not fit the difference."
+    ),
+    Code.REMEDY_NOT_ASKED: _row(
+        409, _NEVER, "还没有人提出这种处理。", "Nobody has asked for that remedy."
     ),
 }
 

@@ -16,6 +16,7 @@ PREFIX_ATTEMPT: Final = "pa"
 PREFIX_REFUND: Final = "rf"
 PREFIX_PAYOUT: Final = "po"
 PREFIX_GIFT: Final = "gf"
+PREFIX_DIFFERENCE: Final = "df"
 
 ID_BYTES: Final = 16
 LANES_MAX: Final = 1 << 16

@@ -8,31 +8,21 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from lingqian.channels.port import PayoutReading, RefundReading
 from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
-    AskPayout,
-    AskRefund,
-    BeginPayout,
-    CancelPayout,
     ChangeUser,
     ClaimPacket,
     ClosePacket,
     DrawPacket,
     Fund,
-    NotePayout,
-    NoteRefund,
     RegisterUser,
-    SendGift,
     SendPacket,
     SetMembers,
     SettleCase,
     Transfer,
 )
 from lingqian.flows.view import Reveal
-from lingqian.gift.catalogue import GiftRow
-from lingqian.gift.income import income_row, settle_after_us
 from lingqian.identity.user import Status, User
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.id import mint
@@ -52,8 +42,6 @@ from lingqian.storage.clock import unix_ms
 from lingqian.storage.lane import Submission
 from lingqian.storage.port import Personal
 from lingqian.storage.vault import Vault
-from lingqian.topup.evidence import Source
-from lingqian.topup.refund import Origin
 
 FIELD_NICKNAME: Final = 1
 FIELD_GREETING: Final = 2
@@ -62,8 +50,6 @@ FIELD_EXTERNAL: Final = 4
 # The raw bytes of a notice; its owner is the notice's key, its digest their plain SHA-256.
 FIELD_NOTICE: Final = 5
 # Why a refund was asked for, and where a payout goes.
-FIELD_REASON: Final = 6
-FIELD_PAYEE: Final = 7
 _KEY_BYTES: Final = 14
 
 
@@ -88,14 +74,6 @@ class Wish(NamedTuple):
     greeting: str = ""
     cover: str = ""
     is_by_channel: bool = False
-
-
-class Word(NamedTuple):
-    """Where a reading was heard: the source, the digest of what was heard, who said it by hand."""
-
-    source: Source
-    digest: bytes = bytes(32)
-    by: str = ""
 
 
 def client_key(lane: int, caller_key: str) -> bytes:
@@ -316,120 +294,3 @@ class Desk:
     def settle(self, case_id: bytes, event: str, by: str) -> Submission:
         """Make the command by which a person ends a case: `release` or `refuse`."""
         return Submission(SettleCase(case_id, event, by))
-
-    def ask_refund(  # noqa: PLR0913 - what a refund slip has, by name
-        self,
-        order_id: bytes,
-        amount_fen: int,
-        *,
-        origin: Origin,
-        reason: str,
-        requested_by: str,
-        caller_key: str,
-    ) -> Submission:
-        """Make the command that asks money of an order back."""
-        lane = order_id[0] << 8 | order_id[1]
-        refund_id = self._id(lane)
-        reason_mac, rows = self._private(refund_id, FIELD_REASON, reason)
-        key = client_key(lane, caller_key)
-        command = AskRefund(
-            key, refund_id, order_id, amount_fen, reason_mac, int(origin), requested_by
-        )
-        return Submission(command, rows)
-
-    def note_refund(
-        self, refund_id: bytes, reading: RefundReading, fee_ppm: int, word: Word
-    ) -> Submission:
-        """Make the command that brings a reading of a refund home."""
-        command = NoteRefund(
-            refund_id,
-            int(reading.state),
-            reading.refund_id,
-            reading.amount_fen,
-            reading.success_at_us,
-            fee_ppm,
-            word.digest,
-            int(word.source),
-            word.by,
-        )
-        return Submission(command)
-
-    def send_gift(  # noqa: PLR0913 - what a gift has, by name
-        self,
-        user_id: bytes,
-        streamer_id: bytes,
-        gift: GiftRow,
-        *,
-        count: int,
-        scene: str,
-        streamer: Status,
-        caller_key: str,
-    ) -> Submission:
-        """Make the command that gives coins to a streamer, by today's price and shares."""
-        lane = user_id[0] << 8 | user_id[1]
-        row = income_row(scene)
-        command = SendGift(
-            client_key(lane, caller_key),
-            self._id(lane),
-            user_id,
-            streamer_id,
-            gift.code,
-            gift.coins,
-            count,
-            row.streamer_ppm,
-            settle_after_us(row),
-            scene,
-            streamer.account_class,
-            streamer.state,
-        )
-        return Submission(command)
-
-    def ask_payout(  # noqa: PLR0913 - what a payout slip has, by name
-        self,
-        user_id: bytes,
-        amount_fen: int,
-        *,
-        account: str,
-        payee: str,
-        delay_us: int,
-        requested_by: str,
-        caller_key: str,
-    ) -> Submission:
-        """Make the command that sets money aside to be paid out to a wallet of the person's."""
-        lane = user_id[0] << 8 | user_id[1]
-        payout_id = self._id(lane)
-        payee_mac, rows = self._private(payout_id, FIELD_PAYEE, payee)
-        command = AskPayout(
-            client_key(lane, caller_key),
-            payout_id,
-            user_id,
-            account,
-            amount_fen,
-            payee_mac,
-            delay_us,
-            requested_by,
-        )
-        return Submission(command, rows)
-
-    def begin_payout(self, payout_id: bytes) -> Submission:
-        """Make the command that must be answered before a payout is sent for the first time."""
-        return Submission(BeginPayout(payout_id))
-
-    def cancel_payout(self, payout_id: bytes, by: str) -> Submission:
-        """Make the command that takes back a payout which was not sent."""
-        return Submission(CancelPayout(payout_id, by))
-
-    def note_payout(self, payout_id: bytes, reading: PayoutReading, word: Word) -> Submission:
-        """Make the command that brings a reading of a payout home."""
-        command = NotePayout(
-            payout_id,
-            int(reading.state),
-            reading.channel_no,
-            reading.amount_fen,
-            reading.fail_reason,
-            reading.changed_at_us,
-            word.digest,
-            int(word.source),
-            word.by,
-        )
-        return Submission(command)

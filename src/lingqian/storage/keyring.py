@@ -59,7 +59,7 @@ def open_beside(path: Path) -> apsw.Connection:
     another process is making it.
     """
     if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         lock = DirectoryLock(path.parent)
         try:
             with closing(connect(str(path))) as connection:

@@ -8,6 +8,7 @@ other.
 from collections.abc import Callable
 from typing import Any, Final
 
+from lingqian.clearing.difference import Remedy
 from lingqian.flows.advance import AdvanceDone, AdvanceSettled
 from lingqian.flows.case import CLEARED_STATES, CaseState
 from lingqian.flows.claim import ClaimDone
@@ -23,6 +24,9 @@ from lingqian.flows.command import (
     FundLine,
     Observe,
     OpenOrder,
+    RecordDifference,
+    RecordFlow,
+    ResolveDifference,
     SendPacket,
     SettleAdvance,
     SettleCase,
@@ -371,6 +375,52 @@ def _allocate(view: View, command: AllocateParked, outcome: AllocateDone) -> Mov
     return (step,), ()
 
 
+def _difference(view: View, command: RecordDifference, outcome: object) -> Movement:
+    del view, outcome
+    return _remedied(command.account, command.remedy, command.gap_fen, command.fee_gap_fen), ()
+
+
+def _resolution(view: View, command: ResolveDifference, outcome: object) -> Movement:
+    del outcome
+    if command.event != "agree":
+        return NOTHING
+    row = view.differences.have(command.difference_id)
+    return _remedied(row.account, row.remedy, row.gap_fen, row.fee_gap_fen), ()
+
+
+def _flow(view: View, command: RecordFlow, outcome: object) -> Movement:
+    del outcome
+    if command.subject_id:
+        return NOTHING
+    channel, bank = channel_account(view.lane, command.account), bank_account(view.lane)
+    came = command.amount_fen > 0
+    step = (_POST, channel, bank) if came else (_POST, bank, channel)
+    return ((*step, abs(command.amount_fen)),), ()
+
+
+def _remedied(account: str, remedy: int, gap_fen: int, fee_gap_fen: int) -> tuple[Step, ...]:
+    """Return what a remedy moves: a surplus in, a lack or a fee at the cost of the house."""
+    channel = channel_account(0, account)
+    steps: list[Step] = []
+    if remedy == Remedy.LONG:
+        assert gap_fen > 0, "only a surplus is allocated later"
+        steps.append((_POST, channel, unallocated_account(0), gap_fen))
+    if remedy == Remedy.SHORT:
+        assert gap_fen < 0, "only a lack is made good"
+        steps += _cost(Book.SHORTAGE, channel, -gap_fen)
+    if remedy != Remedy.NONE and fee_gap_fen:
+        steps += _cost(Book.FEE_EXPENSE, channel, fee_gap_fen)
+    return tuple(steps)
+
+
+def _cost(book: Book, channel: bytes, amount_fen: int) -> tuple[Step, Step]:
+    """Return a cost of the house; a negative one comes back to it."""
+    cost, bank, cash = house_account(0, book), bank_account(0), cash_account(0)
+    if amount_fen > 0:
+        return (_POST, cost, channel, amount_fen), (_POST, bank, cash, amount_fen)
+    return (_POST, channel, cost, -amount_fen), (_POST, cash, bank, -amount_fen)
+
+
 _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     Fund: _fund,
     Transfer: _transfer,
@@ -386,5 +436,8 @@ _MOVES: Final[dict[type, Callable[[View, Any, Any], Movement]]] = {
     OpenOrder: _open,
     Observe: _observe,
     AllocateParked: _allocate,
+    RecordDifference: _difference,
+    ResolveDifference: _resolution,
+    RecordFlow: _flow,
     **outgoing.MOVES,
 }

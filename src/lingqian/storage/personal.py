@@ -10,16 +10,21 @@ from typing import Final
 import apsw
 
 from lingqian.kernel.fault import Damaged
+from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
 from lingqian.storage.desk import (
     FIELD_EXTERNAL,
     FIELD_GREETING,
     FIELD_NICKNAME,
     FIELD_NOTE,
     FIELD_NOTICE,
-    FIELD_PAYEE,
-    FIELD_REASON,
 )
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.reconciliation import (
+    FIELD_DIFFERENCE_NOTE,
+    FIELD_FUND_BILL,
+    FIELD_SHEET,
+    FIELD_TRADE_BILL,
+)
 from lingqian.storage.vault import Vault
 
 # Where the journal's digest of each field is folded to.
@@ -29,9 +34,16 @@ _HOMES: Final = {
     FIELD_NOTE: ("transfers", "transfer_id", "note_mac"),
     FIELD_EXTERNAL: ("users", "user_id", "external_mac"),
     FIELD_NOTICE: ("notices", "notice_key", "digest"),
+    FIELD_PURCHASE: ("attempts", "attempt_id", "payer_mac"),
     FIELD_REASON: ("refunds", "refund_id", "reason_mac"),
     FIELD_PAYEE: ("payouts", "payout_id", "payee_mac"),
+    FIELD_TRADE_BILL: ("days", "day_id", "trade_digest"),
+    FIELD_FUND_BILL: ("days", "day_id", "fund_digest"),
+    FIELD_SHEET: ("days", "day_id", "sheet_digest"),
+    FIELD_DIFFERENCE_NOTE: ("differences", "difference_id", "note_mac"),
 }
+# What hides nothing: whoever has the raw bytes can make their digest.
+_PLAIN: Final = (FIELD_NOTICE, FIELD_TRADE_BILL, FIELD_FUND_BILL, FIELD_SHEET)
 _PURPOSES: Final = {FIELD_EXTERNAL: "external"}
 _SELECT_ALL: Final = "SELECT owner_id, field, cipher, mac FROM personal"
 
@@ -64,9 +76,7 @@ def _open(vault: Vault, key: tuple[bytes, int], cipher: bytes, mac: bytes) -> It
     except Damaged as error:
         yield _finding(FindingKind.PERSONAL_OWNER, owner_id, field, f"field {field}: {error}")
         return
-    # A notice's digest is no secret: whoever has its raw bytes can make it.
-    is_notice = field == FIELD_NOTICE
-    digest = sha256(plain).digest() if is_notice else _mac(vault, field, plain)
+    digest = sha256(plain).digest() if field in _PLAIN else _mac(vault, field, plain)
     if digest != mac:
         words = f"field {field}: its digest is not that of its text"
         yield _finding(FindingKind.PERSONAL_MAC, owner_id, field, words)

@@ -73,7 +73,8 @@ def _first(connection: apsw.Connection, statement: str, values: tuple[Any, ...])
     return connection.execute(statement, values).fetchone()
 
 
-def _one(connection: apsw.Connection, table: str, *key: bytes) -> Any:  # noqa: ANN401 - the table's own class
+def one(connection: apsw.Connection, table: str, *key: bytes) -> Any:  # noqa: ANN401 - the table's own class
+    """Return one row of a typed table by its key, as the class it becomes."""
     row = _first(connection, SELECT_ONE[table], key)
     if row is None:
         return None
@@ -89,7 +90,7 @@ def user_id_of(connection: apsw.Connection, external_mac: bytes) -> bytes | None
 
 def user(connection: apsw.Connection, user_id: bytes) -> User | None:
     """Return a person's row."""
-    found: User | None = _one(connection, "users", user_id)
+    found: User | None = one(connection, "users", user_id)
     return found
 
 
@@ -115,7 +116,7 @@ def balance(connection: apsw.Connection, user_id: bytes) -> Balance:
     account = balance_account(user_id)
     connection.execute("BEGIN")
     try:
-        counters: Account | None = _one(connection, "accounts", account)
+        counters: Account | None = one(connection, "accounts", account)
         (incoming_fen,) = _first(connection, SELECT_INCOMING, (user_id[:2], account))
     finally:
         connection.execute("COMMIT")
@@ -135,10 +136,10 @@ class Sent(NamedTuple):
 
 def packet(connection: apsw.Connection, packet_id: bytes) -> Sent | None:
     """Return a packet."""
-    row: Packet | None = _one(connection, "packets", packet_id)
+    row: Packet | None = one(connection, "packets", packet_id)
     if row is None:
         return None
-    return Sent(packet_id, row, _one(connection, "progress", packet_id))
+    return Sent(packet_id, row, one(connection, "progress", packet_id))
 
 
 def conversation_of(connection: apsw.Connection, packet_id: bytes) -> str | None:
@@ -156,7 +157,7 @@ class Claimed(NamedTuple):
 
 def claim(connection: apsw.Connection, packet_id: bytes, user_id: bytes) -> Claim | None:
     """Return a person's claim on a packet."""
-    found: Claim | None = _one(connection, "claims", packet_id, user_id)
+    found: Claim | None = one(connection, "claims", packet_id, user_id)
     return found
 
 
@@ -207,7 +208,7 @@ def claimed_packets(
 
 def transfer(connection: apsw.Connection, transfer_id: bytes) -> Transferred | None:
     """Return a transfer."""
-    found: Transferred | None = _one(connection, "transfers", transfer_id)
+    found: Transferred | None = one(connection, "transfers", transfer_id)
     return found
 
 
@@ -221,7 +222,7 @@ class Seal(NamedTuple):
 
 def closing_seal(connection: apsw.Connection, packet_id: bytes) -> Seal | None:
     """Return the first seal over the record that last moved a packet's money."""
-    escrow: Account | None = _one(connection, "accounts", escrow_account(packet_id))
+    escrow: Account | None = one(connection, "accounts", escrow_account(packet_id))
     return None if escrow is None else seal_over(connection, _lane(packet_id), escrow.seq)
 
 
@@ -244,19 +245,19 @@ class Stopped(NamedTuple):
 
 def case(connection: apsw.Connection, case_id: bytes) -> Case | None:
     """Return a case."""
-    found: Case | None = _one(connection, "cases", case_id)
+    found: Case | None = one(connection, "cases", case_id)
     return found
 
 
 def order(connection: apsw.Connection, order_id: bytes) -> Order | None:
     """Return a top-up order."""
-    found: Order | None = _one(connection, "orders", order_id)
+    found: Order | None = one(connection, "orders", order_id)
     return found
 
 
 def attempt(connection: apsw.Connection, attempt_id: bytes) -> Attempt | None:
     """Return an attempt."""
-    found: Attempt | None = _one(connection, "attempts", attempt_id)
+    found: Attempt | None = one(connection, "attempts", attempt_id)
     return found
 
 
@@ -271,7 +272,7 @@ def cases(
 
 def packet_row(connection: apsw.Connection, packet_id: bytes) -> Packet | None:
     """Return what was fixed of a packet when it was sent."""
-    found: Packet | None = _one(connection, "packets", packet_id)
+    found: Packet | None = one(connection, "packets", packet_id)
     return found
 
 

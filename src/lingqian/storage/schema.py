@@ -8,6 +8,8 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from lingqian.clearing.day import Day
+from lingqian.clearing.difference import Difference, Flow
 from lingqian.compliance.limit import Usage
 from lingqian.flows.case import Case
 from lingqian.flows.view import Conversation, Counter, Transferred
@@ -82,12 +84,15 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("refunds", "refunds", ("refund_id",), _slots(Refund), Refund),
     TableRow("grants", "grants", ("order_id",), _slots(Grant), Grant),
     TableRow("inflows", "inflows", ("user_id",), _slots(Inflow), Inflow),
+    TableRow("gifts", "gifts", ("gift_id",), _slots(Gift), Gift),
+    TableRow("payouts", "payouts", ("payout_id",), _slots(Payout), Payout),
+    TableRow("days", "days", ("day_id",), _slots(Day), Day),
+    TableRow("differences", "differences", ("difference_id",), _slots(Difference), Difference),
+    TableRow("flows", "flows", ("flow_id",), _slots(Flow), Flow),
     TableRow("advances", "advances", ("order_id",), _slots(Advance), Advance),
     TableRow("borrowers", "borrowers", ("user_id",), _slots(Borrower), Borrower),
     TableRow("lines", "lines", ("lane",), _slots(Line), Line),
     TableRow("modes", "modes", ("mode_key",), _slots(ModeRow), ModeRow),
-    TableRow("gifts", "gifts", ("gift_id",), _slots(Gift), Gift),
-    TableRow("payouts", "payouts", ("payout_id",), _slots(Payout), Payout),
     TableRow("relay_heads", "relay_heads", ("source", "target"), ("value",), Counter, 2),
     TableRow("relay_marks", "relay_marks", ("target", "source"), ("value",), Counter, 2),
 )  # fmt: skip

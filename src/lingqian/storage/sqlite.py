@@ -3,6 +3,7 @@
 Law: an answer is given only after COMMIT has returned. Reads have connections of their own.
 """
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
@@ -103,6 +104,8 @@ def connect(
         else (apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE)
     )
     flags |= apsw.SQLITE_OPEN_URI
+    if vfs is None and not readonly:
+        _make_private(path)
     connection = apsw.Connection(path, flags=flags, vfs=vfs, statementcachesize=256)
     with _closed_unless_usable(connection):
         connection.set_busy_timeout(_BUSY_MS)
@@ -112,6 +115,16 @@ def connect(
         connection.execute("PRAGMA cache_size = -65536")
         connection.execute("PRAGMA foreign_keys = OFF")
     return connection
+
+
+def _make_private(path: str) -> None:
+    """Make a new file readable by its owner only; the engine gives its log the same rights.
+
+    A file that cannot be made is the engine's to complain of.
+    """
+    if path != ":memory:" and not path.startswith("file:"):
+        with suppress(OSError):
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 @contextmanager
@@ -263,7 +276,7 @@ class SqliteStore:
                     self._load_table(table, rows, list(missing))
         if wanted.keys:
             self._load_keys(view, list(wanted.keys.difference(view.seen)))
-        for packet_id in wanted.tickets:
+        for packet_id in wanted.tickets.difference(view.tickets):
             self._load_tickets(view, packet_id)
         for user_id in wanted.purses.difference(view.purses):
             self._load_purse(view, user_id)

@@ -95,6 +95,16 @@ def open_vault(folder: Path) -> Vault:
     return Vault({int(file.stem[5:]): _read_root(file) for file in files})
 
 
+def has_root(folder: Path) -> bool:
+    """Say whether a key folder holds a root."""
+    return any(folder.glob("root-*.key"))
+
+
+def forget_first_root(folder: Path) -> None:
+    """Remove the root that `open_vault` has just made for a database that has another one."""
+    (folder / "root-001.key").unlink()
+
+
 def rotate(folder: Path) -> int:
     """Add a new root; new bytes are sealed under it, old bytes stay readable. Return its number."""
     newest = max((int(file.stem[5:]) for file in folder.glob("root-*.key")), default=0)

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from lingqian.flows import packet, transfer
+from lingqian.flows import order, packet, payout, transfer
 from lingqian.flows.case import case_id
 from lingqian.flows.claim import claim_key
-from lingqian.flows.command import ClaimPacket, SendPacket
+from lingqian.flows.command import AskPayout, ClaimPacket, OpenOrder, SendPacket
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_CASE, show
 from lingqian.storage.lane import Answer
@@ -29,6 +29,10 @@ def case_of(command: Any) -> str:  # noqa: ANN401 - any command that the gate ma
             identity = case_id(claim_key(command.packet_id, command.user_id))
         case SendPacket():
             identity = case_id(command.key, packet.asked(command))
+        case OpenOrder():
+            identity = case_id(command.key, order.asked(command))
+        case AskPayout():
+            identity = case_id(command.key, payout.asked(command))
         case _:
             identity = case_id(command.key, transfer.asked(command))
     return show(PREFIX_CASE, identity)

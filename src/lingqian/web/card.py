@@ -129,7 +129,8 @@ def _add_money(shown: dict[str, Any], sight: Sight) -> None:
     shown["claimed_fen"] = progress.claimed_fen
     if progress.returned_fen:
         at = rfc3339(progress.closed_at_us)
-        shown["returned"] = Returned(progress.returned_fen, "balance", at)
+        way = "payment" if packet.is_by_channel else "balance"
+        shown["returned"] = Returned(progress.returned_fen, way, at)
 
 
 def _add_luck(door: Door, shown: dict[str, Any], sight: Sight) -> None:
@@ -164,12 +165,14 @@ _CODES: Final = {
     PacketState.REFUSED: Code.PACKET_INVALIDATED,
     PacketState.AWAITING: Code.PACKET_NOT_OPEN,
     PacketState.HELD: Code.PACKET_NOT_OPEN,
+    PacketState.FUNDING: Code.PACKET_NOT_FUNDED,
 }
 _STATUS: Final = {
     Code.PACKET_FINISHED: "finished",
     Code.PACKET_EXPIRED: "expired",
     Code.PACKET_INVALIDATED: "invalidated",
     Code.PACKET_NOT_OPEN: "not_open",
+    Code.PACKET_NOT_FUNDED: "not_open",
     Code.NOT_A_RECIPIENT: "not_for_you",
     Code.OWN_PACKET: "own",
     Code.REAL_NAME_REQUIRED: "held",

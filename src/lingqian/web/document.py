@@ -26,6 +26,11 @@ _IDS: Final[dict[str, Any]] = {
     "transfer_id": field.TransferId,
     "case_id": field.CaseId,
     "conversation_id": field.ConversationId,
+    "order_id": field.OrderId,
+    "refund_id": field.RefundId,
+    "payout_id": field.PayoutId,
+    "gift_id": field.GiftId,
+    "account": field.AccountName,
 }
 _KEY: Final = {
     "name": "Idempotency-Key",
@@ -96,7 +101,7 @@ def _operation(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         "security": [] if row.is_public else [{"key": []}],
     }
     if row.takes is not None:
-        content = {"schema": schemas[repr(row.takes)], "example": row.example}
+        content = {"schema": schemas[repr(row.takes)], "example": _own(row.example)}
         described["requestBody"] = {"required": True, "content": {_JSON: content}}
     return described
 
@@ -119,7 +124,12 @@ def _parameters(row: Operation) -> list[dict[str, Any]]:
     ]
     if row.asks is not None:
         found += [_query(each) for each in msgspec.structs.fields(row.asks)]
-    return [*found, dict(_KEY)] if row.is_keyed else found
+    return [*found, _own(_KEY)] if row.is_keyed else found
+
+
+def _own(found: Any) -> Any:  # noqa: ANN401 - any builtin
+    """Return a copy: who changes a document must not change the table it is made from."""
+    return msgspec.to_builtins(found)
 
 
 def _query(asked: Any) -> dict[str, Any]:  # noqa: ANN401 - a field of a struct
@@ -145,7 +155,7 @@ def _answer(status: int, given: Given, schemas: dict[str, Any]) -> dict[str, Any
         return {"description": words}
     content = {
         "schema": schemas[repr(given.shape)],
-        "example": msgspec.to_builtins(given.example),
+        "example": _own(given.example),
     }
     return {"description": words, "content": {given.media: content}}
 
@@ -160,8 +170,7 @@ def _problems(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _problem(codes: list[Code], schemas: dict[str, Any]) -> dict[str, Any]:
     examples = {
-        code.name.lower(): {"summary": TABLE[code].en, "value": msgspec.to_builtins(shape(code))}
-        for code in codes
+        code.name.lower(): {"summary": TABLE[code].en, "value": _own(shape(code))} for code in codes
     }
     content = {"schema": schemas[repr(Problem)], "examples": examples}
     return {

@@ -10,9 +10,13 @@ from typing import Any, Final
 
 import apsw
 
-from lingqian.compose import Wallet
+from lingqian.compose import Wallet, fee_plans
 from lingqian.events import beacon
+from lingqian.events.agent import Agent
+from lingqian.events.errand import Kit as AgentKit
+from lingqian.events.inbox import Rejects
 from lingqian.events.push import Notices
+from lingqian.events.reconcile import Means, Reconciler
 from lingqian.events.tail import Bell, Journal
 from lingqian.events.webhook import Dispatcher, Kit
 from lingqian.flows.command import ClosePacket, Command
@@ -55,6 +59,11 @@ class Door:
         self.source = f"urn:lingqian:{fingerprint(wallet.vault.public_key)}"
         self.journal = Journal(wallet.reader, self.source)
         self.dispatcher = Dispatcher(self._kit())
+        self.agent = Agent(self._agent_kit())
+        for account, losses in self.agent.errands.losses.items():
+            self.meter.watch_losses(account, lambda losses=losses: losses.lost_ppm)  # type: ignore[misc]  # bound now
+        self.rejects = Rejects()
+        self.reconciler = Reconciler(self._means())
         self.streams = 0
         self.is_stopping = False
         # The OpenAPI document, made once when the app is.
@@ -73,6 +82,30 @@ class Door:
             self.bell,
             self._tell_disabled,
             wallet.config.webhook_private_hosts,
+        )
+
+    def _agent_kit(self) -> AgentKit:
+        wallet = self.wallet
+        return AgentKit(
+            wallet.reader,
+            self.ask,
+            wallet.cashier,
+            wallet.channels,
+            wallet.clock,
+            self.meter,
+        )
+
+    def _means(self) -> Means:
+        wallet = self.wallet
+        return Means(
+            wallet.reader,
+            wallet.vault,
+            self.ask,
+            wallet.desk,
+            wallet.cashier,
+            wallet.channels,
+            fee_plans(wallet.config),
+            wallet.clock,
         )
 
     def _heard(self, batched: Batched) -> None:
@@ -175,7 +208,12 @@ class Door:
         if wallet.beacon is not None:
             follower = beacon.Follower(wallet.beacon, wallet.reader, wallet.clock, self._mix)
             works.append(lambda: beacon.follow(follower))
-        await asyncio.gather(*[keep(work) for work in works])
+        if wallet.channels:
+            works += [self.agent.run, self.reconciler.run]
+        try:
+            await asyncio.gather(*[keep(work) for work in works])
+        finally:
+            await wallet.close_channels()
 
     async def _mix(self, packet_id: bytes, randomness: bytes, signature: bytes) -> Answer:
         return await self.ask(self.wallet.desk.beacon(packet_id, randomness, signature))

@@ -18,6 +18,9 @@ from lingqian.kernel.bound import (
     PAGE_ROWS_DEFAULT,
     PAGE_ROWS_MAX,
     PASSPHRASE_LENGTH_MAX,
+    PLAN_LENGTH_MAX,
+    REASON_LENGTH_MAX,
+    SCENE_LENGTH_MAX,
 )
 
 _ID: Final = "[0-7][0-9A-HJKMNP-TV-Z]{25}"
@@ -26,6 +29,11 @@ OTHER_EXAMPLE: Final = "us_00006D3YKS91C7JX2R9WQ8ZKEF"
 PACKET_EXAMPLE: Final = "rp_00006D3YKT4Q8XW1E2Z7M5N9CD"
 TRANSFER_EXAMPLE: Final = "tr_00006D3YKT7H3V5B6P2Q8R4SGH"
 CASE_EXAMPLE: Final = "cs_00006D3YKTAM9K2W4X7Y1Z3TJK"
+ORDER_EXAMPLE: Final = "tu_00006D3YKTB2N4Q6S8V1X3Z5AC"
+ATTEMPT_EXAMPLE: Final = "pa_00006D3YKTB7R9T2W4Y6A8C1EG"
+REFUND_EXAMPLE: Final = "rf_00006D3YKTBC5E7G9J2M4P6R8T"
+PAYOUT_EXAMPLE: Final = "po_00006D3YKTBH1K3N5Q7S9V2X4Z"
+GIFT_EXAMPLE: Final = "gf_00006D3YKTBM6P8R1T3W5Y7A9C"
 MOMENT_EXAMPLE: Final = "2026-11-22T00:43:11.250Z"
 
 UserId = Annotated[str, Meta(pattern=f"^us_{_ID}$", description="A person.")]
@@ -33,6 +41,14 @@ PacketId = Annotated[str, Meta(pattern=f"^rp_{_ID}$", description="A packet.")]
 TransferId = Annotated[str, Meta(pattern=f"^tr_{_ID}$", description="A transfer.")]
 FundingId = Annotated[str, Meta(pattern=f"^fu_{_ID}$", description="A funding.")]
 CaseId = Annotated[str, Meta(pattern=f"^cs_{_ID}$", description="A case.")]
+OrderId = Annotated[str, Meta(pattern=f"^tu_{_ID}$", description="A top-up order.")]
+AttemptId = Annotated[
+    str, Meta(pattern=f"^pa_{_ID}$", description="A payment attempt; the channel's out_trade_no.")
+]
+RefundId = Annotated[str, Meta(pattern=f"^rf_{_ID}$", description="A refund.")]
+PayoutId = Annotated[str, Meta(pattern=f"^po_{_ID}$", description="A payout.")]
+GiftId = Annotated[str, Meta(pattern=f"^gf_{_ID}$", description="A gift.")]
+AccountName = Annotated[str, Meta(max_length=64, description="A channel account, by its setting.")]
 AmountFen = Annotated[
     int,
     Meta(
@@ -53,6 +69,11 @@ AccountClassNumber = Annotated[
     int, Meta(ge=0, le=3, description="Payment account class: 1, 2, 3; 0 is nobody verified yet.")
 ]
 LifetimeS = Annotated[int, Meta(ge=LIFETIME_S_MIN, le=LIFETIME_S_MAX, description="Seconds.")]
+Scene = Annotated[str, Meta(max_length=SCENE_LENGTH_MAX)]
+PlanId = Annotated[str, Meta(max_length=PLAN_LENGTH_MAX)]
+OpenId = Annotated[str, Meta(min_length=1, max_length=128, pattern="^[!-~]+$")]
+ClientIp = Annotated[str, Meta(max_length=45, pattern="^[0-9a-fA-F:.]*$")]
+Reason = Annotated[str, Meta(max_length=REASON_LENGTH_MAX)]
 Moment = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds.")]
 Person = Annotated[
     str, Meta(min_length=1, max_length=64, description="The person who decides, for the record.")

@@ -45,6 +45,30 @@ class Meter:
             "Times a proof was due and could not be made: alarm on any.",
             registry=self._registry,
         )
+        self._notices = Count(
+            "lingqian_notices",
+            "Notices from channels, by what became of them at the door.",
+            ("account", "result"),
+            registry=self._registry,
+        )
+        self._calls = Count(
+            "lingqian_channel_calls",
+            "Calls to channels, by how they ended.",
+            ("account", "verb", "outcome"),
+            registry=self._registry,
+        )
+        self._evidence = Count(
+            "lingqian_evidence",
+            "Pieces of evidence, by where they came from and what they did.",
+            ("source", "effect"),
+            registry=self._registry,
+        )
+        self._lost = Gauge(
+            "lingqian_callbacks_lost_ppm",
+            "Callbacks that never came, of the payments proven in five minutes: alarm above 20000.",
+            ("account",),
+            registry=self._registry,
+        )
         self._children: dict[tuple[type, int], Count] = {}
 
     def watch_depth(self, depth: Callable[[], int]) -> None:
@@ -84,6 +108,22 @@ class Meter:
     def withheld(self) -> None:
         """Count a proof that is due and cannot be made."""
         self._withheld.inc()
+
+    def notice(self, account: str, result: str) -> None:
+        """Count a notice at the door: `received`, `known`, `other`, or why it was refused."""
+        self._notices.labels(account, result).inc()
+
+    def call(self, account: str, verb: str, outcome: str) -> None:
+        """Count a call to a channel."""
+        self._calls.labels(account, verb, outcome).inc()
+
+    def evidence(self, source: str, effect: str) -> None:
+        """Count a piece of evidence."""
+        self._evidence.labels(source, effect).inc()
+
+    def watch_losses(self, account: str, lost_ppm: Callable[[], int]) -> None:
+        """Show an account's rate of lost callbacks, as it is when somebody looks."""
+        self._lost.labels(account).set_function(lost_ppm)
 
     def text(self) -> bytes:
         """Return everything counted so far."""

@@ -45,6 +45,8 @@ class Operation:
     refuses: tuple[Code, ...] = ()
     is_keyed: bool = False
     is_public: bool = False
+    # Answers refusals in the words of whoever calls, not as problems.
+    speaks_otherwise: bool = False
     body_bytes_max: int = 0
 
     @property
@@ -60,7 +62,7 @@ class Operation:
             codes.add(Code.INVALID_FIELD)
         if self.is_keyed:
             codes |= {Code.KEY_REQUIRED, Code.KEY_REUSED, Code.INVALID_FIELD}
-        if self.method != "GET":
+        if self.method != "GET" and not self.speaks_otherwise:
             codes |= {Code.BUSY, Code.UNAVAILABLE}
         return tuple(sorted(codes))
 

@@ -16,6 +16,18 @@ RETRY_AFTER_S: Final = 1
 _LATER: Final = frozenset((429, 503))
 # What the core calls a field, where the API calls it something else.
 FIELDS: Final = {
+    "bonus_coins": "plan_id",
+    "bonus_life_us": "plan_id",
+    "coins": "plan_id",
+    "is_by_channel": "pay_with",
+    "is_from_balance": "pay_with",
+    "life_us": "expires_in_s",
+    "object_id": "plan_id",
+    "order_kind": "plan_id",
+    "origin": "amount_fen",
+    "payee_mac": "payee",
+    "plan": "plan_id",
+    "reason_mac": "reason",
     "awaits_entropy": "await_entropy",
     "draw_at_us": "draw_at",
     "external_mac": "external_id",

@@ -1,6 +1,7 @@
 """The server: uvicorn inside our own process and loop, and a stop that loses no answer (服务器).
 
-On a signal: nothing new is accepted, what waits is answered, then the wallet is closed.
+On a signal: readiness is withdrawn, what is on its way is still taken for a moment, nothing new is
+accepted, what waits is answered, then the wallet is closed.
 """
 
 import asyncio
@@ -15,6 +16,9 @@ import uvicorn
 
 _BACKLOG: Final = 4_096
 _DRAIN_S: Final = 20
+# How long after the signal requests are still taken: closing a connection whose bytes have not been
+# read yet would reset it, and somebody who had asked in time would get no answer.
+_LINGER_S: Final = 0.5
 _KEEP_ALIVE_S: Final = 30
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -76,9 +80,12 @@ async def run(app: Any, listening: socket.socket, on_stop: Callable[[], None]) -
     server = make(app)
     loop = asyncio.get_running_loop()
 
+    def close() -> None:
+        server.should_exit = True
+
     def stop() -> None:
         on_stop()
-        server.should_exit = True
+        loop.call_later(_LINGER_S, close)
 
     for each in _SIGNALS:
         try:

@@ -19,6 +19,7 @@ from lingqian.web import field
 from lingqian.web.call import user_id
 from lingqian.web.door import Door
 from lingqian.web.problem import Refused
+from lingqian.web.purchase import Payer, ProductName
 
 Count = Annotated[int, Meta(ge=1, le=SHARES_MAX)]
 Spread = Annotated[
@@ -45,6 +46,10 @@ class NewPacket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spread: Spread = SPREAD_DEFAULT
     share_fen_min: field.AmountFen = 1
     share_fen_max: field.AmountFen | None = None
+    pay_with: Literal["balance", "channel"] = "balance"
+    product: ProductName | None = None
+    payer: Payer | None = None
+    client_ip: field.ClientIp = ""
 
 
 # Fields that belong to one kind only.
@@ -91,6 +96,7 @@ def wish(door: Door, body: NewPacket) -> Wish:
         passphrase=body.passphrase,
         greeting=body.greeting,
         cover=body.cover,
+        is_by_channel=body.pay_with == "channel",
     )
 
 

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from lingqian.channels.port import (
+    AbnormalRefund,
     BillKind,
     PayoutOrder,
     PayoutState,
@@ -20,6 +21,7 @@ from lingqian.channels.port import (
     RefundState,
     TradeState,
 )
+from lingqian.channels.wechatpay.rsa import read_private
 from lingqian.kernel.fault import BadSignature, Rejected, Unknown, Unsent
 from unit.channels.platform import (
     APPID,
@@ -27,10 +29,12 @@ from unit.channels.platform import (
     MERCHANT_KEY,
     NOW_S,
     NOW_US,
+    PLATFORM_KEY,
     PUBLIC_ID,
     STRANGER_KEY,
     channel,
     hosts,
+    private_pem,
     sign,
     transaction,
     write_keys,
@@ -49,6 +53,7 @@ PURCHASE = Purchase(
     "",
 )
 REFUND = RefundOrder("rf_1", "pa_1", 700, 5_000, "CNY", "不想要了")
+CARD = {"bank_type": "ICBC_DEBIT", "bank_account": "6222020000000000", "real_name": "张三"}
 PAYOUT = PayoutOrder("po_0000000000000000000000000A", OPENID, 200_000, "提现", "张三")
 
 
@@ -416,6 +421,32 @@ def test_transfers_seal_the_name_and_show_the_key_they_used(row):
     assert body["out_bill_no"] == "po0000000000000000000000000A"
     assert request.headers["wechatpay-serial"] == PUBLIC_ID
     assert "张三".encode() not in request.body
+    check_request(request)
+
+
+def test_an_abnormal_refund_seals_the_card_and_is_never_repeated(row):
+    """It has no number of its own that would make a second sending harmless."""
+    order = AbnormalRefund("rf_1", "50", to_merchant=False, **CARD)
+
+    async def scene(account, found):
+        found[0].say(
+            200, said({"out_refund_no": "rf_1", "refund_id": "50", "status": "PROCESSING"})
+        )
+        assert (await account.refund_abnormal(order)).state is RefundState.PROCESSING
+        found[0].say(503)
+        with pytest.raises(Unknown):
+            await account.refund_abnormal(order)
+        return found
+
+    first, second = run(row, scene)
+    assert (len(first.requests), len(second.requests)) == (2, 0)
+    request = first.requests[0]
+    body = json.loads(request.body)
+    assert request.target == "/v3/refund/domestic/refunds/50/apply-abnormal-refund"
+    assert request.headers["wechatpay-serial"] == PUBLIC_ID
+    key = read_private(private_pem(PLATFORM_KEY), allows_pure=False)
+    assert key.open_field(base64.b64decode(body["bank_account"])) == b"6222020000000000"
+    assert key.open_field(base64.b64decode(body["real_name"])) == "张三".encode()
     check_request(request)
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,9 +95,9 @@ def opened(packet):
         while crowd.tasks:
             await asyncio.gather(*crowd.tasks)
 
+    hurried = SimpleNamespace(**{**vars(asyncio), "sleep": lambda _: asyncio.sleep(0)})
     with pytest.MonkeyPatch.context() as monkey:
-        real = asyncio.sleep
-        monkey.setattr(asyncio, "sleep", lambda _: real(0))
+        monkey.setattr("lingqian.cli.demo.crowd.asyncio", hurried)
         asyncio.run(run())
     return crowd, server.of(f"packets/{packet['id']}/claims")
 

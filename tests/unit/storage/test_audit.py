@@ -6,7 +6,7 @@ import apsw
 import pytest
 
 from ledger_case import LedgerCase, opened
-from lingqian.storage.audit import PASSES, audit
+from lingqian.storage.audit import FINDINGS_OF_A_KIND_MAX, PASSES, audit
 from lingqian.storage.finding import MEANING, FindingKind
 from lingqian.storage.vault import open_vault
 
@@ -18,7 +18,8 @@ def findings_of(folder, *, keys=True):
     vault = open_vault(folder / "keys") if keys else None
     summary = audit(connection, heads=folder / "heads.log", vault=vault, emit=found.append)
     connection.close()
-    assert sum(summary.findings.values()) == len(found)
+    shown = [min(count, FINDINGS_OF_A_KIND_MAX) for count in summary.findings.values()]
+    assert sum(shown) == len(found)
     return found
 
 
@@ -114,6 +115,8 @@ def columns_of(folder):
 def test_audit_sees_any_value_of_any_column_change(data):
     """Each column of a row drawn at random is changed by the least step, one at a time."""
     connection = apsw.Connection(str(data / "ledger.db"))
+    # Who edits the file does not let a trigger stop him.
+    connection.execute("DROP TRIGGER days_closed; DROP TRIGGER days_kept")
     missed = []
     for table, column in columns_of(data):
         keys = [row[1] for row in connection.execute(f"PRAGMA table_info({table})") if row[5]]

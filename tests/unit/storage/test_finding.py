@@ -9,7 +9,10 @@ from ledger_case import copied, lived, opened
 from lingqian.flows.claim import ClaimDone
 from lingqian.flows.close import DrawDone
 from lingqian.flows.evidence import ObserveDone
+from lingqian.flows.gift import GiftDone, IncomeDone
 from lingqian.flows.packet import MixDone
+from lingqian.flows.payout import PayoutMoved
+from lingqian.flows.refund import RefundNoted
 from lingqian.flows.relay import RelayDone
 from lingqian.flows.transfer import TransferDone
 from lingqian.storage.audit import audit
@@ -17,6 +20,7 @@ from lingqian.storage.codec import Row, decode, encode
 from lingqian.storage.finding import FindingKind as K
 from lingqian.storage.vault import open_vault
 from lingqian.topup.evidence import RECEIVED, Effect
+from lingqian.topup.refund import RefundStage
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +82,16 @@ def has_money(record):
 def is_credited(record):
     """Say whether evidence credited an order."""
     return record.outcome.effect == Effect.CREDITED
+
+
+def has_moved(record):
+    """Say whether a row moved money."""
+    return bool(record.postings)
+
+
+def has_arrived(record):
+    """Say whether a reading ended a refund well."""
+    return record.outcome.stage == RefundStage.SUCCESS
 
 
 def sql(text):
@@ -249,6 +263,13 @@ EDITS = [
     (K.ORDER_MONEY, sql("UPDATE orders SET credit_state = 2 WHERE credit_state = 1")),
     (K.ORDER_MONEY, sql("UPDATE transactions SET parked_fen = 0 WHERE parked_fen > 0")),
     (K.ORDER_MONEY, sql("UPDATE transactions SET attempt_id = zeroblob(16) WHERE reason = 0")),
+    (K.PAYABLE_MONEY, sql("UPDATE refunds SET stage = 5 WHERE stage = 4")),
+    (K.PAYABLE_MONEY, sql("UPDATE payouts SET amount_fen = amount_fen + 1 WHERE stage = 5")),
+    (K.INCOME_PENDING, sql("UPDATE gifts SET state = 2 WHERE state = 1")),
+    (K.JOURNAL_FOLD, body(GiftDone, outcome(streamer_fen=lambda old: old + 1))),
+    (K.JOURNAL_FOLD, body(RefundNoted, outcome(fee_back_fen=1), has_arrived)),
+    (K.POSTING_FORM, body(PayoutMoved, posting(amount_fen=1), has_moved)),
+    (K.POSTING_FORM, body(IncomeDone, posting(amount_fen=1))),
     (K.POSTING_FORM, body(ObserveDone, command(fee_fen=7_777), has_money)),
     (K.POSTING_FORM, body(ObserveDone, outcome(effect=Effect.HELD), is_credited)),
     (K.PERSONAL_OWNER, sql("UPDATE personal SET cipher = randomblob(60) WHERE field = 2")),

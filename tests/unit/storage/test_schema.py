@@ -60,7 +60,7 @@ def test_every_typed_table_has_its_place_in_the_view_and_in_what_is_wanted():
     view = View(0, None, None)
     assert all(hasattr(view, table.attribute) for table in TABLES)
     rest = set(Wanted.__slots__) - {table.attribute for table in TABLES}
-    assert rest == {"is_gated", "keys", "tickets"}
+    assert rest == {"is_gated", "keys", "purses", "tickets"}
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

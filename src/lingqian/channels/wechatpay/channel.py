@@ -61,7 +61,7 @@ from lingqian.channels.wechatpay.notice import NOTICE_BYTES_MAX, Owner, read_not
 from lingqian.channels.wechatpay.payout import their_number, transfer_body, wants_name
 from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.channels.wechatpay.sign import SERIAL, Credential
-from lingqian.channels.wechatpay.suite import API_KEY_BYTES, SUITES, Suite
+from lingqian.channels.wechatpay.suite import API_KEY_BYTES, SUITES, PrivateKey, Suite
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.fault import BadSignature, Rejected, Unknown
 
@@ -162,7 +162,7 @@ class WechatPay:
 
     async def refund_abnormal(self, order: AbnormalRefund) -> RefundReading:
         """Send an abnormal refund to a card; not to be repeated without a query between."""
-        key = self._sealing_key()
+        key = await self._sealing_key()
         body: dict[str, Any] = {
             "out_refund_no": order.refund_no,
             "type": "MERCHANT_BANK_CARD" if order.to_merchant else "USER_BANK_CARD",
@@ -224,7 +224,7 @@ class WechatPay:
 
     async def pay_out(self, order: PayoutOrder) -> PayoutReading:
         """Send a transfer to a person's wallet, or the same transfer again."""
-        key = self._sealing_key()
+        key = await self._sealing_key()
         name = _sealed(key, order.real_name) if wants_name(order) else ""
         call = _post(
             Verb.PAY_OUT,
@@ -269,7 +269,8 @@ class WechatPay:
         except KeyError as error:
             raise Rejected("product_not_set", f"the account has no {product.name}") from error
 
-    def _sealing_key(self) -> PlatformKey:
+    async def _sealing_key(self) -> PlatformKey:
+        await self.client.tend()
         setting = self.setting
         wanted = setting.public_key_id if setting.mode == "public_key" else ""
         return self.client.keys.for_sealing(wanted, self.client.way.clock())
@@ -284,11 +285,7 @@ def read_identity(setting: ChannelRow) -> Identity:
     Raises: ValueError and OSError, naming the file.
     """
     suite = SUITES[setting.algorithm]
-    pem = Path(setting.merchant_key_file).read_bytes()
-    try:
-        key = suite.read_private(pem, setting.allows_pure_sm2)
-    except ValueError as error:
-        raise ValueError(f"{setting.merchant_key_file} cannot be used: {error}") from error
+    key = read_merchant_key(setting)
     credential = Credential(setting.mchid, setting.merchant_serial, suite.scheme, key)
     is_public = setting.mode == "public_key"
     return Identity(
@@ -298,6 +295,18 @@ def read_identity(setting: ChannelRow) -> Identity:
         setting.public_key_id if is_public else "",
         fetches_certificates=not is_public,
     )
+
+
+def read_merchant_key(setting: ChannelRow) -> PrivateKey:
+    """Read the merchant's private key.
+
+    Raises: ValueError and OSError, naming the file.
+    """
+    pem = Path(setting.merchant_key_file).read_bytes()
+    try:
+        return SUITES[setting.algorithm].read_private(pem, setting.allows_pure_sm2)
+    except ValueError as error:
+        raise ValueError(f"{setting.merchant_key_file} cannot be used: {error}") from error
 
 
 def read_api_key(setting: ChannelRow) -> bytes:

@@ -158,8 +158,8 @@ class Client:
 
         Raises: Unsent, Unknown, Rejected; BadSignature for a read whose answer is not theirs.
         """
-        await self._tend()
-        answer = await self._sent(call)
+        await self.tend()
+        answer = await self.send(call)
         if 200 <= answer.status < 300:
             return await self._checked(call, answer)
         refusal = _scrubbed(read_refusal(answer.status, answer.body), call.personal)
@@ -192,7 +192,7 @@ class Client:
         except BadSignature as error:
             if call.verb not in READS:
                 raise Unknown(f"the answer cannot be verified: {error}") from error
-        again = await self._sent(call)
+        again = await self.send(call)
         if not 200 <= again.status < 300:
             raise BadSignature("the answer could not be verified, and none came again")
         return await self._verify(again)
@@ -204,14 +204,18 @@ class Client:
         self.keys.verify(answer.headers, answer.body, self.way.clock())
         return answer
 
-    async def _sent(self, call: Call) -> Answer:
-        """Send a call to one host, and to the next where that cannot do anything twice."""
+    async def send(self, call: Call) -> Answer:
+        """Send a call to one host, and to the next where that cannot do anything twice.
+
+        What comes back is not verified yet.
+        Raises: Unsent, Unknown.
+        """
         fault: Fault = Unsent("no host could be reached")
         hosts = list(self.way.watch.hosts(call.verb, self.way.hosts))
         hosts.sort(key=lambda host: host != call.first_host)
         for host in hosts:
             try:
-                answer = await self._send(host, call)
+                answer = await self._send_to(host, call)
             except Unsent as error:
                 if not isinstance(fault, Unknown):
                     fault = error
@@ -226,7 +230,7 @@ class Client:
             fault = Unknown(f"{answer.status}: the gateway is down")
         raise fault
 
-    async def _send(self, host: str, call: Call) -> Answer:
+    async def _send_to(self, host: str, call: Call) -> Answer:
         """Send a call to one host.
 
         Raises: Unsent when the host was not reached; Unknown when no whole answer came.
@@ -291,8 +295,11 @@ class Client:
             self._session = self.way.session()
         return self._session
 
-    async def _tend(self) -> None:
-        """Ask for certificates when it is time; without any other key, nothing can be verified."""
+    async def tend(self) -> None:
+        """Ask for certificates when it is time; without any other key, nothing can be verified.
+
+        Raises: Unsent.
+        """
         if not self.identity.fetches_certificates or not self.keys.is_due(self.way.clock()):
             return
         try:
@@ -332,7 +339,7 @@ class Client:
         path = "/v3/certificates"
         if self.identity.suite.name != "RSA":
             path += f"?algorithm_type={self.identity.suite.name}"
-        answer = await self._sent(Call(Verb.CERTIFICATES, "GET", path))
+        answer = await self.send(Call(Verb.CERTIFICATES, "GET", path))
         if answer.status != 200:
             refusal = read_refusal(answer.status, answer.body)
             raise fault_of(row_of(Verb.CERTIFICATES, refusal.status, refusal.code), refusal)

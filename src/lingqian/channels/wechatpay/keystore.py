@@ -16,7 +16,7 @@ from cryptography import x509
 from lingqian.channels.wechatpay.sign import answer_message, check_age, read_seal
 from lingqian.channels.wechatpay.suite import Aead, PublicKey, Suite, open_resource
 from lingqian.kernel.clock import SECOND_US
-from lingqian.kernel.fault import BadSignature, Rejected
+from lingqian.kernel.fault import BadSignature, Rejected, Unsent
 
 PUBLIC_KEY_PREFIX: Final = "PUB_KEY_ID_"
 REFRESH_S: Final = 12 * 3_600
@@ -90,7 +90,7 @@ class Keystore:
     def for_sealing(self, public_key_id: str, now_us: int) -> PlatformKey:
         """Return the key that fields are sealed with: the named public key, else the newest.
 
-        Raises: Rejected `no_platform_key`.
+        Raises: Unsent when there is none.
         """
         if public_key_id in self._keys:
             return self._keys[public_key_id]
@@ -100,7 +100,7 @@ class Keystore:
             if each.until_us and each.from_us <= now_us < each.until_us
         ]
         if not good:
-            raise Rejected("no_platform_key", "no certificate and no public key is known")
+            raise Unsent("no platform key is known to seal a field with")
         return max(good, key=lambda each: each.from_us)
 
     def verify(self, headers: Mapping[str, str], body: bytes, now_us: int) -> int:

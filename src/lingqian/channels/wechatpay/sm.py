@@ -5,6 +5,7 @@ Source: wechatpay-java's shangmi module; GB/T 32918, 32905, 32907; RFC 8998 for 
 
 import base64
 import re
+from functools import cache
 from typing import Final
 
 from cryptography import x509
@@ -18,9 +19,11 @@ from lingqian.channels.wechatpay.sm2 import (
     POINT_BYTES,
     SM2_CURVE,
     Sm2,
-    back_end,
+    choose,
     sm3,
 )
+from lingqian.channels.wechatpay.sm2_libcrypto import LibcryptoSm2
+from lingqian.channels.wechatpay.sm2_pure import PureSm2
 
 SM4_KEY_BYTES: Final = 16
 TAG_BYTES: Final = 16
@@ -28,6 +31,12 @@ _UNCOMPRESSED: Final = b"\0\4"
 _PEM: Final = re.compile(
     rb"-----BEGIN (PRIVATE KEY|PUBLIC KEY)-----\s+([A-Za-z0-9+/=\s]+?)-----END \1-----"
 )
+
+
+@cache
+def back_end() -> Sm2:
+    """Return this process's back end: libcrypto where it passes, else our own arithmetic."""
+    return choose((LibcryptoSm2, PureSm2))
 
 
 class SmPrivateKey:

@@ -7,7 +7,6 @@ Source: GB/T 32918.1–5 (the vectors are Annex A and C of part 5), read 2026-09
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Final, Protocol
 
 from cryptography.hazmat.primitives import hashes
@@ -120,13 +119,3 @@ def choose(candidates: tuple[Callable[[], Sm2], ...]) -> Sm2:
         except (OSError, ValueError, AttributeError):
             continue
     raise ValueError("no SM2 back end passes the published vectors")
-
-
-@cache
-def back_end() -> Sm2:
-    """Return this process's back end: libcrypto where it passes, else our own arithmetic."""
-    # Here and not above, because both know this module's curve and shapes.
-    from lingqian.channels.wechatpay.sm2_libcrypto import LibcryptoSm2  # noqa: PLC0415 - see above
-    from lingqian.channels.wechatpay.sm2_pure import PureSm2  # noqa: PLC0415 - see above
-
-    return choose((LibcryptoSm2, PureSm2))

@@ -73,6 +73,11 @@ GROUPS: Final = tuple(
     for room, (title, people) in _ROOMS.items()
 )
 
+#: Who buys coins in the live room, and who is given them.
+FANS: Final = _ids("fan", "小鹿 阿星 糖豆 老樊 木木 南风 石榴 灯灯 阿粤 小樱 大橘 竹子")
+STREAMERS: Final = _ids("streamer", "歌手青禾 棋手阿岚")
+LIVE_ROOM: Final = "直播间"
+
 GREETINGS: Final = (
     "恭喜发财，大吉大利",
     "新年快乐",

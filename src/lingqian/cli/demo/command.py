@@ -22,14 +22,26 @@ from lingqian.cli.config import FOLDER_VARIABLE
 from lingqian.cli.demo.api import Api, Event
 from lingqian.cli.demo.cast import OFFICE
 from lingqian.cli.demo.crowd import Crowd
+from lingqian.cli.demo.fans import Fans
+from lingqian.cli.demo.fans import Kit as FanKit
 from lingqian.cli.demo.page import describe, routes
+from lingqian.cli.demo.platform import (
+    ACCOUNT,
+    Phone,
+    Platform,
+    PlatformError,
+    channel_row,
+    platform,
+)
 from lingqian.cli.demo.screen import Reading, Screen
 from lingqian.compose import DATABASE, Config, Wallet
 from lingqian.identity.key import Scope
+from lingqian.kernel.clock import SECOND_US
 from lingqian.storage.keyring import add_key, open_beside, revoke_key
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.trial import trial
 from lingqian.web.app import create_app
+from lingqian.web.loop import new_loop
 from lingqian.web.server import address, listen, make
 
 FOLDER: Final = Path("demo-data")
@@ -48,9 +60,11 @@ class Stage(NamedTuple):
 
     wallet: Wallet
     crowd: Crowd
+    fans: Fans
     screen: Screen
     api: Api
     recent: deque[str]
+    phone: Phone
 
 
 def demo(
@@ -79,9 +93,12 @@ def demo(
     is_live = console.is_terminal and not headless
     console.print("Letting people in …", highlight=False)
     try:
-        asyncio.run(_run(data, listener, console, seconds=seconds, is_live=is_live))
+        with asyncio.Runner(loop_factory=new_loop) as runner:
+            runner.run(_run(data, listener, console, seconds=seconds, is_live=is_live))
     except KeyboardInterrupt:
         console.print("Stopped.", highlight=False)
+    except PlatformError as error:
+        _refuse(f"the payment platform does not start: {error}")
     finally:
         listener.close()
     console.print(f"The world is kept in {data}. Check it: lingqian audit --data {data}")
@@ -121,19 +138,27 @@ async def _run(
     seconds: int | None,
     is_live: bool,
 ) -> None:
-    """Open the wallet, serve it, let the crowd live, and close in the opposite order."""
-    wallet = Wallet(folder, Config(host=HOST))
-    try:
-        key, base = _new_key(folder), address(listener)
-        async with aiohttp.ClientSession() as session:
-            api = Api(session, f"{base}/v1", key)
-            crowd = Crowd(api, SystemRandom())
-            screen = Screen(crowd.titles, crowd.name, _door(base, key))
-            stage = Stage(wallet, crowd, screen, api, deque(maxlen=_RECENT_MAX))
-            async with _serving(stage, listener, key):
-                await _play(stage, console, seconds=seconds, is_live=is_live)
-    finally:
-        wallet.close()
+    """Start the platform, open the wallet, serve it, let people live; close in opposite order."""
+    base = address(listener)
+    async with platform(folder) as beside:
+        row = channel_row(folder, beside.merchant, base)
+        config = Config(host=HOST, channels=(row,), simulator_control_url=beside.control)
+        wallet = Wallet(folder, config)
+        try:
+            key = _new_key(folder)
+            async with aiohttp.ClientSession() as session:
+                api, chance = Api(session, f"{base}/v1", key), SystemRandom()
+                phone = Phone(session, beside.control)
+                await phone.clock(wallet.clock.offset_us / SECOND_US)
+                crowd = Crowd(api, chance)
+                fans = Fans(FanKit(api, phone, chance, f"{chance.getrandbits(64):016x}"))
+                screen = Screen(crowd.titles, crowd.name, _door(base, key, beside))
+                recent = deque[str](maxlen=_RECENT_MAX)
+                stage = Stage(wallet, crowd, fans, screen, api, recent, phone)
+                async with _serving(stage, listener, key):
+                    await _play(stage, console, seconds=seconds, is_live=is_live)
+        finally:
+            wallet.close()
 
 
 def _new_key(folder: Path) -> str:
@@ -143,9 +168,10 @@ def _new_key(folder: Path) -> str:
         return add_key(connection, KEY_NAME, frozenset(Scope))
 
 
-def _door(base: str, key: str) -> tuple[str, ...]:
+def _door(base: str, key: str, beside: Platform) -> tuple[str, ...]:
     return (
         f"page    {base}/demo      API  {base}/docs",
+        f"wallet  {base}/demo/wallet      payment platform  {beside.control}/",
         f"KEY={key}",
         f'curl -H "Authorization: Bearer $KEY" {base}/v1/limits',
     )
@@ -158,9 +184,17 @@ async def _serving(stage: Stage, listener: socket.socket, key: str) -> AsyncIter
     crowd = stage.crowd
 
     def world() -> Mapping[str, object]:
-        return describe(key, crowd.star_ids(), crowd.nicknames, list(stage.recent))
+        told = describe(key, crowd.star_ids(), crowd.nicknames, list(stage.recent))
+        streamers = stage.fans.streamer_ids()
+        return {
+            **told,
+            "bridge": f"{stage.phone.control}/bridge.js",
+            "account": ACCOUNT,
+            "platform": stage.phone.control,
+            "streamers": [{"id": each, "nickname": crowd.name(each)} for each in streamers],
+        }
 
-    for route in routes(world, stage.wallet.reader):
+    for route in routes(world, stage.wallet.reader, stage.phone):
         app.register(route)
     server = make(app)
     task = asyncio.create_task(server.serve(sockets=[listener]))
@@ -180,8 +214,10 @@ async def _play(stage: Stage, console: Console, *, seconds: int | None, is_live:
         with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt ends the run
             loop.add_signal_handler(name, stop.set)
     await stage.crowd.settle()
+    stage.crowd.nicknames.update(await stage.fans.settle())
     lives = [
         asyncio.create_task(stage.crowd.live()),
+        asyncio.create_task(stage.fans.live()),
         asyncio.create_task(_hear(stage, console, is_live=is_live)),
         asyncio.create_task(_watch(stage, console, is_live=is_live)),
     ]

@@ -9,33 +9,40 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import apsw
-from litestar import MediaType, Request, Response, get
+import msgspec
+from litestar import MediaType, Request, Response, get, post
 from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 
 from lingqian.cli.demo.cast import GROUPS, OFFICE, SHARES, STARS
+from lingqian.cli.demo.platform import Phone
 from lingqian.storage.trial import trial
 
 _HOSTS: Final = frozenset(("127.0.0.1", "localhost", "[::1]"))
 _INLINE: Final = re.compile(r"<(script|style)[^>]*>(.*?)</\1>", re.DOTALL)
 _STATIC: Final = files("lingqian.web") / "static"
+# What the page may ask of the payment platform: trouble, and the end of it.
+_ERRANDS: Final = r"^(faults|hosts/[01]/(up|down))$"
 
 AnyRequest = Request[Any, Any, Any]
 
 
-def policy(html: str) -> str:
-    """Return a page's content security policy: its own inline parts by digest, and our own API."""
+def policy(html: str, beside: str = "") -> str:
+    """Return a page's content security policy: its own inline parts by digest, and our own API.
+
+    `beside` is the origin of the payment platform, for the page that opens its pay sheet.
+    """
     digests: dict[str, list[str]] = {"script": [], "style": []}
     for kind, text in _INLINE.findall(html):
         digest = base64.b64encode(sha256(text.encode()).digest()).decode()
         digests[kind].append(f"'sha256-{digest}'")
     return (
-        f"default-src 'none'; script-src {' '.join(digests['script'])}; "
-        f"style-src {' '.join(digests['style'])}; connect-src 'self'; img-src data:; "
-        "frame-src 'self'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {' '.join([*digests['script'], beside])}; "
+        f"style-src {' '.join(digests['style'])}; connect-src 'self' {beside}; img-src data:; "
+        f"frame-src 'self' {beside}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -49,21 +56,39 @@ def _guard(request: AnyRequest) -> None:
         raise NotFoundException
 
 
-def _page(name: str) -> Response[str]:
+def _page(name: str, beside: str = "") -> Response[str]:
     html = (_STATIC / name).read_text("utf-8")
-    headers = {"Content-Security-Policy": policy(html), "Cache-Control": "no-store"}
+    headers = {"Content-Security-Policy": policy(html, beside), "Cache-Control": "no-store"}
     return Response(html, media_type=MediaType.HTML, headers=headers)
 
 
+class Errand(msgspec.Struct, forbid_unknown_fields=True):
+    """A control call of the payment platform that the page asks for: its path and its wish."""
+
+    path: Annotated[str, msgspec.Meta(pattern=_ERRANDS)]
+    wish: dict[str, str | int | float]
+
+
 def routes(
-    world: Callable[[], Mapping[str, object]], connection: apsw.Connection
+    world: Callable[[], Mapping[str, object]], connection: apsw.Connection, phone: Phone
 ) -> Sequence[HTTPRouteHandler]:
     """Return the demo's own routes."""
+    beside = phone.control
 
     @get("/demo", include_in_schema=False, sync_to_thread=False)
     def page(request: AnyRequest) -> Response[str]:
         _guard(request)
         return _page("demo.html")
+
+    @get("/demo/wallet", include_in_schema=False, sync_to_thread=False)
+    def wallet(request: AnyRequest) -> Response[str]:
+        _guard(request)
+        return _page("demo-wallet.html", beside)
+
+    @post("/demo/platform", include_in_schema=False, status_code=200)
+    async def errand(request: AnyRequest, data: Errand) -> Mapping[str, bool]:
+        _guard(request)
+        return {"is_done": await phone.do(data.path, data.wish)}
 
     @get("/demo/verify", include_in_schema=False, sync_to_thread=False)
     def verifier(request: AnyRequest) -> Response[str]:
@@ -81,7 +106,7 @@ def routes(
         now = trial(connection)
         return {"owed_fen": now.owed_fen, "backed_fen": now.backed_fen}
 
-    return (page, verifier, told, money)
+    return (page, wallet, errand, verifier, told, money)
 
 
 def describe(

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lingqian.cli.demo.api import Event
+from lingqian.cli.demo.cast import LIVE_ROOM
 from lingqian.ledger.chart import CHART
 from lingqian.storage.trial import Trial
 
@@ -62,7 +63,8 @@ class Screen:
         self.open_at = open_at
         self._titles = titles
         self._rooms: dict[str, str] = {}  # packet id → title of its group
-        self._talk = {title: deque[Text](maxlen=LINES_MAX) for title in (*titles.values(), STREET)}
+        rooms = (*titles.values(), LIVE_ROOM, STREET)
+        self._talk = {title: deque[Text](maxlen=LINES_MAX) for title in rooms}
         self._counts: Counter[str] = Counter()
         self._first: Reading | None = None
         self._last: Reading | None = None
@@ -77,10 +79,13 @@ class Screen:
         if event.type == "packet.sent":
             room = str(event.data.get("conversation_id") or "")
             self._rooms[event.data["packet_id"]] = self._titles.get(room, STREET)
-        title = self._rooms.get(event.data.get("packet_id", ""), STREET)
+        title = LIVE_ROOM if event.type.startswith(_LIVE) else self._room_of(event)
         line = teller(event.data, self._name)
         self._talk[title].append(line)
         return [f"{title}  {line.plain}"]
+
+    def _room_of(self, event: Event) -> str:
+        return self._rooms.get(event.data.get("packet_id", ""), STREET)
 
     def read(self, reading: Reading) -> None:
         """Take in what the wallet says of itself."""
@@ -189,7 +194,23 @@ def _transferred(data: Mapping[str, Any], name: Callable[[str], str]) -> Text:
     return text.append(f" pays {name(data['target_id'])} {yuan(data['amount_fen'])}", style="blue")
 
 
+def _credited(data: Mapping[str, Any], name: Callable[[str], str]) -> Text:
+    coins = int(data["coins"]) + int(data["bonus_coins"])
+    goods = f"{coins} coins" if coins else "money in the balance"
+    text = Text(name(data["user_id"]), style="bold")
+    return text.append(f" tops up {yuan(data['amount_fen'])}: {goods}", style="green")
+
+
+def _gifted(data: Mapping[str, Any], name: Callable[[str], str]) -> Text:
+    text = Text("  " + name(data["user_id"]))
+    words = f" gives {name(data['streamer_id'])} {data['code']} for {data['coins']} coins"
+    return text.append(words, style="magenta")
+
+
+_LIVE: Final = ("topup.", "gift.")
 _TELLERS: Final[dict[str, Teller]] = {
+    "topup.credited": _credited,
+    "gift.sent": _gifted,
     "packet.sent": _sent,
     "packet.claimed": _claimed,
     "packet.entered": _entered,

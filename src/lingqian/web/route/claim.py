@@ -112,6 +112,7 @@ OPERATIONS: Final = (
             Code.PACKET_UNKNOWN,
             *OVER,
             Code.PACKET_NOT_OPEN,
+            Code.PACKET_NOT_FUNDED,
             Code.OWN_PACKET,
             Code.NOT_A_RECIPIENT,
             Code.PASSPHRASE_LOCKED,

@@ -10,8 +10,11 @@ from lingqian.kernel.bound import SHARES_MAX
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_PACKET, parse, show
-from lingqian.redpacket.packet import PacketState
+from lingqian.redpacket.packet import PacketState, packet_order
 from lingqian.storage import query
+from lingqian.storage.cashier import OrderWish
+from lingqian.topup.order import OrderKind
+from lingqian.topup.plan import FREE
 from lingqian.web import field
 from lingqian.web.answer import case_of, first_of, refusal
 from lingqian.web.call import Call
@@ -19,9 +22,12 @@ from lingqian.web.card import ClaimShown, PacketShown, card, claim_shown
 from lingqian.web.code import PAYMENT
 from lingqian.web.door import Door
 from lingqian.web.operation import Given, Operation
+from lingqian.web.order import OrderShown, order_shown
 from lingqian.web.page import read_cursor, write_cursor
 from lingqian.web.problem import Refused
+from lingqian.web.purchase import PACKET_WORDS, way_to_pay
 from lingqian.web.reply import Reply, reply
+from lingqian.web.sheet import Way, open_sheet
 from lingqian.web.sight import Sight, look
 from lingqian.web.wish import NewPacket, wish
 
@@ -32,7 +38,9 @@ class PacketMade(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A packet that was sent: what was promised of it before anybody opens it."""
 
     id: field.PacketId
-    state: Annotated[str, Meta(description="`open`, `awaiting` entropy, or `held` for review.")]
+    state: Annotated[
+        str, Meta(description="`open`, `awaiting` entropy, `held`, or `funding` until it is paid.")
+    ]
     commitment: Annotated[str, Meta(description="Fixes every share; see the packet's proof.")]
     remaining_count: int
     total_fen: field.Fen
@@ -40,6 +48,7 @@ class PacketMade(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     expires_at: field.Moment | None
     opens_at: field.Moment | UnsetType = UNSET
     case_id: field.CaseId | UnsetType = UNSET
+    top_up: OrderShown | UnsetType = UNSET
 
 
 class Entropy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -77,17 +86,46 @@ async def send(door: Door, call: Call) -> Reply:
     """Send a packet, once per idempotency key."""
     body = await call.take(NewPacket)
     key = call.key()
+    way = None
+    if body.pay_with == "channel":
+        way = way_to_pay(door, body.product, body.payer, PACKET_WORDS, body.client_ip)
     answer = await door.ask(door.wallet.desk.send(wish(door, body), key))
     if answer.code:
         return refusal(answer)
     first, is_new = first_of(answer)
-    return reply(201 if is_new else 200, _made(first))
+    if way is None:
+        return reply(201 if is_new else 200, _made(first))
+    return await _funded(door, first, (key, call.caller.name), way)
+
+
+async def _funded(door: Door, first: Any, caller: tuple[str, str], way: Way) -> Reply:  # noqa: ANN401 - an Answer or a Record
+    """Open the order that pays for a packet, and its pay sheet; it opens once that is proven."""
+    command = first.command
+    order_id = packet_order(command.packet_id)
+    wish = OrderWish(
+        user_id=command.sender_id,
+        kind=OrderKind.PACKET,
+        plan=FREE._replace(amount_fen=command.total_fen),
+        life_s=door.wallet.config.order_life_s,
+        object_id=command.packet_id,
+        order_id=order_id,
+    )
+    key, name = caller
+    answer = await door.ask(door.wallet.cashier.open_order(wish, f"{key}\0order", name))
+    if answer.code:
+        return refusal(answer)
+    sheet = await open_sheet(door, order_id, way)
+    shown = order_shown(door, order_id, sheet, is_reviewed=first_of(answer)[0].outcome.is_reviewed)
+    is_new = answer.first is None
+    assert shown is not None, "an order that was answered exists"
+    return reply(201 if is_new else 200, msgspec.structs.replace(_made(first), top_up=shown))
 
 
 def _made(first: Any) -> PacketMade:  # noqa: ANN401 - an Answer or a Record
     command, outcome = first.command, first.outcome
     state = PacketState(outcome.state)
     is_held = state == PacketState.HELD
+    lives = bool(outcome.expires_at_us)
     return PacketMade(
         id=show(PREFIX_PACKET, command.packet_id),
         state=state.name.lower(),
@@ -95,7 +133,7 @@ def _made(first: Any) -> PacketMade:  # noqa: ANN401 - an Answer or a Record
         remaining_count=command.count,
         total_fen=command.total_fen,
         created_at=rfc3339(first.at_us),
-        expires_at=None if is_held else rfc3339(outcome.expires_at_us),
+        expires_at=rfc3339(outcome.expires_at_us) if lives else None,
         opens_at=rfc3339(outcome.await_until_us) if outcome.await_until_us else UNSET,
         case_id=case_of(command) if is_held else UNSET,
     )
@@ -213,6 +251,8 @@ OPERATIONS: Final = (
             Code.DRAW_TIME_INVALID,
             Code.EXCEEDS_SHARE_MAX,
             Code.EXCEEDS_COUNT_MAX,
+            Code.NO_CHANNEL,
+            Code.ALREADY_SETTLED,
             *PAYMENT,
         ),
         is_keyed=True,

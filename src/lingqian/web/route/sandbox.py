@@ -3,6 +3,7 @@
 import asyncio
 from typing import Annotated, Final
 
+import aiohttp
 import msgspec
 from msgspec import Meta
 
@@ -18,6 +19,7 @@ from lingqian.web.operation import Given, Operation
 from lingqian.web.problem import Refused
 from lingqian.web.reply import Reply, reply
 
+_TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 # 2100: far enough for any test, and every instant up to here can be written as RFC 3339.
 _CLOCK_US_MAX: Final = 4_102_444_800 * SECOND_US
 
@@ -85,7 +87,27 @@ async def advance(door: Door, call: Call) -> Reply:
         raise Refused(Code.INVALID_FIELD, field="advance_s", detail="beyond the year 2100")
     if advance_us:
         await asyncio.to_thread(door.wallet.advance_clock, advance_us)
+        await _move_simulator(door)
     return reply(200, ClockShown(rfc3339(clock.now_us())))
+
+
+async def _move_simulator(door: Door) -> None:
+    """Set a simulator's clock to ours: one business clock for both sides of a payment.
+
+    Refuses: unavailable, when there should be one and it does not answer.
+    """
+    control = door.wallet.config.simulator_control_url
+    if not control:
+        return
+    body = {"offset_s": door.wallet.clock.offset_us / SECOND_US}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT) as session,
+            session.post(f"{control.rstrip('/')}/control/clock", json=body) as answer,
+        ):
+            answer.raise_for_status()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise Refused(Code.UNAVAILABLE, detail="the simulator's clock did not move") from error
 
 
 _FUNDING: Final = FundingShown(

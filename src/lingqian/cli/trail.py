@@ -1,0 +1,54 @@
+"""`lingqian trail`: why a number is, or is not, credited, from a data directory (追踪)."""
+
+import json
+from contextlib import closing
+from typing import Annotated, Any
+
+import typer
+
+from lingqian.cli.config import DATA_DEFAULT, DataFolder
+
+
+def trail(
+    number: Annotated[
+        str, typer.Argument(help="An order, attempt, refund, payout or channel number.")
+    ],
+    data: DataFolder = DATA_DEFAULT,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Tell a number's whole story in time order, and why it is or is not credited.
+
+    Works beside a running server. Exit code 1: nothing has this number.
+    """
+    import msgspec  # noqa: PLC0415 - help must be quick
+
+    from lingqian.compose import DATABASE  # noqa: PLC0415 - as above
+    from lingqian.storage.keyring import open_beside  # noqa: PLC0415 - as above
+    from lingqian.storage.story import story  # noqa: PLC0415 - as above
+    from lingqian.web.route.trail import trail_shown  # noqa: PLC0415 - as above
+
+    with closing(open_beside(data / DATABASE)) as connection:
+        found = story(connection, number)
+    if found is None:
+        typer.echo(f"lingqian: nothing is known by {number}", err=True)
+        raise typer.Exit(1)
+    shown = trail_shown(found)
+    if as_json:
+        typer.echo(json.dumps(msgspec.to_builtins(shown), ensure_ascii=False, indent=2))
+        return
+    typer.echo("\n".join(_lines(shown)))
+
+
+def _lines(shown: Any) -> list[str]:  # noqa: ANN401 - a Trail, kept out of start-up
+    lines = [shown.subject]
+    if shown.message_zh:
+        lines += [shown.message_zh, shown.message_en]
+    for entry in shown.entries:
+        lines += ["", f"{entry.at}  {entry.id}  {entry.zh}", f"    {entry.en}"]
+        moved = [
+            f"    Dr {each.debit} / Cr {each.credit}  {each.amount} {each.currency}"
+            for each in entry.movements
+        ]
+        lines += moved
+    return lines

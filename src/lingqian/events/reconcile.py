@@ -1,0 +1,512 @@
+"""Reconciling: a day's bills fetched, compared, repaired and closed, again and again until it is.
+
+Law: it decides nothing: readings of bills become commands, and every run starts from what is
+stored, so one that is cut off anywhere is simply run again. Days are closed in their order.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, NamedTuple
+
+import apsw
+
+from lingqian.channels.port import (
+    Bill,
+    BillKind,
+    BillRow,
+    BillSide,
+    Channel,
+    FundRow,
+    Reading,
+    RefundReading,
+    RefundState,
+    TradeState,
+)
+from lingqian.clearing.classify import Class
+from lingqian.clearing.day import Blocker, Books, Comparison, DayState, Stand, blockers
+from lingqian.clearing.day import explained_fen as explained
+from lingqian.clearing.difference import (
+    OPEN_STATES,
+    Difference,
+    DifferenceState,
+    day_id,
+    difference_id,
+    flow_id,
+)
+from lingqian.clearing.fund import set_apart
+from lingqian.clearing.item import Booked, Item, Standing, Way, moves
+from lingqian.clearing.repair import Note, bill_note, carried_on, notes, unbooked, wants_evidence
+from lingqian.flows.command import (
+    AskRefund,
+    CloseDay,
+    Command,
+    RecordBill,
+    RecordDifference,
+    RecordFlow,
+    RecordMatch,
+)
+from lingqian.identity.user import UserState
+from lingqian.kernel.clock import SECOND_US, Clock, business_day
+from lingqian.kernel.code import Code
+from lingqian.kernel.fault import Fault, Rejected
+from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, lane_of, parse, show
+from lingqian.storage import query
+from lingqian.storage import reconciliation as books
+from lingqian.storage.cashier import STRANGERS_LANE, Cashier
+from lingqian.storage.desk import Desk, client_key
+from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.reconciliation import Frame, Sheet
+from lingqian.storage.vault import Vault
+from lingqian.topup.evidence import Source, stranger_id
+from lingqian.topup.fee import FeePlan
+from lingqian.topup.refund import Origin
+
+EVERY_S: Final = 30.0
+# A bill that is not there in its hour is asked for again half-hourly.
+AGAIN_US: Final = 1_800 * SECOND_US
+ROUNDS_MAX: Final = 3
+QUERIES_MAX: Final = 200
+TOGETHER_MAX: Final = 256
+BY_CLOCK: Final = "clock"
+_HOUR_US: Final = 3_600 * SECOND_US
+_log = logging.getLogger(__name__)
+
+
+class Means(NamedTuple):
+    """What reconciling needs of the house."""
+
+    reader: apsw.Connection
+    vault: Vault
+    ask: Callable[[Submission], Awaitable[Answer]]
+    desk: Desk
+    cashier: Cashier
+    channels: Mapping[str, Channel]
+    plans: Mapping[str, FeePlan]
+    clock: Clock
+
+
+class Run(NamedTuple):
+    """How a run of one day ended: where the day stands, and what keeps it from being closed.
+
+    `waits` is the channel's own word where a bill could not be fetched, or the refusal of a close.
+    """
+
+    account: str
+    day: int
+    state: DayState
+    blockers: tuple[Blocker, ...] = ()
+    waits: str = ""
+
+
+class Raw(NamedTuple):
+    """Both bills of a day."""
+
+    trade: Bill
+    fund: Bill
+
+    @property
+    def lines(self) -> tuple[BillRow, ...]:
+        """Return the trade bill's lines."""
+        return tuple(row for row in self.trade.rows if isinstance(row, BillRow))
+
+    @property
+    def flows(self) -> tuple[FundRow, ...]:
+        """Return the fund bill's lines."""
+        return tuple(row for row in self.fund.rows if isinstance(row, FundRow))
+
+
+class Reconciler:
+    """Runs days; one run at a time for each account."""
+
+    def __init__(self, means: Means) -> None:
+        self.means = means
+        self._locks = {account: asyncio.Lock() for account in means.channels}
+        self._again_us: dict[str, int] = {}
+
+    # --- when -------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Run every day that is due, until cancelled."""
+        while True:
+            for account in self.means.channels:
+                try:
+                    await self._catch_up(account)
+                except Fault as fault:
+                    self._again_us[account] = self.means.clock.now_us() + AGAIN_US
+                    _log.warning("reconciling %s: %s", account, fault)
+            await asyncio.sleep(EVERY_S)
+
+    async def _catch_up(self, account: str) -> None:
+        """Close one account's days until one is not due, or cannot be closed yet."""
+        while (day := self.due(account)) is not None:
+            ended = await self.reconcile(account, day)
+            if ended.state != DayState.CLOSED:
+                self._again_us[account] = self.means.clock.now_us() + AGAIN_US
+                _log.warning("%s, day %d: not closed: %s", account, day, _why(ended))
+                return
+
+    def due(self, account: str) -> int | None:
+        """Return the day to run next; None while there is none, or it is not its hour."""
+        now_us = self.means.clock.now_us()
+        if now_us < self._again_us.get(account, 0):
+            return None
+        day = self.next_day(account)
+        return day if day <= self.newest_day(account) else None
+
+    def newest_day(self, account: str) -> int:
+        """Return the newest day whose bills should be there: yesterday's come in their hour."""
+        hour_us = self.means.channels[account].profile.bill_hour * _HOUR_US
+        return business_day(self.means.clock.now_us() - hour_us) - 1
+
+    def next_day(self, account: str) -> int:
+        """Return the day after the last closed one; at first, that of the first attempt."""
+        known = books.days(self.means.reader, account)
+        closed = [row.day for row in known if row.state == DayState.CLOSED]
+        if closed:
+            return max(closed) + 1
+        if known:
+            return known[0].day
+        first = books.first_day(self.means.reader, account)
+        yesterday = business_day(self.means.clock.now_us()) - 1
+        return yesterday if first is None else min(first, yesterday)
+
+    # --- one day ----------------------------------------------------------------------------
+
+    async def reconcile(self, account: str, day: int, by: str = BY_CLOCK) -> Run:
+        """Fetch, compare, repair and, if nothing keeps it open, close a day.
+
+        Raises: the channel faults, and those of the intake.
+        """
+        async with self._locks[account]:
+            known = books.day_row(self.means.reader, account, day)
+            if known is not None and known.state == DayState.CLOSED:
+                return Run(account, day, DayState.CLOSED)
+            try:
+                raw = await self._fetch(account, day)
+            except Rejected as refusal:
+                state = DayState.OPEN if known is None else DayState(known.state)
+                return Run(account, day, state, (Blocker.BILL_MISSING,), refusal.code)
+            return await self._compare(self._frame(account, day), raw, by)
+
+    def _frame(self, account: str, day: int) -> Frame:
+        plan = self.means.plans.get(account, FeePlan())
+        return Frame(self.means.reader, self.means.vault, account, day, plan.base_ppm)
+
+    async def _fetch(self, account: str, day: int) -> Raw:
+        """Fetch both bills and keep their raw bytes.
+
+        Raises: Rejected while one is not there, and the channel faults.
+        """
+        channel = self.means.channels[account]
+        bills = [await channel.fetch_bill(kind, day) for kind in BillKind]
+        identity = day_id(account, day)
+        for bill in bills:
+            field = books.BILL_FIELDS[bill.kind]
+            row = books.sealed(self.means.vault, identity, field, bill.raw)
+            command = RecordBill(identity, account, day, bill.kind, bill.digest)
+            await self.means.ask(Submission(command, (row,)))
+        return Raw(*bills)
+
+    async def _compare(self, frame: Frame, raw: Raw, by: str) -> Run:
+        sheet = await self._our_side(frame, raw)
+        first = last = books.derive(frame.day, sheet, raw.lines, raw.flows)
+        for _ in range(ROUNDS_MAX):
+            # A bill that contradicts itself proves nothing: the day waits for a better one.
+            if bill_note(last) is not None or not await self._repair(frame, last):
+                break
+            sheet = await self._our_side(frame, raw)
+            last = books.derive(frame.day, sheet, raw.lines, raw.flows)
+        await self._note_flows(frame, raw, sheet, last)
+        await self._note_differences(frame, first, last)
+        digest = await self._note_match(frame, sheet, last)
+        return await self._close(frame, last, digest, by)
+
+    async def _our_side(self, frame: Frame, raw: Raw) -> Sheet:
+        """Collect our rows; what no bill shows is asked about, so that a loss is seen at once."""
+        sheet = books.our_side(frame, raw.lines)
+        shown = set(sheet.shown)
+        lonely = [row for row in sheet.booked if _is_lonely(row, frame.day, shown)][:QUERIES_MAX]
+        if not lonely:
+            return sheet
+        says = {row.number: await self._says(frame.account, row) for row in lonely}
+        rows = [row._replace(says=says.get(row.number, row.says)) for row in sheet.booked]
+        return sheet._replace(booked=tuple(rows))
+
+    async def _says(self, account: str, row: Booked) -> TradeState:
+        if not row.attempt_no:
+            return TradeState.UNKNOWN
+        try:
+            return (await self.means.channels[account].query(row.attempt_no)).state
+        except Fault as fault:
+            _log.info("asking about %s: %s", row.number, fault)
+            return TradeState.UNKNOWN
+
+    # --- repairs ----------------------------------------------------------------------------
+
+    async def _repair(self, frame: Frame, last: Comparison) -> bool:
+        """Bring home what the bill proves; say whether anything was written."""
+        booked = {
+            (row.way, row.number)
+            for _, row in books.differences(frame.connection, frame.account, frame.day)
+            if row.is_booked and row.day == frame.day
+        }
+        found = {
+            (each.item.way, each.item.number, each.item.is_second): each.item
+            for each in last.findings
+            # What a remedy has booked is not brought home a second time.
+            if each.found != Class.B1 and (each.item.way, each.item.number) not in booked
+        }
+        works = [work for key in sorted(found) for work in self._works(frame, found[key])]
+        written = False
+        for start in range(0, len(works), TOGETHER_MAX):
+            answers = await asyncio.gather(*works[start : start + TOGETHER_MAX])
+            written = written or any(answers)
+        return written
+
+    def _works(self, frame: Frame, item: Item) -> list[Awaitable[bool]]:
+        """Name what can be done about an item without a person."""
+        billed, booked = item.billed, item.booked
+        if item.way == Way.PAY:
+            is_stranger = booked is None and billed is not None and moves(billed)
+            if billed is not None and (is_stranger or wants_evidence(item)):
+                return [self._observe(frame, billed)]
+            return []
+        if billed is not None and booked is None:
+            return [self._refund_from_bill(frame, billed)] if moves(billed) else []
+        if booked is not None and booked.standing == Standing.OPEN:
+            return [self._query_refund(frame, booked.number)]
+        return []
+
+    async def _observe(self, frame: Frame, line: BillRow) -> bool:
+        """Bring a payment home; a number that is none of ours gets a name of its own."""
+        identity = parse(PREFIX_ATTEMPT, line.attempt_no)
+        if identity is None or query.attempt(frame.connection, identity) is None:
+            identity = stranger_id(STRANGERS_LANE, frame.account, line.attempt_no)
+        reading = Reading(
+            line.attempt_no,
+            TradeState.PAID,
+            line.amount_fen,
+            line.amount_fen - line.coupon_fen,
+            line.settle_fen,
+            "CNY",
+            line.transaction_id,
+            line.at_us,
+            line.product,
+        )
+        return await self._written(
+            self.means.cashier.observe(identity, frame.account, Source.BILL, reading)
+        )
+
+    async def _note_refund(self, frame: Frame, number: str, reading: RefundReading) -> bool:
+        identity = parse(PREFIX_REFUND, number)
+        assert identity is not None, "our own refunds have our own numbers"
+        return await self._written(
+            self.means.cashier.note_refund(identity, frame.account, Source.BILL, reading)
+        )
+
+    async def _read_refund(self, frame: Frame, number: str) -> RefundReading:
+        try:
+            return await self.means.channels[frame.account].query_refund(number)
+        except Fault as fault:
+            _log.info("asking about %s: %s", number, fault)
+            return RefundReading(number, RefundState.UNKNOWN)
+
+    async def _query_refund(self, frame: Frame, number: str) -> bool:
+        reading = await self._read_refund(frame, number)
+        if reading.state not in (RefundState.SUCCESS, RefundState.CLOSED, RefundState.ABNORMAL):
+            return False
+        return await self._note_refund(frame, number, reading)
+
+    async def _refund_from_bill(self, frame: Frame, line: BillRow) -> bool:
+        """Make a refund of what somebody gave back at the channel's own counter, once it is done.
+
+        A bill dates refunds by acceptance and is never updated, so the channel is asked.
+        """
+        attempt_id = parse(PREFIX_ATTEMPT, line.attempt_no)
+        attempt = None if attempt_id is None else query.attempt(frame.connection, attempt_id)
+        reading = await self._read_refund(frame, line.refund_no)
+        if attempt is None or reading.state != RefundState.SUCCESS:
+            return False
+        name = f"\0bill {frame.account} {line.refund_id}"
+        key = client_key(lane_of(attempt.order_id), name)
+        # The order's lane and time, so that it has the form of an id; the same in every run.
+        identity = attempt.order_id[:8] + key[2:10]
+        asked = AskRefund(
+            key, identity, attempt.order_id, line.amount_fen, b"", Origin.BILL, BY_CLOCK
+        )
+        answer = await self._do(asked)
+        if answer.code:
+            return False
+        await self._note_refund(frame, show(PREFIX_REFUND, identity), reading)
+        return True
+
+    async def _written(self, submission: Submission) -> bool:
+        answer = await self.means.ask(submission)
+        return not answer.code and bool(answer.seq)
+
+    # --- what is written down ---------------------------------------------------------------
+
+    async def _note_flows(self, frame: Frame, raw: Raw, sheet: Sheet, last: Comparison) -> None:
+        """Note what only the fund bill shows, and what lay in the account on its first day."""
+        apart = [
+            row
+            for row in set_apart(raw.flows, frozenset(sheet.earlier))
+            if row.side in (BillSide.OTHER_IN, BillSide.OTHER_OUT) and row.amount_fen
+        ]
+        for row in apart:
+            subject = books.subject_of_flow(frame.connection, frame.account, row)
+            await self._do(
+                RecordFlow(
+                    flow_id(frame.account, row.flow_no),
+                    frame.account,
+                    frame.day,
+                    row.flow_no,
+                    row.kind,
+                    row.amount_fen,
+                    subject,
+                )
+            )
+        opening = last.chain.opening_fen
+        if self._is_first(frame) and opening:
+            name = "opening"
+            identity = flow_id(frame.account, name)
+            await self._do(
+                RecordFlow(identity, frame.account, frame.day, name, "期初余额", opening, b"")
+            )
+
+    def _is_first(self, frame: Frame) -> bool:
+        return books.day_row(frame.connection, frame.account, frame.day - 1) is None
+
+    async def _note_differences(self, frame: Frame, first: Comparison, last: Comparison) -> None:
+        known = books.differences(frame.connection, frame.account, frame.day)
+        identities = {id(row): identity for identity, row in known}
+        for row, event in carried_on([row for _, row in known], last):
+            await self._do(_moved(identities[id(row)], row, event))
+        found, whole = notes(first, last), bill_note(last)
+        if whole is not None:
+            found = (*map(unbooked, found), whole)
+        for note in found:
+            await self._do(_recorded(frame, note))
+            if note.found == Class.S1:
+                await self._freeze(frame, note)
+
+    async def _freeze(self, frame: Frame, note: Note) -> None:
+        """Freeze who was credited money that the channel does not have, and raise the alarm."""
+        _log.critical(
+            "%s: S1: %s was credited, the channel has nothing", frame.account, note.number
+        )
+        attempt_id = parse(PREFIX_ATTEMPT, note.number)
+        attempt = None if attempt_id is None else query.attempt(frame.connection, attempt_id)
+        order = None if attempt is None else query.order(frame.connection, attempt.order_id)
+        if order is None:
+            return
+        user_id = order.user_id
+        user = query.user(frame.connection, user_id)
+        if user is None or user.state == UserState.FROZEN:
+            return
+        await self.means.ask(
+            self.means.desk.change(
+                user_id,
+                user,
+                caller_key=f"\0clearing {note.number}",
+                changes={"state": UserState.FROZEN},
+                nickname=None,
+            )
+        )
+
+    async def _note_match(self, frame: Frame, sheet: Sheet, last: Comparison) -> bytes:
+        plain, digest = books.write_sheet(sheet), books.result_digest(last)
+        identity = day_id(frame.account, frame.day)
+        row = books.sealed(self.means.vault, identity, books.FIELD_SHEET, plain)
+        command = RecordMatch(
+            identity,
+            len(last.items),
+            last.chain.opening_fen,
+            last.chain.closing_fen,
+            last.ours_fen,
+            last.theirs_fen,
+            row.mac,
+            digest,
+        )
+        await self.means.ask(Submission(command, (row,)))
+        return digest
+
+    async def _close(self, frame: Frame, last: Comparison, digest: bytes, by: str) -> Run:
+        rows = [
+            (identity, row)
+            for identity, row in books.differences(frame.connection, frame.account, frame.day)
+            if row.state in OPEN_STATES
+        ]
+        standing = Books(
+            books.channel_fen(frame.connection, frame.account),
+            books.later_fen(frame),
+            books.transit_fen(frame),
+        )
+        before = books.day_row(frame.connection, frame.account, frame.day - 1)
+        found = blockers(
+            last,
+            [Stand(Class(row.class_code), DifferenceState(row.state), row.day) for _, row in rows],
+            standing,
+            is_first_or_follows=before is None or before.state == DayState.CLOSED,
+        )
+        if found:
+            return Run(frame.account, frame.day, DayState.MATCHED, found)
+        command = CloseDay(
+            day_id(frame.account, frame.day),
+            before is None,
+            explained(last),
+            standing.channel_fen - standing.later_fen + standing.transit_fen,
+            b"".join(identity for identity, _ in rows),
+            digest,
+            by,
+        )
+        answer = await self.means.ask(Submission(command))
+        if answer.code:
+            word = Code(answer.code).name.lower()
+            return Run(frame.account, frame.day, DayState.MATCHED, waits=word)
+        return Run(frame.account, frame.day, DayState.CLOSED)
+
+    async def _do(self, command: Command) -> Answer:
+        return await self.means.ask(Submission(command))
+
+
+def _is_lonely(row: Booked, day: int, shown: set[tuple[int, str]]) -> bool:
+    """Say whether no bill has shown this money of ours yet."""
+    if row.way != Way.PAY or row.standing != Standing.DONE or row.seen_day not in (0, day):
+        return False
+    return not {(row.way, row.number), (row.way, row.channel_no)} & shown
+
+
+def _recorded(frame: Frame, note: Note) -> RecordDifference:
+    return RecordDifference(
+        difference_id(frame.account, frame.day, (note.way, note.number), note.found),
+        frame.account,
+        frame.day,
+        note.way,
+        note.number,
+        note.found,
+        note.gap_fen,
+        note.fee_gap_fen,
+        note.event,
+        note.remedy,
+    )
+
+
+def _moved(identity: bytes, row: Difference, event: str) -> RecordDifference:
+    return RecordDifference(
+        identity,
+        row.account,
+        row.day,
+        row.way,
+        row.number,
+        row.class_code,
+        row.gap_fen,
+        row.fee_gap_fen,
+        event,
+        0,
+    )
+
+
+def _why(ended: Run) -> str:
+    return ", ".join([*ended.blockers, *filter(None, [ended.waits])])

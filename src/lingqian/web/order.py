@@ -1,0 +1,147 @@
+"""Orders in words: one top-up as its owner's app may see it (充值订单)."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from lingqian.channels.port import Product
+from lingqian.kernel.clock import rfc3339
+from lingqian.kernel.code import TABLE, Code
+from lingqian.kernel.id import (
+    PREFIX_ATTEMPT,
+    PREFIX_ORDER,
+    PREFIX_PACKET,
+    PREFIX_USER,
+    show,
+)
+from lingqian.storage import query, query_top_up
+from lingqian.storage.story import situation
+from lingqian.topup.attempt import AttemptState
+from lingqian.topup.order import CreditState, Order, OrderKind, PayState, ReturnState
+from lingqian.topup.sentence import say, sentence
+from lingqian.web import field
+from lingqian.web.door import Door
+from lingqian.web.sheet import Opened
+
+
+class AttemptShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One try to pay: at which account, by which product, and where it stands."""
+
+    id: field.AttemptId
+    account: field.AccountName
+    product: str
+    state: str
+    created_at: field.Moment
+    transaction_id: str = ""
+
+
+class Hindrance(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Why there is no pay sheet now, and in the channel's own word if it gave one."""
+
+    code: str
+    message_zh: str
+    message_en: str
+    detail: str = ""
+
+
+class OrderShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A top-up: what is proven, what the person has, and why, in one sentence."""
+
+    id: field.OrderId
+    state: Annotated[
+        str, Meta(description="In a word; `message_zh` and `message_en` say it whole.")
+    ]
+    is_credited: bool
+    message_zh: str
+    message_en: str
+    user_id: field.UserId
+    kind: str
+    amount_fen: field.Fen
+    pay_state: str
+    credit_state: str
+    refund_state: str
+    created_at: field.Moment
+    expires_at: field.Moment
+    attempts: tuple[AttemptShown, ...]
+    coins: int = 0
+    bonus_coins: int = 0
+    plan_id: str = ""
+    scene: str = ""
+    refunded_fen: field.Fen = 0
+    packet_id: field.PacketId | UnsetType = UNSET
+    credited_at: field.Moment | UnsetType = UNSET
+    will_be_reviewed: bool = False
+    invocation: (
+        Annotated[dict[str, str], Meta(description="What the pay sheet is opened with.")]
+        | UnsetType
+    ) = UNSET
+    hindrance: Hindrance | UnsetType = UNSET
+
+
+def order_shown(
+    door: Door, order_id: bytes, opened: Opened | None = None, *, is_reviewed: bool = False
+) -> OrderShown | None:
+    """Return an order as it may be shown; None when there is none."""
+    order = query.order(door.reader, order_id)
+    if order is None:
+        return None
+    found = say(sentence(situation(door.reader, order_id, order)), order.kind, order.amount_fen)
+    return OrderShown(
+        id=show(PREFIX_ORDER, order_id),
+        state=found.name,
+        is_credited=found.is_credited,
+        message_zh=found.zh,
+        message_en=found.en,
+        user_id=show(PREFIX_USER, order.user_id),
+        kind=OrderKind(order.kind).name.lower(),
+        amount_fen=order.amount_fen,
+        pay_state=PayState(order.pay_state).name.lower(),
+        credit_state=CreditState(order.credit_state).name.lower(),
+        refund_state=ReturnState(order.refund_state).name.lower(),
+        created_at=rfc3339(order.created_at_us),
+        expires_at=rfc3339(order.expires_at_us),
+        attempts=_attempts(door, order_id),
+        coins=order.coins,
+        bonus_coins=order.bonus_coins,
+        plan_id=order.plan,
+        scene=order.scene,
+        refunded_fen=order.refunded_fen,
+        packet_id=show(PREFIX_PACKET, order.object_id) if order.object_id else UNSET,
+        credited_at=_credited_at(order),
+        will_be_reviewed=is_reviewed,
+        invocation=_invocation(opened),
+        hindrance=_hindrance(opened),
+    )
+
+
+def _credited_at(order: Order) -> str | UnsetType:
+    return rfc3339(order.credited_at_us) if order.credited_at_us else UNSET
+
+
+def _attempts(door: Door, order_id: bytes) -> tuple[AttemptShown, ...]:
+    return tuple(
+        [
+            AttemptShown(
+                id=show(PREFIX_ATTEMPT, attempt_id),
+                account=row.account,
+                product=Product(row.product).name.lower(),
+                state=AttemptState(row.state).name.lower(),
+                created_at=rfc3339(row.created_at_us),
+                transaction_id=row.transaction_id,
+            )
+            for attempt_id, row in query_top_up.attempts(door.reader, order_id)
+        ]
+    )
+
+
+def _invocation(opened: Opened | None) -> dict[str, str] | UnsetType:
+    has_sheet = opened is not None and opened.invocation is not None
+    return opened.invocation if has_sheet else UNSET  # type: ignore[union-attr,return-value]  # checked above
+
+
+def _hindrance(opened: Opened | None) -> Hindrance | UnsetType:
+    if opened is None or not opened.code:
+        return UNSET
+    row = TABLE[Code(opened.code)]
+    return Hindrance(Code(opened.code).name.lower(), row.zh, row.en, opened.detail)

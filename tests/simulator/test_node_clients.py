@@ -1,0 +1,98 @@
+"""Two clients in JavaScript, unmodified but for their base address, against the simulator."""
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from need import needs, required
+
+HERE = Path(__file__).parent / "node"
+INSTALL_S = 300
+RUN_S = 60
+pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm")]
+
+
+@pytest.fixture(scope="session")
+def packages():
+    """Install the locked packages into the environment, once for this lock."""
+    npm = needs("npm")
+    lock = (HERE / "package-lock.json").read_bytes()
+    home = Path(sys.prefix) / f"npm-{hashlib.sha256(lock).hexdigest()[:12]}"
+    if not home.is_dir():
+        new = Path(tempfile.mkdtemp(prefix="npm-", dir=sys.prefix))
+        for name in ("package.json", "package-lock.json"):
+            shutil.copy(HERE / name, new)
+        line = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+        done = subprocess.run(
+            line, cwd=new, capture_output=True, text=True, timeout=INSTALL_S, check=False
+        )
+        if done.returncode:
+            shutil.rmtree(new)
+            words = f"npm ci failed: {done.stderr[-500:]}"
+            (pytest.fail if "npm" in required() else pytest.skip)(words)
+        try:
+            new.rename(home)
+        except OSError:
+            shutil.rmtree(new)  # a neighbour was first
+    return home / "node_modules"
+
+
+def run(script, running, packages, number):
+    """Let a script live through an order, and return what it saw."""
+    now = datetime.fromisoformat(running.control("/control/clock")["now"])
+    morning = now.replace(hour=10, minute=0, second=0) + timedelta(days=1)
+    setting = msgspec.to_builtins(running.merchant) | {
+        "base_url": running.base_url,
+        "control_url": running.simulator.control_url,
+        "number": number,
+        "date": now.strftime("%Y-%m-%d"),
+        "advance_s": (morning - now).total_seconds(),
+    }
+    done = subprocess.run(
+        [needs("node"), str(HERE / script)],
+        input=json.dumps(setting),
+        env={**os.environ, "NODE_PATH": str(packages)},
+        capture_output=True,
+        text=True,
+        timeout=RUN_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("script", "mode"),
+    [
+        ("axios_plugin.js", "certificate"),
+        ("axios_plugin.js", "public_key"),
+        ("node_v3.js", "certificate"),
+    ],
+)
+def test_an_order_lives_through_a_client_in_javascript(start, packages, script, mode):
+    """Pay, notify, query, close, refund, bill; a changed notice is refused by their receivers."""
+    running = start(mode=mode)
+    seen = run(script, running, packages, "TU_700001")
+    assert "prepay_id" in json.dumps(seen["prepay"])
+    assert seen["paid"]["amount"]["total"] == 5000
+    assert seen["query"]["trade_state"] == "SUCCESS"
+    assert seen["close"] == 204
+    assert seen["refund"]["status"] == "PROCESSING"
+    assert seen["refunded"]["refund_status"] == "SUCCESS"
+    assert seen["forged"] is None
+    if script == "axios_plugin.js":
+        payment, refund = seen["bill"]["rows"]
+        assert (payment["订单金额"], refund["申请退款金额"]) == ("50.00", "10.00")
+        assert seen["bill"]["summary"]["总交易单数"] == "2.0"
+    else:
+        assert len(seen["bill"]["lines"]) == 6
+        assert "`TU_700001" in seen["bill"]["lines"][1]

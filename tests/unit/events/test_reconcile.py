@@ -1,0 +1,284 @@
+"""Reconciling against a channel that keeps the truth: what was lost comes home, and days close."""
+
+import asyncio
+from hashlib import sha256
+
+import apsw
+import pytest
+
+from law import all_laws
+from lingqian.channels.faulty import CALM, Faulty, Rates
+from lingqian.channels.port import (
+    Product,
+    Profile,
+    Purchase,
+    RefundOrder,
+)
+from lingqian.clearing.day import Blocker, DayState
+from lingqian.clearing.difference import DifferenceState
+from lingqian.events.reconcile import Means, Reconciler
+from lingqian.flows.command import NotePrepay
+from lingqian.kernel.clock import SECOND_US, business_day
+from lingqian.kernel.code import Code
+from lingqian.kernel.id import PREFIX_ATTEMPT, show
+from lingqian.storage import reconciliation as books
+from lingqian.storage.cashier import Cashier
+from lingqian.storage.desk import Desk
+from lingqian.storage.lane import Submission
+from lingqian.storage.vault import Vault
+from lingqian.topup.attempt import PrepayResult
+from lingqian.topup.evidence import Source
+from lingqian.topup.fee import FeePlan
+from world import World
+
+ACCOUNT = "wx"
+PROFILE = Profile(
+    ACCOUNT, "wechatpay", "微信支付", "WeChat Pay", "CNY", frozenset(Product), 1, 10**9,
+    can_refund_in_part=True, can_pay_out=True, refund_days_max=365, bill_hour=10,
+)  # fmt: skip
+MORNING_US = 11 * 3_600 * SECOND_US
+
+
+class House:
+    """A world with a channel, and a reconciler over both."""
+
+    def __init__(self, lanes=1, rates=CALM):
+        self.world = World(lanes)
+        clock = self.world.clock
+        self.channel = Faulty(PROFILE, bytes(32), clock.now_us, rates)
+        plan = FeePlan(service_ppm=0)
+        self.vault = Vault({1: bytes(32)})
+        self.cashier = Cashier(self.vault, {ACCOUNT: plan})
+        self.desk = Desk(self.vault, lanes)
+        self.reconciler = Reconciler(
+            Means(
+                self.world.connection, self.vault, self.ask, self.desk, self.cashier,
+                {ACCOUNT: self.channel}, {ACCOUNT: plan}, clock,
+            )
+        )  # fmt: skip
+        for name in "ab":
+            assert self.do(self.world.register(name)).code == Code.OK
+        self.day = business_day(clock.us)
+
+    async def ask(self, submission):
+        """Put one command to the lane; a delivery of the relay may follow."""
+        answer = self.world.writer.apply([submission])[0]
+        self.world.clock.us += 1
+        return answer
+
+    def do(self, command):
+        """Put a command without anything sealed."""
+        return asyncio.run(self.ask(Submission(command)))
+
+    def begin(self, name, user="a", amount_fen=5_000):
+        """Open an order, and an attempt that can be paid."""
+        order = self.world.order(f"o {name}", user, amount_fen=amount_fen)
+        assert self.do(order).code == Code.OK
+        begin = self.world.attempt(name, f"o {name}", ACCOUNT)
+        assert self.do(begin).code == Code.OK
+        until_us = self.world.clock.us + 900 * SECOND_US
+        purchase = Purchase(
+            self.no(name), Product.JSAPI, "", amount_fen, "CNY", until_us, "", "", ""
+        )
+        asyncio.run(self.channel.prepay(purchase))
+        assert self.do(NotePrepay(begin.attempt_id, PrepayResult.PAYABLE, until_us, "")).code == 0
+
+    def no(self, name):
+        """Return an attempt's number."""
+        return show(PREFIX_ATTEMPT, self.world.ids[name])
+
+    def pay(self, name, *, is_seen=True):
+        """Let the person pay; we see it, or the callback is lost."""
+        assert self.channel.pay(self.no(name))
+        if is_seen:
+            self.see(name)
+
+    def see(self, name):
+        """Bring the channel's answer home."""
+        reading = asyncio.run(self.channel.query(self.no(name)))
+        identity = self.world.ids[name]
+        submission = self.cashier.observe(identity, ACCOUNT, Source.QUERY, reading)
+        assert asyncio.run(self.ask(submission)).code == Code.OK
+
+    def refund(self, name, amount_fen):
+        """Give money back at the channel's own counter, past us."""
+        number = f"counter-{name}-{amount_fen}"
+        order = RefundOrder(number, self.no(name), amount_fen, 5_000, "CNY", "")
+        asyncio.run(self.channel.refund(order))
+        self.world.clock.us += 3_600 * SECOND_US
+
+    def morning(self, after=1):
+        """Let it be eleven o'clock, some days after the first."""
+        self.world.clock.us = books.day_start_us(self.day + after) + MORNING_US
+
+    def run(self, after=0):
+        """Run a day."""
+        return asyncio.run(self.reconciler.reconcile(ACCOUNT, self.day + after))
+
+    def found(self):
+        """Return class → state of every difference, and check the laws."""
+        all_laws(self.world.connection)
+        rows = books.differences(self.world.connection, ACCOUNT, self.day + 99)
+        return sorted((row.class_code, DifferenceState(row.state).name) for _, row in rows)
+
+    def balance(self, name):
+        """Return what a person has."""
+        return self.world.balance(name)
+
+
+@pytest.fixture(params=[1, 4], ids=["one lane", "four lanes"])
+def house(request):
+    """A house with one lane, and one with four."""
+    made = House(request.param)
+    yield made
+    made.world.close()
+
+
+def test_an_empty_day_is_closed(house):
+    """No traffic is no reason to leave a day open."""
+    house.morning()
+    assert house.run().state == DayState.CLOSED
+    assert house.run().state == DayState.CLOSED, "and again is no news"
+
+
+def test_a_day_whose_sides_agree_is_closed(house):
+    """Both sums hold, with fees, in every lane."""
+    for name in ("p1", "p2", "p3"):
+        house.begin(name, user="ab"[len(name) % 2])
+        house.pay(name)
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    row = books.day_row(house.world.connection, ACCOUNT, house.day)
+    assert (row.ours_fen, row.theirs_fen, row.items) == (15_000, 15_000, 3)
+    assert row.closing_fen == 15_000 - 3 * 30
+    assert house.found() == []
+
+
+def test_a_lost_callback_comes_home_with_the_bill(house):
+    """L1: the last net; the person has the money within a day whatever was lost."""
+    house.begin("p1")
+    house.pay("p1", is_seen=False)
+    assert house.balance("a") == 0
+    house.morning()
+    assert house.run().state == DayState.CLOSED
+    assert house.balance("a") == 5_000
+    assert house.found() == [("L1", "REPAIRED")]
+
+
+def test_money_of_nobody_is_booked_and_waits_for_a_person(house):
+    """L4: it is in the books the same morning, and the day can be closed over it."""
+    until_us = house.world.clock.us + 900 * SECOND_US
+    stranger = Purchase("from-elsewhere-1", Product.NATIVE, "", 700, "CNY", until_us, "", "", "")
+    asyncio.run(house.channel.prepay(stranger))
+    assert house.channel.pay("from-elsewhere-1")
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    assert house.found() == [("L4", "OWNED")]
+
+
+def test_a_refund_past_us_is_made_ours(house):
+    """S3: somebody gave money back at the merchant console; the balance follows."""
+    house.begin("p1")
+    house.pay("p1")
+    house.refund("p1", 2_000)
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    assert house.balance("a") == 3_000
+    assert house.found() == [("S3", "REPAIRED")]
+
+
+def test_money_the_channel_denies_stops_the_person_and_has_an_owner(house):
+    """S1: the day closes over it, for it is owned; the account is frozen, not emptied."""
+    house.begin("p1")
+    forged = house.cashier.observe(
+        house.world.ids["p1"], ACCOUNT, Source.OPERATOR,
+        asyncio.run(house.channel.query(house.no("p1")))._replace(
+            state=4, amount_fen=5_000, settle_fen=5_000, transaction_id="T-forged",
+            success_at_us=house.world.clock.us,
+        ),
+    )  # fmt: skip
+    assert asyncio.run(house.ask(forged)).code == Code.OK
+    assert house.balance("a") == 5_000
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    assert house.found() == [("S1", "OWNED")]
+    assert house.world.status("a")[2] == 2
+
+
+def test_bills_that_are_not_there_are_waited_for(house):
+    """Half-hourly, and the day stays open."""
+    house.channel.rates = Rates(bill_late=1_000)
+    house.morning()
+    ended = house.run()
+    assert (ended.state, ended.blockers, ended.waits) == (
+        DayState.OPEN,
+        (Blocker.BILL_MISSING,),
+        "bill_creating",
+    )
+    asyncio.run(house.reconciler._catch_up(ACCOUNT))
+    assert house.reconciler.due(ACCOUNT) is None
+    house.channel.rates = CALM
+    house.world.clock.us += 1_801 * SECOND_US
+    asyncio.run(house.reconciler._catch_up(ACCOUNT))
+    assert house.reconciler.next_day(ACCOUNT) == house.day + 1
+
+
+def test_days_are_caught_up_in_their_order(house):
+    """A house that was off for a week closes the week, and never today."""
+    house.begin("p1")
+    house.pay("p1")
+    house.morning(after=7)
+    asyncio.run(house.reconciler._catch_up(ACCOUNT))
+    days = books.days(house.world.connection, ACCOUNT)
+    assert [row.day for row in days] == [house.day + each for each in range(7)]
+    assert {row.state for row in days} == {DayState.CLOSED}
+    assert {row.closing_fen for row in days} == {4_970} or days[0].closing_fen == 4_970
+
+
+def test_a_spoilt_line_is_classified_and_keeps_the_day_open(house):
+    """The control: one line of the bill broken on purpose is found, and two bills disagree."""
+    house.begin("p1")
+    house.pay("p1")
+    house.channel.rates = Rates(bill_line_lost=1_000)
+    house.morning()
+    ended = house.run()
+    assert Blocker.BILLS_DISAGREE in ended.blockers
+    assert house.found() == [("B1", "OWNED"), ("T1", "CARRIED")]
+    house.channel.rates = CALM
+    assert house.run().state == DayState.CLOSED
+    assert ("B1", "REPAIRED") in house.found()
+
+
+def test_a_closed_day_cannot_be_changed_in_the_database(house):
+    """The trigger stands behind the refusal."""
+    house.morning()
+    assert house.run().state == DayState.CLOSED
+    for statement in ("UPDATE days SET items = 9", "DELETE FROM days"):
+        with pytest.raises(apsw.ConstraintError, match="never"):
+            house.world.connection.execute(statement)
+
+
+def test_a_closed_day_is_derived_again_from_its_inputs(house):
+    """P11: raw bills and the sheet give the same result, and any change in them another one."""
+    house.begin("p1")
+    house.pay("p1", is_seen=False)
+    house.morning()
+    assert house.run().state == DayState.CLOSED
+    row = books.day_row(house.world.connection, ACCOUNT, house.day)
+    identity = books.day_id(ACCOUNT, house.day)
+    plain = books.opened(house.world.connection, house.vault, identity, books.FIELD_SHEET)
+    assert sha256(plain).digest() == row.sheet_digest
+    raw = asyncio.run(house.reconciler._fetch(ACCOUNT, house.day))
+    again = books.derive(house.day, books.read_sheet(plain), raw.lines, raw.flows)
+    assert books.result_digest(again) == row.result_digest
+    broken = [raw.lines[0]._replace(amount_fen=4_999)]
+    other = books.derive(house.day, books.read_sheet(plain), broken, raw.flows)
+    assert books.result_digest(other) != row.result_digest
