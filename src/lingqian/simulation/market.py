@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from lingqian.channels.faulty import CALM, Faulty, Rates
+from lingqian.channels.faulty import ROUGH as ROUGH_CHANNEL
 from lingqian.channels.port import (
     AbnormalRefund,
     BillRow,
@@ -124,6 +125,11 @@ class Setting(NamedTuple):
     rates: Rates = CALM
     hardship: Hardship = ROUGH
     people: int = 40
+
+
+def rough(orders: int, lanes: int) -> Setting:
+    """Return the world that everything happens in."""
+    return Setting(orders, lanes, ROUGH_CHANNEL, ROUGH)
 
 
 class Buy(NamedTuple):
