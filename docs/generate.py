@@ -16,12 +16,13 @@ import do  # noqa: E402 - found only after the line above
 from lingqian.clearing import day, difference  # noqa: E402 - as above
 from lingqian.compliance import limit  # noqa: E402 - as above
 from lingqian.flows import case, transfer  # noqa: E402 - as above
+from lingqian.gift import gift  # noqa: E402 - as above
 from lingqian.kernel.code import TABLE, Code  # noqa: E402 - as above
 from lingqian.kernel.machine import Machine  # noqa: E402 - as above
 from lingqian.ledger import hold  # noqa: E402 - as above
 from lingqian.ledger.chart import CHART  # noqa: E402 - as above
 from lingqian.redpacket import packet  # noqa: E402 - as above
-from lingqian.topup import attempt, notice, order, refund  # noqa: E402 - as above
+from lingqian.topup import attempt, notice, order, payout, refund  # noqa: E402 - as above
 
 MACHINES: Mapping[str, tuple[Machine, type[IntEnum], str]] = {
     "Packet (红包)": (packet.MACHINE, packet.PacketState, "src/lingqian/redpacket/packet.py"),
@@ -39,6 +40,8 @@ MACHINES: Mapping[str, tuple[Machine, type[IntEnum], str]] = {
         attempt.AttemptState,
         "src/lingqian/topup/attempt.py",
     ),
+    "Gift (礼物)": (gift.MACHINE, gift.GiftState, "src/lingqian/gift/gift.py"),
+    "Payout (提现)": (payout.MACHINE, payout.PayoutStage, "src/lingqian/topup/payout.py"),
     "Notice (通知)": (notice.MACHINE, notice.NoticeState, "src/lingqian/topup/notice.py"),
     "Refund (退款)": (refund.MACHINE, refund.RefundStage, "src/lingqian/topup/refund.py"),
     "Reconciled day (日结)": (day.MACHINE, day.DayState, "src/lingqian/clearing/day.py"),

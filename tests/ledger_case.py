@@ -17,10 +17,13 @@ from lingqian.channels.port import (
     RefundState,
     TradeState,
 )
+from lingqian.clearing.difference import Remedy, day_id, difference_id, flow_id
+from lingqian.clearing.item import Way
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
     AllocateParked,
     BeginAttempt,
+    CloseDay,
     ClosePacket,
     DrawPacket,
     ExpireCoins,
@@ -29,6 +32,11 @@ from lingqian.flows.command import (
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RecordBill,
+    RecordDifference,
+    RecordFlow,
+    RecordMatch,
+    ResolveDifference,
     SettleCase,
     SettleGift,
 )
@@ -48,6 +56,7 @@ from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_w
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.port import Personal
+from lingqian.storage.reconciliation import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.relay import waiting
 from lingqian.storage.sqlite import SqliteStore, connect
 from lingqian.storage.vault import open_vault
@@ -129,6 +138,7 @@ class LedgerCase:
         self._spend()
         self._give_back()
         self._pay_out()
+        self._reconcile()
         self._operate()
         return self
 
@@ -275,6 +285,50 @@ class LedgerCase:
         key = transaction_key(lane_of(again.order_id), "wx", answer.command.transaction_id)
         self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
         self.see(stranger_id(0, "wx", "nobody's"), 300)
+
+    def _reconcile(self):
+        """Close a day, leave the next one open, with differences of every end."""
+        first, second = day_id("wx", 20_500), day_id("wx", 20_501)
+        self._bills(first, 20_500)
+        flow = RecordFlow(flow_id("wx", "f1"), "wx", 20_500, "f1", "提现", -100, b"")
+        self.step(Submission(flow))
+        carried = self._differ(20_500, "T1", -500, "carry")
+        self._differ(20_500, "F1", 0, "repair", fee_gap_fen=1, remedy=Remedy.FEE)
+        self._differ(20_500, "L4", 700, "own", remedy=Remedy.LONG)
+        short = self._differ(20_500, "S1", -900, "own")
+        for event, by, note in (("ask", "amy", "it is lost"), ("agree", "bob", "")):
+            mac, rows = sealed_note(self.vault, short, note)
+            asked = ResolveDifference(short, event, Remedy.SHORT, by, mac)
+            self.step(Submission(asked, rows))
+        closed = CloseDay(
+            first,
+            is_first=True,
+            explained_fen=0,
+            books_fen=0,
+            open_ids=carried,
+            result_digest=b"r" * 32,
+            by="clock",
+        )
+        self.step(Submission(closed))
+        self._bills(second, 20_501)
+
+    def _bills(self, identity, day):
+        """Keep both bills of a day and the sheet they were compared with."""
+        for kind, field in BILL_FIELDS.items():
+            raw = sealed(self.vault, identity, field, f"{kind} {day}".encode())
+            self.step(Submission(RecordBill(identity, "wx", day, kind, raw.mac), (raw,)))
+        sheet = sealed(self.vault, identity, FIELD_SHEET, b"sheet")
+        matched = RecordMatch(identity, 0, 0, 0, 0, 0, sheet.mac, b"r" * 32)
+        self.step(Submission(matched, (sheet,)))
+
+    def _differ(self, day, found, gap_fen, event, *, fee_gap_fen=0, remedy=0):
+        """Record a difference and return its id."""
+        identity = difference_id("wx", day, (Way.PAY, found), found)
+        command = RecordDifference(
+            identity, "wx", day, Way.PAY, found, found, gap_fen, fee_gap_fen, event, remedy
+        )
+        self.step(Submission(command))
+        return identity
 
     def order(self, kind, amount_fen=0, user_id=b"", packet_id=b"", **more):
         """Open an order of somebody, or the one that pays for a packet; return its command."""

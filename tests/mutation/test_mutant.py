@@ -13,7 +13,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src" / "lingqian"
 GUARDED = [
     *(f"flows/{name}.py" for name in
       ("gate", "transfer", "packet", "claim", "close", "settle", "relay", "kind", "user", "order",
-       "attempt", "notice", "evidence", "park")),
+       "attempt", "notice", "evidence", "park", "refund", "payout", "gift")),
     "compliance/limit.py",
 ]  # fmt: skip
 

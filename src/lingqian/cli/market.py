@@ -9,9 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lingqian.channels.faulty import ROUGH as ROUGH_CHANNEL
-from lingqian.simulation.market import Market, Report, Setting
-from lingqian.simulation.process import ROUGH
+from lingqian.simulation.market import Market, Report, rough
 from lingqian.simulation.rehearsal import Ratio, add, missed, ratios
 
 MARKET_ORDERS: Final = 1_000
@@ -77,7 +75,7 @@ def _live(evenings: list[Evening]) -> list[Report]:
 
 
 def _evening(each: Evening, stop: Callable[[], None]) -> Report:
-    setting = Setting(each.orders, each.lanes, ROUGH_CHANNEL, ROUGH)
+    setting = rough(each.orders, each.lanes)
     try:
         return Market(each.seed, setting).run()
     except Exception as error:

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any, Final, NamedTuple
 
 from lingqian.channels.faulty import CALM, Faulty, Rates
+from lingqian.channels.faulty import ROUGH as ROUGH_CHANNEL
 from lingqian.channels.port import (
     AbnormalRefund,
     BillRow,
@@ -67,6 +68,7 @@ PLAN: Final = FeePlan(subsidy_until_us=2**62)
 # Some five hundred orders an hour, in the evening: 19:00 in Shanghai.
 _EVENING_US: Final = 11 * 3_600 * SECOND_US
 _RUSH_US: Final = 3_600 * SECOND_US
+_NEXT_US: Final = 26 * 3_600 * SECOND_US
 _STEP_US_MAX: Final = 1_800 * SECOND_US
 _BILL_HOUR_US: Final = 34 * 3_600 * SECOND_US
 _QUIET_STEPS_MAX: Final = 4_000
@@ -74,7 +76,7 @@ _SWEEP_ROWS: Final = 200
 _AMOUNTS: Final = (600, 1_000, 3_000, 5_000, 10_000, 50_000)
 _LARGE_FEN: Final = 2_000_000
 # The line of each lane, and an outage of evidence in the middle of the evening.
-_LINE_FEN: Final = 400_000
+_LINE_FEN: Final = 200_000
 _OUTAGE_AT_US: Final = 1_200 * SECOND_US
 _OUTAGE_US: Final = 600 * SECOND_US
 # A callback is expected within a minute.
@@ -123,6 +125,11 @@ class Setting(NamedTuple):
     rates: Rates = CALM
     hardship: Hardship = ROUGH
     people: int = 40
+
+
+def rough(orders: int, lanes: int) -> Setting:
+    """Return the world that everything happens in."""
+    return Setting(orders, lanes, ROUGH_CHANNEL, ROUGH)
 
 
 class Buy(NamedTuple):
@@ -242,7 +249,9 @@ class Market:
         self.at(_OUTAGE_AT_US, self._begin_outage)
         for number in range(self.setting.orders):
             buy = self._wish(number)
-            self.at(chance.randrange(_RUSH_US), lambda buy=buy: self._order(buy))  # type: ignore[misc]  # a loop variable, bound
+            # A few come again the next evening: what is owed of advances is repaid first.
+            after_us = _NEXT_US if number % 12 == 0 else 0
+            self.at(after_us + chance.randrange(_RUSH_US), lambda buy=buy: self._order(buy))  # type: ignore[misc]  # a loop variable, bound
         self.process.hardship = self.setting.hardship
         for channel in self.channels.values():
             channel.rates = self.setting.rates

@@ -12,9 +12,7 @@ from lingqian.simulation.market import Report
 # Below this many orders the list is only reported: rare things need room.
 ORDERS_MIN: Final = 5_000
 # Of the design's list: what a channel may do to us. Bills that lie are the reconciliation's own.
-FAULTS: Final = tuple(
-    name for name in Rates._fields if not name.startswith(("bill_line", "payout", "refund"))
-)
+FAULTS: Final = tuple(name for name in Rates._fields if not name.startswith("bill_line"))
 EVENTS: Final = (
     "crash",
     "crash while starting",
@@ -41,6 +39,20 @@ EVENTS: Final = (
     "advanced",
     "advance confirmed",
     "advance taken back",
+    "debt repaid first",
+    "gift of advanced coins",
+    "SettleGift",
+    "ExpireCoins",
+    "refund arrived",
+    "refund sent again",
+    "refund given up",
+    "refund without an answer",
+    "payout arrived",
+    "payout came back",
+    "payout without an answer",
+    "answered exceeds_coins",
+    "answered not_refundable",
+    "answered exceeds_refundable",
     "answered notice_known",
     "answered advance_open",
     "answered exceeds_advance_max",

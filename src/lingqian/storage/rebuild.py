@@ -91,12 +91,12 @@ class _Folding:
         )
 
     def _fold_group(self, group: list[_Sealed]) -> None:
-        for each in group:
-            # Batch by batch, as the lane did: what one makes, the next may name.
-            records = [decode(row) for row in each.rows]
-            self._load([decoded.record for decoded in records])
-            for record, posted in records:
-                self._fold(record, posted)
+        # The whole group at once: the tickets of a draw gather in memory from its first claim on.
+        # What rows of the group lead on to is loaded before the row that needs it.
+        records = [decode(row) for each in group for row in each.rows]
+        self._load([decoded.record for decoded in records])
+        for record, posted in records:
+            self._fold(record, posted)
         view = self._view
         dirty = [
             (place, changed)

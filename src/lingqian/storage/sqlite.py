@@ -276,7 +276,7 @@ class SqliteStore:
                     self._load_table(table, rows, list(missing))
         if wanted.keys:
             self._load_keys(view, list(wanted.keys.difference(view.seen)))
-        for packet_id in wanted.tickets:
+        for packet_id in wanted.tickets.difference(view.tickets):
             self._load_tickets(view, packet_id)
         for user_id in wanted.purses.difference(view.purses):
             self._load_purse(view, user_id)

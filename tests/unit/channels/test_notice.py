@@ -213,7 +213,7 @@ def test_signed_notices_that_are_not_ours_to_book_are_refused_by_name(account, p
         {**seal(b"{}"), "ciphertext": "no base64"},
         {**seal(b"{}"), "ciphertext": "\u94b1"},
         {**seal(b"{}"), "nonce": ""},
-        {**seal(b"{}"), "algorithm": "AEAD_SM4_GCM"},
+        {**seal(json.dumps(transaction()).encode()), "algorithm": "AEAD_SM4_GCM"},
     ],
 )
 def test_resources_that_do_not_open_give_a_clean_fault(account, resource):

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lingqian.channels.wechatpay import der, rsa, sm, sm2
+from lingqian.channels.wechatpay import der, rsa, sm, sm2, sm2_pure
 from lingqian.channels.wechatpay.keystore import read_certificate
 from lingqian.channels.wechatpay.sm2 import N, Vector, choose, passes, sm3, write_signature
 from lingqian.channels.wechatpay.sm2_libcrypto import LibcryptoSm2, write_private, write_public
@@ -87,6 +87,45 @@ def test_hostile_bytes_never_verify_and_never_open(back_end, data):
 def test_signatures_outside_the_range_are_refused(back_end, r, s):
     """The checks of GB/T 32918.2 §7.1, each of which a forger has used somewhere."""
     assert not back_end.verify(Vector.PUBLIC, Vector.MESSAGE, write_signature(r, s))
+
+
+def test_a_signature_has_one_way_to_be_written(monkeypatch):
+    """A number and itself plus the order are the same in the equation; only one may pass.
+
+    A signature whose second number is small enough to be written both ways is made backwards, by
+    choosing what the message hashes to.
+    """
+    total, second = 12_345, 5
+    first = (total - second) % N
+    x, _ = sm2_pure._affine(
+        sm2_pure._sum(
+            sm2_pure._times(second, sm2_pure._G),
+            sm2_pure._times(total, sm2_pure._point(Vector.PUBLIC)),
+        )
+    )
+    monkeypatch.setattr(sm2_pure, "_digest", lambda _public, _message: (first - x) % N)
+    verify = PureSm2().verify
+    assert verify(Vector.PUBLIC, b"", write_signature(first, second))
+    assert not verify(Vector.PUBLIC, b"", write_signature(first, second + N))
+    assert not verify(Vector.PUBLIC, b"", write_signature(first + N, second))
+
+
+def test_a_sealed_text_has_one_way_to_be_written():
+    """A coordinate beyond the field is another spelling of the same point.
+
+    libcrypto lets it pass; what is sealed for us comes inside a signed answer in any case.
+    """
+    tags = (der.INTEGER, der.INTEGER, der.OCTET_STRING, der.OCTET_STRING)
+    x, y, check, text = der.read_sequence(Vector.SEALED, *tags)
+    parts = (
+        der.write_integer(der.read_integer(x) + sm2.P),
+        der.write(der.INTEGER, y),
+        der.write(der.OCTET_STRING, check),
+        der.write(der.OCTET_STRING, text),
+    )
+    sealed = der.write(der.SEQUENCE, b"".join(parts))
+    with pytest.raises(ValueError, match="not on the curve"):
+        PureSm2().decrypt(Vector.PRIVATE, sealed)
 
 
 class Broken(PureSm2):

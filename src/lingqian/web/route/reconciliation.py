@@ -79,7 +79,7 @@ class DifferenceShown(msgspec.Struct, frozen=True, kw_only=True):
     kind: Annotated[str, Meta(description="`pay` or `refund`.")]
     number: Annotated[str, Meta(description="Our number, else the channel's.")]
     gap_fen: Annotated[int, Meta(description="The channel's amount less ours, in positive.")]
-    fee_gap_fen: Annotated[int, Meta(description="The channel's fee less ours.")]
+    charge_gap_fen: Annotated[int, Meta(description="The channel's own charge less ours.")]
     state: Annotated[
         str,
         Meta(
@@ -170,7 +170,7 @@ def difference_shown(identity: bytes, row: Difference) -> DifferenceShown:
         kind=Way(row.way).name.lower(),
         number=row.number,
         gap_fen=row.gap_fen,
-        fee_gap_fen=row.fee_gap_fen,
+        charge_gap_fen=row.fee_gap_fen,
         state=DifferenceState(row.state).name.lower(),
         owner=Owner(row.owner).name.lower(),
         due_at=rfc3339(row.due_at_us),
@@ -274,7 +274,7 @@ _DIFFERENCE_EXAMPLE: Final = DifferenceShown(
     kind="pay",
     number="from-elsewhere-1",
     gap_fen=0,
-    fee_gap_fen=0,
+    charge_gap_fen=0,
     state="owned",
     owner="operator",
     due_at=field.MOMENT_EXAMPLE,
