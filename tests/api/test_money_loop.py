@@ -1,9 +1,11 @@
 """The whole loop of money: in by a channel, around as packets and gifts, out the way it came."""
 
 import pytest
+from typer.testing import CliRunner
 
 from api.caller import wait_for
 from api.till import OPENID, tilling
+from lingqian.cli.main import app
 from lingqian.identity.key import Scope
 
 RICH_FEN = 100_000_000
@@ -195,3 +197,9 @@ def test_one_clock_moves_both_sides(till):
     ]
     # The platform has closed it by its own clock; asked, it says so, and that is the end of it.
     assert sources[-1] in ("query", "close")
+
+
+def test_what_the_loop_has_stored_passes_the_audit(till):
+    """Coins, fees, refunds and payouts of all of the above keep every law."""
+    done = CliRunner().invoke(app, ["audit", "--data", str(till.folder)])
+    assert done.exit_code == 0, done.output

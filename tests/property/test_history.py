@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from law import all_laws
-from lingqian.channels.port import PAID_STATES, TradeState
+from lingqian.channels.port import PAID_STATES, PayoutState, RefundState, TradeState
 from lingqian.flows import packet, transfer
 from lingqian.flows.case import CaseState, case_id
 from lingqian.flows.command import (
@@ -89,8 +89,24 @@ top_ups = (
     st.tuples(st.just("expire"), places, st.sampled_from(["", "", "amy"])),
     st.tuples(st.just("allocate"), places, st.sampled_from(["credit", "refund"]), people),
 )
+refund_states = st.sampled_from(sorted(RefundState))
+payout_states = st.sampled_from(sorted(PayoutState))
+outgoing = (
+    st.tuples(st.just("give"), people, people, st.integers(1, 300), st.sampled_from([0, 50])),
+    st.tuples(st.just("earn"), places),
+    st.tuples(st.just("wither"), places),
+    st.tuples(st.just("back"), places, amounts),
+    st.tuples(st.just("returned"), places, refund_states),
+    st.tuples(st.just("returned"), places, refund_states),
+    st.tuples(st.just("payout"), people, amounts, st.sampled_from([0, 30])),
+    st.tuples(st.just("begin"), places),
+    st.tuples(st.just("recall"), places),
+    st.tuples(st.just("paid_out"), places, payout_states),
+    st.tuples(st.just("paid_out"), places, payout_states),
+)
 orders = st.one_of(
     *top_ups,
+    *outgoing,
     st.tuples(st.just("fund"), people, amounts),
     st.tuples(st.just("transfer"), transfers, people, people, amounts),
     sends,
@@ -118,6 +134,9 @@ class Office:
         self.opened = []
         self.tried = []
         self.noted = []
+        self.given = []
+        self.asked = []
+        self.leaving = []
         self.number = 0
 
     def command(self, order):
@@ -180,6 +199,56 @@ class Office:
     def _close(self, name, by):
         return self.world.close_packet(self._packet(name), by)
 
+    def _last(self, names, place):
+        """Return one of the things made last; a ghost while there is none."""
+        if names:
+            return names[-1 - place % len(names)]
+        self.world.mint(0, "ghost")
+        return "ghost"
+
+    def _give(self, user, streamer, coins, after_s):
+        self.given.append(f"gift {self.number}")
+        return self.world.gift(self.given[-1], user, streamer, coins, after_us=after_s * SECOND_US)
+
+    def _earn(self, place):
+        return self.world.settle_gift(self._last(self.given, place))
+
+    def _wither(self, place):
+        return self.world.expire_coins(self._order_made(place))
+
+    def _back(self, place, amount_fen):
+        self.asked.append(f"refund {self.number}")
+        return self.world.ask_refund(self.asked[-1], self._order_made(place), amount_fen)
+
+    def _order_made(self, place):
+        order, _ = self._of(self.opened, place, ("no order", 5))
+        self.world.mint(0, order)
+        return order
+
+    def _returned(self, place, state):
+        """Bring a reading of a refund: of one asked for, or of one that a decision opened."""
+        rows = self.world.connection.execute("SELECT refund_id FROM refunds ORDER BY 1").fetchall()
+        name = self._last(self.asked, place)
+        if rows and place % 2:
+            name = f"found {place}"
+            self.world.ids[name] = rows[place % len(rows)][0]
+        return self.world.note_refund(name, state)
+
+    def _payout(self, user, amount_fen, delay_s):
+        self.leaving.append(f"payout {self.number}")
+        return self.world.ask_payout(
+            self.leaving[-1], user, amount_fen, delay_us=delay_s * SECOND_US
+        )
+
+    def _begin(self, place):
+        return self.world.begin_payout(self._last(self.leaving, place))
+
+    def _recall(self, place):
+        return self.world.cancel_payout(self._last(self.leaving, place))
+
+    def _paid_out(self, place, state):
+        return self.world.note_payout(self._last(self.leaving, place), state)
+
     def _settle(self, place, event):
         known = self.stopped[-1 - place % len(self.stopped)] if self.stopped else bytes(16)
         return self.world.settle(known, event, "clock" if event == "due" else "amy")
@@ -191,6 +260,8 @@ class Office:
             return self._opened(f"order of {packet_name}", name, amount_fen, packet=packet_name)
         coins = amount_fen if kind in {"coins", "wallet"} else 0
         more = {"coins": coins, "bonus_coins": coins // 3, "is_from_balance": kind == "wallet"}
+        if coins > 2:
+            more["bonus_life_us"] = self.number % 2 * 60 * SECOND_US
         return self._opened(f"order {self.number}", name, amount_fen, **more)
 
     def _opened(self, order, name, amount_fen, **more):

@@ -27,6 +27,8 @@ DOOR = {
     Code.INTERNAL,
     Code.PACKET_NOT_CLOSED,
     Code.PROOF_WITHHELD,
+    Code.NO_CHANNEL,
+    Code.PLAN_UNKNOWN,
 }
 
 

@@ -448,7 +448,8 @@ def fold_flow(view: View, record: Record) -> None:
         subject_id=command.subject_id,
     )
     view.flows.put(command.flow_id, flow)
-    view.trail(record.seq, day_id(command.account, command.day), command.subject_id)
+    # A trail is of rows of its own lane; whose movement it is stands in the row of the flow.
+    view.trail(record.seq, day_id(command.account, command.day), command.flow_id)
 
 
 # --- the close ------------------------------------------------------------------------------------

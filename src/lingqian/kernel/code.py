@@ -77,16 +77,6 @@ class Code(IntEnum):
     # Funds.
     EXCEEDS_AVAILABLE = 70
     EXCEEDS_BALANCE_MAX = 71
-    # Advances from the operator's own line.
-    ORDER_NOT_ADVANCEABLE = 141
-    LINE_CLOSED = 142
-    ADVANCE_OPEN = 143
-    DEBT_OPEN = 144
-    HISTORY_TOO_SHORT = 145
-    EXCEEDS_ADVANCE_MAX = 146
-    LINE_PACED = 147
-    LINE_EXHAUSTED = 148
-    ADVANCE_UNKNOWN = 149
     # The relay between lanes.
     RELAY_GAP = 80
     # Top-up.
@@ -116,6 +106,16 @@ class Code(IntEnum):
     # Payouts.
     PAYOUT_UNKNOWN = 130
     PAYOUT_UNDER_WAY = 131
+    # Advances from the operator's own line.
+    ORDER_NOT_ADVANCEABLE = 141
+    LINE_CLOSED = 142
+    ADVANCE_OPEN = 143
+    DEBT_OPEN = 144
+    HISTORY_TOO_SHORT = 145
+    EXCEEDS_ADVANCE_MAX = 146
+    LINE_PACED = 147
+    LINE_EXHAUSTED = 148
+    ADVANCE_UNKNOWN = 149
     # Reconciliation.
     DAY_UNKNOWN = 150
     DAY_CLOSED = 151

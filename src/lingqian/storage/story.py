@@ -10,8 +10,11 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from lingqian.channels.port import PayoutState, Product, RefundState, TradeState
+from lingqian.clearing.difference import day_id
+from lingqian.flows.command import CloseDay, RecordBill, RecordMatch
 from lingqian.flows.decision import Record
 from lingqian.flows.kind import BY_NUMBER
+from lingqian.kernel.clock import business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import (
     PREFIX_ATTEMPT,
@@ -35,6 +38,8 @@ SELECT_ROWS: Final = (
     "SELECT j.lane, j.seq, j.at_us, j.kind, j.code, j.body FROM trails t "
     "JOIN journal j ON j.lane = ? AND j.seq = t.seq WHERE t.subject_id = ? ORDER BY t.seq"
 )
+SELECT_DIFFERENCES: Final = "SELECT difference_id FROM differences WHERE number = ?"
+SELECT_FLOWS: Final = "SELECT flow_id FROM flows WHERE subject_id = ?"
 SELECT_PAYOUT_NO: Final = "SELECT payout_id FROM payouts WHERE channel_no = ?"
 _PAYOUT_LETTERS: Final = 28
 
@@ -72,11 +77,16 @@ class Story(NamedTuple):
 
 
 class Subject(NamedTuple):
-    """What a number stands for: its name, its order if it has one, and whose trails tell of it."""
+    """What a number stands for: its name, its order if it has one, and whose trails tell of it.
+
+    `days` are reconciled days it is part of; of their rows only those about the whole day, or
+    about something in `ids`, belong to the story.
+    """
 
     name: str
     order_id: bytes
     ids: tuple[bytes, ...]
+    days: tuple[bytes, ...] = ()
 
 
 def situation(connection: apsw.Connection, order_id: bytes, order: Order) -> Situation:
@@ -98,11 +108,10 @@ def find(connection: apsw.Connection, number: str) -> Subject | None:
     for prefix in (PREFIX_PAYOUT, PREFIX_GIFT):
         own = parse(prefix, _ours(number))
         if own is not None:
-            notices = [each.id for each in query_top_up.notices(connection, own)]
-            return Subject(_ours(number), b"", (own, *notices))
+            return _single(connection, _ours(number), own)
     row: Any = connection.execute(SELECT_PAYOUT_NO, (number,)).fetchone() if number else None
     if row is not None:
-        return Subject(show(PREFIX_PAYOUT, row[0]), b"", (row[0],))
+        return _single(connection, show(PREFIX_PAYOUT, row[0]), row[0])
     return _stranger(connection, number)
 
 
@@ -129,16 +138,42 @@ def _order_of(connection: apsw.Connection, number: str) -> bytes:
     return b"" if attempt is None else attempt.order_id
 
 
+def _single(connection: apsw.Connection, name: str, identity: bytes) -> Subject:
+    """Return a payout or a gift, which has no order."""
+    ids = [identity, *_told_apart(connection, identity)]
+    ids += [each.id for each in query_top_up.notices(connection, identity)]
+    return Subject(name, b"", tuple(ids))
+
+
 def _order_subject(connection: apsw.Connection, order_id: bytes) -> Subject:
-    ids = [order_id]
-    for attempt_id, _ in query_top_up.attempts(connection, order_id):
+    ids, days = [order_id], []
+    for attempt_id, row in query_top_up.attempts(connection, order_id):
         ids.append(attempt_id)
         ids += [each.id for each in query_top_up.notices(connection, attempt_id)]
         ids += [each.id for each in query_top_up.payments(connection, attempt_id)]
-    for refund_id, _ in purse.refunds_of(connection, order_id):
-        ids.append(refund_id)
+        ids += _differences(connection, show(PREFIX_ATTEMPT, attempt_id), row.transaction_id)
+        if row.success_at_us:
+            days.append(day_id(row.account, business_day(row.success_at_us)))
+    for refund_id, row in purse.refunds_of(connection, order_id):
+        ids += [refund_id, *_told_apart(connection, refund_id)]
         ids += [each.id for each in query_top_up.notices(connection, refund_id)]
-    return Subject(show(PREFIX_ORDER, order_id), order_id, tuple(ids))
+        ids += _differences(connection, show(PREFIX_REFUND, refund_id), row.channel_refund_id)
+    return Subject(show(PREFIX_ORDER, order_id), order_id, tuple(ids), tuple(days))
+
+
+def _differences(connection: apsw.Connection, *numbers: str) -> list[bytes]:
+    """Return the differences that reconciling has found about some numbers."""
+    found: list[bytes] = []
+    for number in filter(None, numbers):
+        rows: Any = connection.execute(SELECT_DIFFERENCES, (number,)).fetchall()
+        found += [identity for (identity,) in rows]
+    return found
+
+
+def _told_apart(connection: apsw.Connection, subject_id: bytes) -> list[bytes]:
+    """Return the movements that only a fund bill has shown of a refund or a payout."""
+    rows: Any = connection.execute(SELECT_FLOWS, (subject_id,)).fetchall()
+    return [identity for (identity,) in rows]
 
 
 def _stranger(connection: apsw.Connection, number: str) -> Subject | None:
@@ -159,10 +194,11 @@ def story(connection: apsw.Connection, number: str) -> Story | None:
     if subject is None:
         return None
     rows: dict[tuple[int, int], Row] = {}
-    for each in subject.ids:
+    for each in (*subject.days, *subject.ids):
         values = (lane_of(each), each)
         for row in map(Row._make, connection.execute(SELECT_ROWS, values)):
-            rows[row.lane, row.seq] = row
+            if each in subject.ids or BY_NUMBER[row.kind].command in _OF_DAYS:
+                rows[row.lane, row.seq] = row
     ordered = sorted(rows.values(), key=lambda row: (row.at_us, row.lane, row.seq))
     if not ordered:
         return None
@@ -185,7 +221,7 @@ def _entry(row: Row) -> Entry:
     kind = BY_NUMBER[row.kind].command.__name__
     words = WORDS.get(kind, _UNNAMED)
     facts = _facts(record)
-    zh, en = words.zh.format_map(_Blank(facts)), words.en.format_map(_Blank(facts))
+    zh, en = words.zh.format_map(Blank(facts)), words.en.format_map(Blank(facts))
     if row.code:
         zh, en = f"{zh}（{Code(row.code).name.lower()}）", f"{en} ({Code(row.code).name.lower()})"
     moved = tuple(_movements(record))
@@ -196,7 +232,7 @@ def _snake(name: str) -> str:
     return "".join(["_" + each.lower() if each.isupper() else each for each in name]).lstrip("_")
 
 
-class _Blank(dict[str, Any]):
+class Blank(dict[str, Any]):
     """Facts for a sentence; one that a row does not have is left out."""
 
     def __missing__(self, key: str) -> str:
@@ -248,6 +284,19 @@ WORDS: Final[dict[str, Words]] = {
     "DrawPacket": Words("红包开奖", "packet drawn"),
     "AskAdvance": Words("平台先行垫付", "advanced from the operator's own line"),
     "SettleAdvance": Words("垫付了结：{event}", "advance ended: {event}"),
+    "RecordBill": Words("取得 {account} 当日对账单", "the day's bill of {account} fetched"),
+    "RecordMatch": Words("当日账单已逐笔核对", "the day's bill compared line by line"),
+    "RecordDifference": Words(
+        "对账差异 {class_code}：{event}", "difference {class_code} in the bill: {event}"
+    ),
+    "ResolveDifference": Words(
+        "对账差异由人处理：{event}，{by}", "difference ended by hand: {event}, {by}"
+    ),
+    "RecordFlow": Words(
+        "资金账单独有一笔 {label}", "a movement the fund bill alone shows: {label}"
+    ),
+    "CloseDay": Words("当日已平账关闭", "the day is closed"),
+    "FundLine": Words("垫款额度资金 {amount} 元", "line funded with {amount} yuan"),
     "SetMode": Words("渠道模式切换：{event}，{why}", "mode of the channel: {event}, {why}"),
 }
 _SOURCE_ZH: Final = {
@@ -279,6 +328,12 @@ _PLAIN: Final = (
     "plan",
     "scene",
     "why",
+    "class_code",
+    "label",
+    "flow_no",
+    "number",
+    "gap_fen",
+    "fee_gap_fen",
     "coins",
     "amount_fen",
     "payer_fen",
@@ -288,6 +343,8 @@ _PLAIN: Final = (
     "rebate_fen",
     "total_fen",
 )
+# Rows that tell of a whole day and so of everything in it.
+_OF_DAYS: Final = (RecordBill, RecordMatch, CloseDay)
 _STATES: Final[dict[str, Any]] = {
     "Observe": TradeState,
     "NoteRefund": RefundState,
