@@ -221,7 +221,7 @@ def _entry(row: Row) -> Entry:
     kind = BY_NUMBER[row.kind].command.__name__
     words = WORDS.get(kind, _UNNAMED)
     facts = _facts(record)
-    zh, en = words.zh.format_map(_Blank(facts)), words.en.format_map(_Blank(facts))
+    zh, en = words.zh.format_map(Blank(facts)), words.en.format_map(Blank(facts))
     if row.code:
         zh, en = f"{zh}（{Code(row.code).name.lower()}）", f"{en} ({Code(row.code).name.lower()})"
     moved = tuple(_movements(record))
@@ -232,7 +232,7 @@ def _snake(name: str) -> str:
     return "".join(["_" + each.lower() if each.isupper() else each for each in name]).lstrip("_")
 
 
-class _Blank(dict[str, Any]):
+class Blank(dict[str, Any]):
     """Facts for a sentence; one that a row does not have is left out."""
 
     def __missing__(self, key: str) -> str:

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from lingqian.flows.kind import KINDS
-from lingqian.storage.story import WORDS, _Blank
+from lingqian.storage.story import WORDS, Blank
 
 
 def leaves_a_trail(kind):
@@ -23,4 +23,4 @@ def test_every_kind_that_leaves_a_trail_has_words(kind):
 def test_words_can_be_said_without_facts():
     """A row may say less than its sentence has places for."""
     for words in WORDS.values():
-        assert "{" not in words.zh.format_map(_Blank()) + words.en.format_map(_Blank())
+        assert "{" not in words.zh.format_map(Blank()) + words.en.format_map(Blank())
