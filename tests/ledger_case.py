@@ -20,14 +20,17 @@ from lingqian.channels.port import (
 from lingqian.clearing.difference import Remedy, day_id, difference_id, flow_id
 from lingqian.clearing.item import Way
 from lingqian.compliance.limit import DEFAULT, caps
+from lingqian.flows.advance import CLAW_BACK
 from lingqian.flows.command import (
     AllocateParked,
+    AskAdvance,
     BeginAttempt,
     CloseDay,
     ClosePacket,
     DrawPacket,
     ExpireCoins,
     ExpireOrder,
+    FundLine,
     NotePrepay,
     Observe,
     OpenOrder,
@@ -37,6 +40,8 @@ from lingqian.flows.command import (
     RecordFlow,
     RecordMatch,
     ResolveDifference,
+    SetMode,
+    SettleAdvance,
     SettleCase,
     SettleGift,
 )
@@ -138,6 +143,7 @@ class LedgerCase:
         self._spend()
         self._give_back()
         self._pay_out()
+        self._bridge()
         self._reconcile()
         self._operate()
         return self
@@ -285,6 +291,30 @@ class LedgerCase:
         key = transaction_key(lane_of(again.order_id), "wx", answer.command.transaction_id)
         self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
         self.see(stranger_id(0, "wx", "nobody's"), 300)
+
+    def _bridge(self):
+        """Bridge orders by the line: one proven, one taken back with a debt, one left open."""
+        self.us += DAY_US
+        proven, owing, left = self.some(3)
+        for lane in sorted({lane_of(each) for each in (proven, owing, left)}):
+            fund = FundLine(client_key(lane, self.key()), lane, 1_000_000, "house")
+            self.step(Submission(fund))
+            self.step(Submission(SetMode(lane, "wx", "degrade", "amy", "no evidence comes")))
+        self.pay_order(self.advanced(proven))
+        order = self.advanced(owing)
+        self.give(owing, proven, 3)
+        self.us += DAY_US
+        self.step(Submission(SettleAdvance(order.order_id, CLAW_BACK, "clock")))
+        self.advanced(left)
+
+    def advanced(self, user_id):
+        """Open an order for coins and give them from the line; return it."""
+        order = self.order(OrderKind.COINS, 4_000, user_id, coins=400)
+        since_us = self.us - 40 * DAY_US
+        asked = AskAdvance(order.order_id, "wx", 3, since_us, 25_000, "the shop")
+        (answer,) = self.step(Submission(asked))
+        assert answer.code == 0, answer
+        return order
 
     def _reconcile(self):
         """Close a day, leave the next one open, with differences of every end."""

@@ -14,6 +14,9 @@ GUARDED = [
     *(f"flows/{name}.py" for name in
       ("gate", "transfer", "packet", "claim", "close", "settle", "relay", "kind", "user", "order",
        "attempt", "notice", "evidence", "park", "refund", "payout", "gift")),
+    "flows/advance.py",
+    "flows/mode.py",
+    "topup/advance.py",
     "compliance/limit.py",
 ]  # fmt: skip
 

@@ -191,9 +191,7 @@ def _is_advanceable(order: Order) -> bool:
 
 
 def _check_person(view: View, user_id: bytes) -> Code:
-    user = view.users.get(user_id)
-    if user is None:
-        return Code.USER_UNKNOWN
+    user = view.users.have(user_id)
     debt: Account | None = view.accounts.get(debt_account(user_id))
     debt_fen = 0 if debt is None else balance_fen(debt_account(user_id), debt)
     code = may_pay(user.account_class, user.state)

@@ -118,13 +118,17 @@ _SELECT_NEXT: Final = (
 
 
 class Setting(NamedTuple):
-    """What a world is like: how many orders, what its channels do, what its machine does."""
+    """What a world is like: how many orders, what its channels do, what its machine does.
+
+    One order in `large_one_in` is large; a few people make them all.
+    """
 
     orders: int = 500
     lanes: int = 1
     rates: Rates = CALM
     hardship: Hardship = ROUGH
     people: int = 40
+    large_one_in: int = 50
 
 
 def rough(orders: int, lanes: int) -> Setting:
@@ -347,8 +351,12 @@ class Market:
         chance = self._chance
         user = chance.choice(self._people)
         kind = chance.choice((OrderKind.BALANCE, OrderKind.COINS))
-        fen = _LARGE_FEN if chance.randrange(50) == 0 else chance.choice(_AMOUNTS)
-        if fen == _LARGE_FEN:
+        fen = (
+            _LARGE_FEN
+            if chance.randrange(self.setting.large_one_in) == 0
+            else chance.choice(_AMOUNTS)
+        )
+        if is_large:
             # A few people top up a great deal in one day: that is what a person reviews.
             user = self._people[number % 4]
         coins, bonus = (fen // 10, fen // 200) if kind == OrderKind.COINS else (0, 0)

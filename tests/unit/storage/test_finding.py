@@ -148,12 +148,12 @@ def posting(**changes):
 
 
 def noise(db, folder):
-    """Overwrite a page in the middle of the file."""
+    """Overwrite the first page of a table; the page in the middle may be one of the schema."""
     size = db.pragma("page_size")
-    pages = db.pragma("page_count")
+    (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'").fetchone()
     db.close()
     with (folder / "ledger.db").open("r+b") as file:
-        file.seek(size * (pages // 2))
+        file.seek(size * (page - 1))
         file.write(secrets.token_bytes(size))
 
 
@@ -250,7 +250,7 @@ EDITS = [
             "WHERE substr(account, 17, 1) = x'0a'"
         ),
     ),
-    (K.COIN_LOTS, sql("UPDATE grants SET paid_left = paid_left - 1")),
+    (K.COIN_LOTS, sql("UPDATE grants SET paid_left = paid_left - 1 WHERE paid_left > paid_frozen")),
     (
         K.COIN_LOTS,
         sql(
@@ -265,6 +265,9 @@ EDITS = [
     (K.ORDER_MONEY, sql("UPDATE transactions SET attempt_id = zeroblob(16) WHERE reason = 0")),
     (K.PAYABLE_MONEY, sql("UPDATE refunds SET stage = 5 WHERE stage = 4")),
     (K.PAYABLE_MONEY, sql("UPDATE payouts SET amount_fen = amount_fen + 1 WHERE stage = 5")),
+    (K.ADVANCE_LINE, sql("UPDATE lines SET open_fen = open_fen + 1")),
+    (K.ADVANCE_LINE, sql("UPDATE advances SET state = 1 WHERE state <> 1")),
+    (K.ADVANCE_DEBT, sql("UPDATE borrowers SET owed_fen = 1000000 WHERE owed_fen > 0")),
     (K.INCOME_PENDING, sql("UPDATE gifts SET state = 2 WHERE state = 1")),
     (K.JOURNAL_FOLD, body(GiftDone, outcome(streamer_fen=lambda old: old + 1))),
     (K.JOURNAL_FOLD, body(RefundNoted, outcome(fee_back_fen=1), has_arrived)),

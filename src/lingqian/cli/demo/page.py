@@ -39,10 +39,11 @@ def policy(html: str, beside: str = "") -> str:
     for kind, text in _INLINE.findall(html):
         digest = base64.b64encode(sha256(text.encode()).digest()).decode()
         digests[kind].append(f"'sha256-{digest}'")
+    own = f"'self' {beside}".rstrip()
     return (
-        f"default-src 'none'; script-src {' '.join([*digests['script'], beside])}; "
-        f"style-src {' '.join(digests['style'])}; connect-src 'self' {beside}; img-src data:; "
-        f"frame-src 'self' {beside}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src {' '.join([*digests['script'], beside]).rstrip()}; "
+        f"style-src {' '.join(digests['style'])}; connect-src {own}; img-src data:; "
+        f"frame-src {own}; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
     )
 
 
