@@ -351,11 +351,8 @@ class Market:
         chance = self._chance
         user = chance.choice(self._people)
         kind = chance.choice((OrderKind.BALANCE, OrderKind.COINS))
-        fen = (
-            _LARGE_FEN
-            if chance.randrange(self.setting.large_one_in) == 0
-            else chance.choice(_AMOUNTS)
-        )
+        is_large = chance.randrange(self.setting.large_one_in) == 0
+        fen = _LARGE_FEN if is_large else chance.choice(_AMOUNTS)
         if is_large:
             # A few people top up a great deal in one day: that is what a person reviews.
             user = self._people[number % 4]

@@ -250,7 +250,7 @@ EDITS = [
             "WHERE substr(account, 17, 1) = x'0a'"
         ),
     ),
-    (K.COIN_LOTS, sql("UPDATE grants SET paid_left = paid_left - 1")),
+    (K.COIN_LOTS, sql("UPDATE grants SET paid_left = paid_left - 1 WHERE paid_left > paid_frozen")),
     (
         K.COIN_LOTS,
         sql(
