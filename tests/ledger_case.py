@@ -298,7 +298,7 @@ class LedgerCase:
         self.us += DAY_US
         proven, owing, left = self.some(3)
         for lane in sorted({lane_of(each) for each in (proven, owing, left)}):
-            fund = FundLine(client_key(lane, self.key()), lane, 200_000, "house")
+            fund = FundLine(client_key(lane, self.key()), lane, 1_000_000, "house")
             self.step(Submission(fund))
             self.step(Submission(SetMode(lane, "wx", "degrade", "amy", "no evidence comes")))
         self.pay_order(self.advanced(proven))

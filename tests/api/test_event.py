@@ -6,7 +6,7 @@ import json
 import pytest
 
 from api.caller import Caller, moment, running, wait_for
-from lingqian.events import incoming
+from lingqian.events import incoming, outgoing
 from lingqian.events.envelope import TYPES
 from lingqian.identity.key import Scope
 
@@ -183,8 +183,8 @@ def test_streams_end_when_the_server_drains(tmp_path):
         assert stream.resume
 
 
-# Told by tests/unit/events/test_incoming.py, from every scenario of topup.txt.
-MONEY_IN = {*incoming.TYPES, "packet.funding.v1"}
+# Told by tests/unit/events/test_incoming.py and test_outgoing.py, from their scenarios.
+MONEY_IN = {*incoming.TYPES, *outgoing.TYPES, "packet.funding.v1"}
 
 
 def test_every_type_is_told_by_something(tmp_path):

@@ -137,6 +137,7 @@ class Till:
         self.folder = folder
         self.platform = platform
         self.port = free_port()
+        self.api = None
         row = channel_row(platform.simulator, folder, self.port)
         self.config = msgspec.convert(
             {
@@ -152,7 +153,7 @@ class Till:
         """Start the wallet, as it is left or anew."""
         self.house = House(self.folder, self.config, self.port)
         self.house.start()
-        self.api = self.house.caller()
+        self.api = self.api or self.house.caller()
 
     def stop(self):
         """Stop the wallet."""

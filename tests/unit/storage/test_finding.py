@@ -148,12 +148,12 @@ def posting(**changes):
 
 
 def noise(db, folder):
-    """Overwrite a page in the middle of the file."""
+    """Overwrite the first page of a table; the page in the middle may be one of the schema."""
     size = db.pragma("page_size")
-    pages = db.pragma("page_count")
+    (page,) = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'entries'").fetchone()
     db.close()
     with (folder / "ledger.db").open("r+b") as file:
-        file.seek(size * (pages // 2))
+        file.seek(size * (page - 1))
         file.write(secrets.token_bytes(size))
 
 

@@ -50,6 +50,8 @@ HOST: Final = "127.0.0.1"
 KEY_NAME: Final = "demo"
 _PORTS: Final = range(8080, 8100)
 _RECENT_MAX: Final = 5
+# What our account has at the platform, so that withdrawals do not wait for the first top-ups.
+FLOAT_FEN: Final = 10_000_000
 _READ_S: Final = 1.0
 _FRAMES: Final = 4
 SELECT_COMMANDS: Final = "SELECT COALESCE(sum(next_seq), 0) FROM lanes"
@@ -150,6 +152,9 @@ async def _run(
                 api, chance = Api(session, f"{base}/v1", key), SystemRandom()
                 phone = Phone(session, beside.control)
                 await phone.clock(wallet.clock.offset_us / SECOND_US)
+                # Our account knows the platform by its public key, as new merchants do.
+                await phone.do(f"merchants/{row.mchid}", {"mode": "public_key"})
+                await phone.do(f"merchants/{row.mchid}/fund", {"amount_fen": FLOAT_FEN})
                 crowd = Crowd(api, chance)
                 fans = Fans(FanKit(api, phone, chance, f"{chance.getrandbits(64):016x}"))
                 screen = Screen(crowd.titles, crowd.name, _door(base, key, beside))
