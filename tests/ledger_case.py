@@ -40,6 +40,7 @@ from lingqian.flows.command import (
     RecordFlow,
     RecordMatch,
     ResolveDifference,
+    SendGift,
     SetMode,
     SettleAdvance,
     SettleCase,
@@ -302,10 +303,24 @@ class LedgerCase:
             self.step(Submission(SetMode(lane, "wx", "degrade", "amy", "no evidence comes")))
         self.pay_order(self.advanced(proven))
         order = self.advanced(owing)
-        self.give(owing, proven, 3)
+        self.give_all(owing, proven)
         self.us += DAY_US
         self.step(Submission(SettleAdvance(order.order_id, CLAW_BACK, "clock")))
         self.advanced(left)
+
+    def give_all(self, user_id, streamer_id):
+        """Give all but one of a person's coins, advanced ones too: the income is locked so long."""
+        (coins,) = self.store.connection.execute(
+            "SELECT sum(paid_left - paid_frozen + iif(bonus_expires_at_us BETWEEN 1 AND ?, 0, "
+            "bonus_left - bonus_frozen)) FROM grants WHERE user_id = ?",
+            (self.us + SECOND_US, user_id),
+        ).fetchone()
+        command = SendGift(
+            client_key(lane_of(user_id), self.key()), self.mint(lane_of(user_id)), user_id,
+            streamer_id, "rose", 1, coins - 1, 500_000, 7 * DAY_US, "live", 3, 1,
+        )  # fmt: skip
+        (answer,) = self.step(Submission(command))
+        assert answer.code == 0, answer
 
     def advanced(self, user_id):
         """Open an order for coins and give them from the line; return it."""

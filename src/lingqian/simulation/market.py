@@ -219,15 +219,16 @@ class Market:
         Raises: Violation.
         """
         with quiet():
-            self._open()
-            self._rush()
-            self._calm()
-            self.person_decides()
-            self._calm()
-            self._check()
-            report = self._report()
-            self.process.close()
-        return report
+            try:
+                self._open()
+                self._rush()
+                self._calm()
+                self.person_decides()
+                self._calm()
+                self._check()
+                return self._report()
+            finally:
+                self.process.close()
 
     # --- time -----------------------------------------------------------------------------------
 

@@ -152,15 +152,19 @@ class Evening:
     def run(self) -> Outcome:
         """Live through the evening and an hour after it."""
         with quiet():
-            self._open()
-            for second in range(EVENING_S + 3_600):
-                self.clock.at_us = self._began_us + second * SECOND_US
-                for work in self._calendar.pop(second, ()):
-                    work()
-                self._step(second)
-            outcome = self._outcome()
-            self.process.close()
-        return outcome
+            try:
+                self._live()
+                return self._outcome()
+            finally:
+                self.process.close()
+
+    def _live(self) -> None:
+        self._open()
+        for second in range(EVENING_S + 3_600):
+            self.clock.at_us = self._began_us + second * SECOND_US
+            for work in self._calendar.pop(second, ()):
+                work()
+            self._step(second)
 
     # --- the evening ----------------------------------------------------------------------------
 

@@ -106,8 +106,9 @@ class Process:
                 self._read[lane] = rows[-1][1] + 1
 
     def close(self) -> None:
-        """Stop in good order and let the disk go."""
-        self._writer.close()
+        """Let go of the file and of the disk, whatever state they are in."""
+        with suppress(apsw.Error):
+            self._writer.close()
         self.disk.close()
 
     # --- dying and starting -------------------------------------------------------------------
