@@ -16,8 +16,9 @@ from significance import SIGNIFICANCE, Places
 
 from acceptance.server import sized
 from lingqian import compose
-from lingqian.compose import BeaconRow, Config, LimitRow, RuleRow, Wallet
+from lingqian.compose import BeaconRow, Config, FeeRow, LimitRow, PlanRow, RuleRow, Wallet
 from lingqian.identity.user import UserState
+from lingqian.kernel.bound import ORDER_LIFE_S_MAX
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.redpacket.packet import PacketKind
@@ -63,6 +64,11 @@ TRIALS = {
     "limits": Trial({"limits": (LimitRow(3, "share", 700, "test"),)}, {"share_fen_max": 700}),
     "rules": Trial({"rules": (RuleRow("all", "claim", "review"),)}, habit="reviewed"),
     "beacon": Trial({"beacon": BEACON}, habit="beacon"),
+    "plans": Trial({"plans": (PlanRow("p", "一", "one", 100),)}),
+    "fee": Trial({"fee": FeeRow(service_ppm=9_000)}),
+    "order_life_s": Trial({"order_life_s": ORDER_LIFE_S_MAX}),
+    "late_grace_s": Trial({"late_grace_s": 0}),
+    "payout_delay_s": Trial({"payout_delay_s": 3_600}),
     # Fields of a packet.
     "kind": Trial(wish={"kind": PacketKind.TARGETED, "recipients": "all"}),
     "spread": Trial(wish={"spread": 1}),
@@ -93,6 +99,14 @@ SAME = {
     "draw_in_s": "draw_at_us",
     "expires_in_s": "lifetime_s",
     "await_entropy": "awaits_entropy",
+    # How a packet is paid for is over before it opens: from there on it is any other packet.
+    "channels": "nothing",
+    "simulator_control_url": "nothing",
+    "pay_with": "nothing",
+    "product": "nothing",
+    "payer": "nothing",
+    "client_ip": "nothing",
+    "is_by_channel": "nothing",
 }
 
 

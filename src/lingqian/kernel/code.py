@@ -355,7 +355,7 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.NOTICE_KNOWN: _row(409, _NEVER, "通知已收过。", "This notice is known already."),
     Code.NO_CHANNEL: _row(
-        503,
+        409,
         _SAME,
         "暂时没有可用的支付渠道，请稍后再试。",
         "No channel account can take this payment now; try again shortly.",

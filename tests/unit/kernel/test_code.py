@@ -34,7 +34,6 @@ def test_code_has_a_status_of_a_refusal(code):
         Code.UNAVAILABLE,
         Code.RELAY_GAP,
         Code.PROOF_WITHHELD,
-        Code.NO_CHANNEL,
     )
     is_ours = code in ours
     assert row.status in (range(500, 600) if is_ours else range(400, 500))
