@@ -16,7 +16,7 @@ from typing import NamedTuple
 from lingqian_simulator.merchant import SUITES
 from lingqian_simulator.server import Simulator, SimulatorConfig
 
-WAIT_S = 10.0
+WAIT_S = 90
 CHINA = timezone(timedelta(hours=8))
 
 
