@@ -16,7 +16,7 @@ from typing import NamedTuple
 from lingqian_simulator.merchant import SUITES
 from lingqian_simulator.server import Simulator, SimulatorConfig
 
-WAIT_S = 90
+WAIT_S = 30
 CHINA = timezone(timedelta(hours=8))
 
 
@@ -126,7 +126,7 @@ def fetch(url, wish=None, method=None):
 
 
 def wait_for(is_so):
-    """Wait until something is so, at most ten seconds."""
+    """Wait until something is so, within bounds."""
     end = time.monotonic() + WAIT_S
     while not is_so():
         assert time.monotonic() < end, "it did not become so in time"

@@ -41,5 +41,8 @@ class Agenda:
             wait_s = _WAIT_S_MAX
             if self._due:
                 wait_s = min(wait_s, (self._due[0][0] - self._clock.now_us()) / SECOND_US)
+            # `wait_for` of Python 3.11 forgets a cancellation that comes with the event; then
+            # nobody could end this loop. `timeout` does not.
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._clock.moved.wait(), max(wait_s, 0.001))
+                async with asyncio.timeout(max(wait_s, 0.001)):
+                    await self._clock.moved.wait()

@@ -201,7 +201,5 @@ def test_one_clock_moves_both_sides(till):
 
 def test_what_the_loop_has_stored_passes_the_audit(till):
     """Coins, fees, refunds and payouts of all of the above keep every law."""
-    heads = till.folder / "heads.log"
-    wait_for(lambda: heads.exists() and heads.stat().st_size > 0)  # published once a second
     done = CliRunner().invoke(app, ["audit", "--data", str(till.folder)])
     assert done.exit_code == 0, done.output

@@ -15,7 +15,7 @@ import apsw
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.expectation import EXPECTATIONS, place_of, show_key
 from lingqian.storage.finding import Finding, FindingKind
-from lingqian.storage.head import NAME, check_heads, lane_rows, log_size
+from lingqian.storage.head import NAME, await_heads, check_heads, lane_rows, log_size
 from lingqian.storage.law import LAW_TABLES, broken_laws
 from lingqian.storage.operation import OPERATION_TABLES, operation_faults
 from lingqian.storage.personal import personal_faults
@@ -92,6 +92,7 @@ def _check_types(scope: Scope) -> None:
 
 def _check_heads(scope: Scope) -> None:
     if scope.heads is not None:
+        await_heads(scope.connection, scope.heads)
         for finding in check_heads(scope.connection, scope.heads, scope.heads_bytes):
             scope.emit(finding)
 

@@ -6,6 +6,7 @@ was changed or removed shows; only the last line may be torn, by a crash, and th
 """
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -20,6 +21,7 @@ from lingqian.storage.port import LaneRow
 
 NAME: Final = "heads.log"
 PUBLISH_S: Final = 1
+_LOOK_S: Final = 0.05
 _VERSION: Final = "v1"
 _DIGEST_CHARS: Final = 16
 _START: Final = "0" * _DIGEST_CHARS
@@ -274,6 +276,18 @@ def check_head(connection: apsw.Connection, head: Head) -> Finding | None:
         f"lane {head.lane}, row {head.seq}: published at {head.at} was {head.head.hex()}; {stored}"
     )
     return Finding(FindingKind.HEAD_DIFFERS, "seals", head.lane, head.seq, "", words)
+
+
+def await_heads(connection: apsw.Connection, path: Path) -> None:
+    """Give a wallet that runs beside us the time it has to publish the first head of a lane.
+
+    Returns at once when every lane with rows has one, and after twice that time anyway: what is
+    missing then is a finding, not haste.
+    """
+    end = time.monotonic() + 2 * PUBLISH_S
+    lanes = [row.lane for row in lane_rows(connection) if row.next_seq > 1]
+    while set(lanes) - last_heads(path, lanes).keys() and time.monotonic() < end:
+        time.sleep(_LOOK_S)
 
 
 def check_heads(connection: apsw.Connection, path: Path, bytes_max: int) -> Iterator[Finding]:

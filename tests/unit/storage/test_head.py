@@ -1,6 +1,7 @@
 """Published heads: written durably, self-checking, and the judge of a file that lost its tail."""
 
 import secrets
+import threading
 
 import apsw
 import pytest
@@ -9,6 +10,7 @@ from ledger_case import LedgerCase, opened
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.head import (
     HeadLog,
+    await_heads,
     check_heads,
     check_tail,
     is_torn,
@@ -170,3 +172,17 @@ def test_check_tail_says_when_nothing_was_ever_published(data):
     found = check_tail(connection, data / "heads.log")
     connection.close()
     assert {each.kind for each in found} == {FindingKind.HEAD_ABSENT}
+
+
+def test_a_head_that_is_about_to_be_published_is_no_finding(data):
+    """An audit beside a wallet that wrote its first rows a moment ago waits for their heads."""
+    log = data / "heads.log"
+    whole = log.read_bytes()
+    log.unlink()
+    soon = threading.Timer(0.2, log.write_bytes, [whole])
+    connection = opened(data)
+    soon.start()
+    await_heads(connection, log)
+    assert check_tail(connection, log) == []
+    soon.join()
+    connection.close()
