@@ -34,6 +34,7 @@ class Scope(StrEnum):
     WRITE_PAYOUTS = "write:payouts"
     READ_NOTICES = "read:notices"
     RECONCILE = "reconcile"
+    OPERATE_CHANNELS = "operate:channels"
     EVENTS_READ = "events:read"
     WEBHOOKS_WRITE = "webhooks:write"
 

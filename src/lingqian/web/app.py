@@ -19,7 +19,9 @@ from lingqian.web.operation import Operation, bind, outside
 from lingqian.web.problem import problem
 from lingqian.web.reply import Reply, encode
 from lingqian.web.route import (
+    advance,
     case,
+    channel,
     claim,
     event,
     gift,
@@ -61,6 +63,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *trail.OPERATIONS,
     *parked.OPERATIONS,
     *notice.OPERATIONS,
+    *channel.OPERATIONS,
+    *advance.OPERATIONS,
     *case.OPERATIONS,
     *reconciliation.OPERATIONS,
     *limit.OPERATIONS,
