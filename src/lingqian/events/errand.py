@@ -207,7 +207,12 @@ class Errands:
     async def attend(self, attempt_id: bytes, priority: Priority) -> None:
         """Ask about an attempt that is due, and close it when its order has run out."""
         row = query.attempt(self.kit.reader, attempt_id)
-        if row is None or row.state not in LIVE_STATES:
+        if row is None:
+            return
+        if row.state not in LIVE_STATES:
+            # A notice has said of a dead number what only its channel can confirm.
+            if row.query_due_at_us:
+                await self.look(attempt_id, Source.QUERY, priority)
             return
         if row.state == AttemptState.CLOSING:
             await self.shut(attempt_id, priority)

@@ -98,6 +98,8 @@ def situation(connection: apsw.Connection, order_id: bytes, order: Order) -> Sit
     for _, row in attempts:
         if row.mark == Mark.WRONG_AMOUNT:
             mark = Mark.WRONG_AMOUNT
+        elif row.mark == Mark.DOUBTED and row.query_due_at_us:
+            mark = mark or Mark.DOUBTED
     return Situation(order.pay_state, order.credit_state, order.refund_state, newest, mark)
 
 
