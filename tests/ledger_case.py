@@ -10,6 +10,7 @@ import shutil
 from hashlib import sha256
 from typing import NamedTuple
 
+from lingqian.analytics.step import Step
 from lingqian.channels.port import (
     PayoutReading,
     PayoutState,
@@ -57,6 +58,7 @@ from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.storage import purse, query
 from lingqian.storage.beacon import Beacon
+from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.cashier import Cashier, GiftWish, Payee
 from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
@@ -146,6 +148,7 @@ class LedgerCase:
         self._pay_out()
         self._bridge()
         self._reconcile()
+        self._behave()
         self._operate()
         return self
 
@@ -292,6 +295,15 @@ class LedgerCase:
         key = transaction_key(lane_of(again.order_id), "wx", answer.command.transaction_id)
         self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
         self.see(stranger_id(0, "wx", "nobody's"), 300)
+
+    def _behave(self):
+        """Take down what people did on the way to a top-up, one step of it twice."""
+        for user_id in self.people:
+            told = [
+                Told(f"{step}", secrets.token_bytes(16), step, self.us, "live")
+                for step in (Step.PLAN_VIEW, Step.QUOTE, Step.CANCEL)
+            ]
+            self.step(record_steps(user_id, told), record_steps(user_id, told[:1]))
 
     def _bridge(self):
         """Bridge orders by the line: one proven, one taken back with a debt, one left open."""

@@ -398,6 +398,19 @@ def verb_give(world, words):
     return world.gift(name, *people, int(coins), **named)
 
 
+def verb_steps(world, words):
+    """steps NAME TRACE STEP…: what a page tells; a step may be `step@-1h` and `step/ORDER`."""
+    name, trace, *steps = words
+    return world.tell(person(world, name), trace, [_step(world, each) for each in steps])
+
+
+def _step(world, text):
+    text, _, order = text.partition("/")
+    step, _, ago = text.partition("@")
+    at_us = world.clock.us + (span_us(ago) if ago else 0)
+    return step, at_us, world.ids[order] if order else b""
+
+
 def verb_earn(world, words):
     """earn GIFT: its income is settled."""
     return world.settle_gift(person(world, *words))
@@ -447,6 +460,7 @@ def verb_deliver(world, words):
 
 VERBS = {
     "user": verb_user,
+    "steps": verb_steps,
     "change": verb_change,
     "gather": verb_gather,
     "fund": verb_fund,
@@ -688,8 +702,22 @@ def _tries(world, name):
     return world.row(table, world.ids[name], "tries")[0]
 
 
+def _steps(world, name):
+    statement = "SELECT count(*) FROM behaviour_events WHERE user_id = ?"
+    return world.connection.execute(statement, (world.ids[name],)).fetchone()[0]
+
+
+def _oldest(world, name):
+    """Say how many hours before it was received a person's oldest step is dated."""
+    statement = "SELECT received_us, at_us FROM behaviour_events WHERE user_id = ? ORDER BY at_us"
+    received_us, at_us = world.connection.execute(statement, (world.ids[name],)).fetchone()
+    return round((received_us - at_us) / (3_600 * SECOND_US))
+
+
 # name → (how it is read from the text, what is true)
 FACTS = {
+    "steps": (int, _steps),
+    "oldest": (int, _oldest),
     "balance": (yuan, World.balance),
     "available": (yuan, World.available),
     "packet": (str, _state_of_packet),

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterable
 from hashlib import sha256
 
+from lingqian.analytics.step import Step
 from lingqian.channels.port import PayoutState, RefundState
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
@@ -53,6 +54,7 @@ from lingqian.kernel.id import mint
 from lingqian.redpacket.commitment import commitment, shares, split_key
 from lingqian.redpacket.packet import PacketKind, Secret, packet_order, terms
 from lingqian.redpacket.split import Terms
+from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.memory import memory_store
 from lingqian.storage.relay import waiting
@@ -416,6 +418,15 @@ class World:
         lane = self.lane_of(person)
         name = key or f"line {lane} {amount_fen}"
         return FundLine(self.key(lane, name), lane, amount_fen, "house")
+
+    def tell(self, user, trace, steps):
+        """Make the command that takes steps down; a step's own id is its trace and its name."""
+        told = [
+            Told(f"{trace} {step}", sha256(trace.encode()).digest()[:16], Step[step.upper()], at_us,
+                 "live", order_id)
+            for step, at_us, order_id in steps
+        ]  # fmt: skip
+        return record_steps(self.ids[user], told).command
 
     def set_mode(self, person, event, account="wx"):
         """Make the command that takes one step of an account's mode in a person's lane."""

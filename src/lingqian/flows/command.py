@@ -480,6 +480,26 @@ class SetMode(NamedTuple):
     why: str
 
 
+class StepTold(NamedTuple):
+    """One step as a page tells it; `event_id` is lane(2) and a digest over person and page's id."""
+
+    event_id: bytes
+    trace: bytes
+    step: int
+    at_us: int
+    scene: str
+    order_id: bytes
+    amount_fen: int
+    reason: str
+
+
+class RecordSteps(NamedTuple):
+    """Take down what a person did on the way to a top-up; moves nothing."""
+
+    user_id: bytes
+    steps: tuple[StepTold, ...]
+
+
 Command = (
     RegisterUser
     | ChangeUser
@@ -521,4 +541,5 @@ Command = (
     | ResolveDifference
     | RecordFlow
     | CloseDay
+    | RecordSteps
 )

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from lingqian.flows import (
     advance,
     attempt,
+    behaviour,
     claim,
     clearing,
     close,
@@ -58,6 +59,7 @@ from lingqian.flows.command import (
     RecordDifference,
     RecordFlow,
     RecordMatch,
+    RecordSteps,
     RegisterUser,
     ResolveDifference,
     SendGift,
@@ -286,6 +288,10 @@ _TABLE: Final = (
     Kind(
         45, RecordFlow, (clearing.FlowDone,), "flow_id",
         clearing.need_flow, clearing.decide_flow, clearing.fold_flow,
+    ),
+    Kind(
+        50, RecordSteps, (behaviour.StepsDone,), "user_id",
+        behaviour.need_steps, behaviour.decide_steps, behaviour.fold_steps,
     ),
 )  # fmt: skip
 

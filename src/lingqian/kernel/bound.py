@@ -55,6 +55,13 @@ GIFT_CODE_LENGTH_MAX: Final = 32
 REVIEW_DAY_FEN: Final = 5_000_000
 TOP_UP_REVIEW_DEADLINE_S: Final = 24 * 3_600
 
+# Behaviour.
+STEPS_AT_ONCE_MAX: Final = 50
+STEP_ID_LENGTH_MAX: Final = 64
+FUNNEL_DAYS_MAX: Final = 92
+# More steps than this are not put into one report; it would be minutes of work.
+FUNNEL_ROWS_MAX: Final = 2_000_000
+
 # The lane.
 BATCH_COMMANDS_MAX: Final = 4_096
 QUEUE_COMMANDS_MAX: Final = 32_768

@@ -297,6 +297,7 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "CloseDay": Words("当日已平账关闭", "the day is closed"),
     "FundLine": Words("垫款额度资金 {amount} 元", "line funded with {amount} yuan"),
+    "RecordSteps": Words("记录用户行为", "steps of a person taken down"),
     "SetMode": Words("渠道模式切换：{event}，{why}", "mode of the channel: {event}, {why}"),
 }
 _SOURCE_ZH: Final = {
