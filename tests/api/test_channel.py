@@ -2,6 +2,7 @@
 
 import pytest
 
+from api.caller import wait_for
 from api.till import ACCOUNT, tilling
 from lingqian.identity.key import Scope
 
@@ -45,6 +46,8 @@ def test_a_persons_word_is_kept_with_its_reason_and_refused_where_it_cannot_be(t
     assert change(till, "force_off").status == 409
     assert change(till, "degrade").status == 422
     assert change(till, "allow").body["mode"] == "unwinding"
+    path = f"/v1/channels/{ACCOUNT}"
+    wait_for(lambda: till.api.get(path).body["mode"] == "normal")
     assert till.api.get(f"/v1/channels/{ACCOUNT}/outages").body == {"outages": []}
     assert till.api.get(f"/v1/channels/{ACCOUNT}/outages/1").status == 404
 

@@ -35,6 +35,8 @@ class Scope(StrEnum):
     READ_NOTICES = "read:notices"
     RECONCILE = "reconcile"
     OPERATE_CHANNELS = "operate:channels"
+    WRITE_BEHAVIOUR = "write:behaviour"
+    READ_FUNNEL = "read:funnel"
     EVENTS_READ = "events:read"
     WEBHOOKS_WRITE = "webhooks:write"
 

@@ -20,6 +20,7 @@ from lingqian.web.problem import problem
 from lingqian.web.reply import Reply, encode
 from lingqian.web.route import (
     advance,
+    behaviour,
     case,
     channel,
     claim,
@@ -67,6 +68,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *advance.OPERATIONS,
     *case.OPERATIONS,
     *reconciliation.OPERATIONS,
+    *behaviour.OPERATIONS,
     *limit.OPERATIONS,
     *event.OPERATIONS,
     *webhook.OPERATIONS,
