@@ -274,6 +274,7 @@ class Assessor:
     def _receive(self, lane: int, command: Any, target: Key) -> None:  # noqa: ANN401 - as above
         """Book a payment whole; what the channel keeps of it is the house's to pay."""
         whole, settled = command.amount_fen, _settled(command)
+        self._reckon(command, settled)
         channel = (_named(lane, command.account), CHANNEL, CNY)
         self._move(channel, target, settled)
         self._move(_house(lane, BANK), target, whole - settled)
@@ -282,6 +283,15 @@ class Assessor:
         self._move(_house(lane, BANK), _house(lane, CASH), command.fee_fen)
         self._move(_house(lane, SERVICE), _house(lane, PROVIDER), command.service_fee_fen)
         self._move(_house(lane, PROVIDER), _house(lane, REBATE), command.rebate_fen)
+
+    def _reckon(self, command: Any, settled: int) -> None:  # noqa: ANN401 - as above
+        """Reckon the fees of a payment from the plan: the base, the service, and its half back."""
+        amount = command.amount_fen
+        right = (_fee(6_000, settled), _fee(2_000, amount), _fee(1_000, amount))
+        told = (command.fee_fen, command.service_fee_fen, command.rebate_fen)
+        if told != right:
+            raise Violation(f"P8: fees {told} of {amount} fen, of which {settled} settled: {right}")
+        self.counts["fees reckoned again"] += 1
 
     def _park(self, lane: int, key: tuple[int, str, str], command: Any, known: Try | None) -> None:  # noqa: ANN401 - as above
         self._receive(lane, command, _house(lane, UNALLOCATED))
