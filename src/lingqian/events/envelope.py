@@ -7,7 +7,7 @@ or personal text.   Units: fen.   Source: docs/reference/events.md; CloudEvents 
 from collections.abc import Callable
 from typing import Any, Final
 
-from lingqian.events import incoming, outgoing
+from lingqian.events import incoming, outgoing, reconciled
 from lingqian.events.told import Facts, Page, Told, balances, user
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, ClaimStopped
@@ -16,6 +16,7 @@ from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
     AllocateParked,
+    AskAdvance,
     AskPayout,
     BeginAttempt,
     BeginClose,
@@ -26,6 +27,7 @@ from lingqian.flows.command import (
     DrawPacket,
     ExpireOrder,
     Fund,
+    FundLine,
     NotePrepay,
     Observe,
     OpenOrder,
@@ -33,6 +35,8 @@ from lingqian.flows.command import (
     RegisterUser,
     SendPacket,
     SetMembers,
+    SetMode,
+    SettleAdvance,
     SettleCase,
     Transfer,
 )
@@ -83,6 +87,7 @@ TYPES: Final = (
     "balance.credited.v1",
     *incoming.TYPES,
     *outgoing.TYPES,
+    *reconciled.TYPES,
 )
 
 
@@ -402,4 +407,9 @@ _TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     AllocateParked: incoming.allocated,
     **outgoing.TELLERS,
     AskPayout: _asked_payout,
+    **reconciled.TELLERS,
+    FundLine: incoming.silent,
+    AskAdvance: incoming.silent,
+    SettleAdvance: incoming.silent,
+    SetMode: incoming.silent,
 }

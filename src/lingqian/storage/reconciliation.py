@@ -122,7 +122,12 @@ def day_start_us(day: int) -> int:
 
 def day_row(connection: apsw.Connection, account: str, day: int) -> Day | None:
     """Return a day as it is stored."""
-    row = connection.execute(SELECT_DAY, (day_id(account, day),)).fetchone()
+    return day_of_id(connection, day_id(account, day))
+
+
+def day_of_id(connection: apsw.Connection, identity: bytes) -> Day | None:
+    """Return the day of an id."""
+    row = connection.execute(SELECT_DAY, (identity,)).fetchone()
     return None if row is None else Day(*row[1:])
 
 
