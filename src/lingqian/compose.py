@@ -9,10 +9,9 @@ from typing import Annotated, Any, Final
 import apsw
 import msgspec
 
-from lingqian.channels.port import Bill, BillKind, Channel, Product
+from lingqian.channels.port import Channel, Product
 from lingqian.channels.route import Candidate
 from lingqian.channels.watch import Board as Health
-from lingqian.channels.wechatpay.bill import parse_bill
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
@@ -49,6 +48,7 @@ from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import LaneRow
 from lingqian.storage.publisher import Publisher
+from lingqian.storage.reconciliation import ReadBill
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
 from lingqian.storage.vault import (
     Vault,
@@ -246,12 +246,17 @@ def candidates(config: Config) -> tuple[Candidate, ...]:
     )
 
 
-def read_bill(kind: BillKind, day: int, raw: bytes) -> Bill:
-    """Read a kept bill as it was read when it was fetched; every account's channel is WeChat Pay.
+# The class behind each kind of channel row: what a channel can do without its keys.
+_CHANNELS: Final = {ChannelRow: WechatPay}
 
-    Raises: Rejected.
+
+def bill_reader(config: Config, account: str) -> ReadBill:
+    """Return how an account's channel reads its own bills.
+
+    An account that has left the settings was of the kind that rows without a kind are.
     """
-    return parse_bill(kind, day, raw)
+    kinds = {row.account: type(row) for row in config.channels}
+    return _CHANNELS[kinds.get(account, ChannelRow)].read_bill
 
 
 def real_us() -> int:

@@ -4,14 +4,14 @@ Law: a bill's raw bytes and the sheet of our own rows lie sealed beside the jour
 in it, so that a closed day can be derived again from exactly what was compared.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import apsw
 import msgspec
 
-from lingqian.channels.port import BillKind, BillRow, FundRow
+from lingqian.channels.port import Bill, BillKind, BillRow, FundRow
 from lingqian.clearing.day import Comparison, Day, compare
 from lingqian.clearing.difference import OPEN_STATES, Difference, day_id
 from lingqian.clearing.fund import set_apart
@@ -94,6 +94,10 @@ SELECT_SEALED: Final = "SELECT cipher FROM personal WHERE owner_id = ? AND field
 SELECT_LANES: Final = "SELECT lane FROM lanes"
 SELECT_ACCOUNT: Final = "SELECT debits_posted - credits_posted FROM accounts WHERE account = ?"
 SELECT_FIRST: Final = "SELECT min(created_at_us) FROM attempts WHERE account = ?"
+
+
+# Reads a channel's raw bytes as a bill, as they were read when they were fetched.
+ReadBill = Callable[[BillKind, int, bytes], Bill]
 
 
 class Sheet(NamedTuple):
