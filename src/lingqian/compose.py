@@ -34,6 +34,7 @@ from lingqian.kernel.bound import (
 from lingqian.kernel.clock import SECOND_US, from_rfc3339
 from lingqian.kernel.fault import Damaged
 from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.storage.aside import Aside
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.board import Board
 from lingqian.storage.cashier import Cashier
@@ -311,6 +312,8 @@ class Wallet:
             undo.callback(self.intake.stop)
             self.reader = connect(str(folder / DATABASE), readonly=True)
             undo.callback(self.reader.close)
+            self.beside = Aside(folder / DATABASE)
+            undo.callback(self.beside.close)
             self.directory = Directory(self.reader)
             self.board = Board(self.reader)
             self.beacon = _beacon(config.beacon)
@@ -409,6 +412,7 @@ class Wallet:
         """Finish what waits, publish, release the folder."""
         self.intake.stop()
         self.publisher.stop()
+        self.beside.close()
         self.reader.close()
         self.lock.release()
 

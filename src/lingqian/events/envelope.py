@@ -95,7 +95,7 @@ def tell(record: Record, posted: list[Posted], facts: Facts) -> list[Told]:
     """Return the events of a journal row, in order; a row may tell none."""
     if record.outcome is None:
         return []
-    return _TELLERS[type(record.command)](Page(record, posted, facts))
+    return TELLERS[type(record.command)](Page(record, posted, facts))
 
 
 def _packet(packet_id: bytes) -> str:
@@ -383,7 +383,7 @@ def _relayed(page: Page) -> list[Told]:
     return told
 
 
-_TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
+TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     RegisterUser: _registered,
     ChangeUser: _changed,
     SetMembers: _members,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lingqian.events import reconciled
-from lingqian.events.envelope import _TELLERS, tell
+from lingqian.events.envelope import TELLERS, tell
 from lingqian.events.tail import Facts
 from lingqian.flows.kind import BY_NUMBER
 from lingqian.storage.codec import Row, decode
@@ -36,7 +36,7 @@ def told():
 
 def test_every_kind_of_row_can_be_told():
     """One that cannot stops every stream and every webhook at that row, for ever."""
-    assert {kind.command for kind in BY_NUMBER.values()} == set(_TELLERS)
+    assert {kind.command for kind in BY_NUMBER.values()} == set(TELLERS)
 
 
 def test_every_type_is_told_by_some_scenario(told):
