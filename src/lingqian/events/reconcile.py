@@ -36,7 +36,15 @@ from lingqian.clearing.difference import (
 )
 from lingqian.clearing.fund import set_apart
 from lingqian.clearing.item import Booked, Item, Standing, Way, moves
-from lingqian.clearing.repair import Note, bill_note, carried_on, notes, unbooked, wants_evidence
+from lingqian.clearing.repair import (
+    Note,
+    bill_note,
+    carried_on,
+    finds,
+    notes,
+    unbooked,
+    wants_evidence,
+)
 from lingqian.flows.command import (
     AskRefund,
     CloseDay,
@@ -211,6 +219,9 @@ class Reconciler:
     async def _compare(self, frame: Frame, raw: Raw, by: str) -> Run:
         sheet = await self._our_side(frame, raw)
         first = last = books.derive(frame.day, sheet, raw.lines, raw.flows)
+        if bill_note(first) is None:
+            for note in finds(first):
+                await self._do(_recorded(frame, note))
         for _ in range(ROUNDS_MAX):
             # A bill that contradicts itself proves nothing: the day waits for a better one.
             if bill_note(last) is not None or not await self._repair(frame, last):
