@@ -36,7 +36,7 @@ from lingqian.topup.evidence import Source
 from lingqian.topup.notice import NoticeState
 from lingqian.topup.order import CreditState, OrderKind, PayState, ReturnState
 from lingqian.topup.payout import PayoutStage
-from lingqian.topup.refund import Origin, RefundStage
+from lingqian.topup.refund import Origin, RefundStage, Way
 from world import World
 
 _UNITS_US = {"us": 1, "ms": 1_000, "s": SECOND_US, "m": 60 * SECOND_US, "h": 3_600 * SECOND_US}
@@ -371,14 +371,21 @@ def verb_return(world, words):
 
 
 def verb_returned(world, words):
-    """returned REFUND STATE [YUAN] [ppm=]: a reading of a refund arrives."""
+    """returned REFUND STATE [YUAN] [ppm=] [from=]: a reading of a refund arrives."""
     (name, state, *amount), more = options(words)
     return world.note_refund(
         person(world, name),
         RefundState[state.upper()],
         yuan(amount[0]) if amount else None,
         int(more.get("ppm", 6_000)),
+        Source[more.get("from", "query").upper()],
     )
+
+
+def verb_redirect(world, words):
+    """redirect REFUND card|merchant [key=]: a stuck refund is sent another way."""
+    (name, way), more = options(words)
+    return world.redirect(person(world, name), Way[way.upper()], **more)
 
 
 _GIFT_WORDS = {
@@ -488,6 +495,7 @@ VERBS = {
     **clearing_words.VERBS,
     "return": verb_return,
     "returned": verb_returned,
+    "redirect": verb_redirect,
     "give": verb_give,
     "earn": verb_earn,
     "wither": verb_wither,

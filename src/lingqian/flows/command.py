@@ -275,6 +275,19 @@ class NoteRefund(NamedTuple):
     notice_key: bytes = b""
 
 
+class RedirectRefund(NamedTuple):
+    """Send a refund that is stuck another way; `way` is a topup.refund.Way but ORIGINAL.
+
+    `card_mac` is a digest of the person's card, empty for the merchant's own account.
+    """
+
+    key: bytes
+    refund_id: bytes
+    way: int
+    card_mac: bytes
+    by: str
+
+
 class SendGift(NamedTuple):
     """Give coins to a streamer, whose status travels with the command.
 
@@ -516,6 +529,7 @@ Command = (
     | DeliverRelay
     | AskRefund
     | NoteRefund
+    | RedirectRefund
     | SendGift
     | SettleGift
     | ExpireCoins

@@ -47,6 +47,10 @@ REFUND_GAP_S: Final = 60
 REFUND_DAYS_MAX: Final = 365
 # How long a refund that the channel closed waits for new funds before its next number is sent.
 REFUND_AGAIN_S: Final = 3_600
+# Calls without an answer after which a refund that is sent another way goes back to a person.
+REDIRECT_TRIES_MAX: Final = 6
+BANK_TYPE_LENGTH_MAX: Final = 32
+CARD_DIGITS_MAX: Final = 32
 # How long a person may take to confirm a payout at the channel.
 PAYOUT_CONFIRM_S: Final = 24 * 3_600
 GIFT_COUNT_MAX: Final = 9_999

@@ -16,6 +16,8 @@ RETRY_AFTER_S: Final = 1
 _LATER: Final = frozenset((429, 503))
 # What the core calls a field, where the API calls it something else.
 FIELDS: Final = {
+    "way": "to",
+    "card_mac": "card",
     "bonus_coins": "plan_id",
     "bonus_life_us": "plan_id",
     "coins": "plan_id",
