@@ -7,7 +7,7 @@ or personal text.   Units: fen.   Source: docs/reference/events.md; CloudEvents 
 from collections.abc import Callable
 from typing import Any, Final
 
-from lingqian.events import bridged, incoming, outgoing
+from lingqian.events import bridged, incoming, outgoing, reconciled
 from lingqian.events.told import Facts, Page, Told, balances, user
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, ClaimStopped
@@ -84,6 +84,7 @@ TYPES: Final = (
     *incoming.TYPES,
     *outgoing.TYPES,
     *bridged.TYPES,
+    *reconciled.TYPES,
 )
 
 
@@ -91,7 +92,7 @@ def tell(record: Record, posted: list[Posted], facts: Facts) -> list[Told]:
     """Return the events of a journal row, in order; a row may tell none."""
     if record.outcome is None:
         return []
-    return _TELLERS[type(record.command)](Page(record, posted, facts))
+    return TELLERS[type(record.command)](Page(record, posted, facts))
 
 
 def _packet(packet_id: bytes) -> str:
@@ -379,7 +380,7 @@ def _relayed(page: Page) -> list[Told]:
     return told
 
 
-_TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
+TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     RegisterUser: _registered,
     ChangeUser: _changed,
     SetMembers: _members,
@@ -404,4 +405,5 @@ _TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     **outgoing.TELLERS,
     **bridged.TELLERS,
     AskPayout: _asked_payout,
+    **reconciled.TELLERS,
 }

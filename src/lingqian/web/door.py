@@ -119,6 +119,7 @@ class Door:
             wallet.channels,
             fee_plans(wallet.config),
             wallet.clock,
+            wallet.beside,
         )
 
     def _heard(self, batched: Batched) -> None:
