@@ -228,6 +228,11 @@ def the_report_adds_up_and_the_trail_tells_it(till, story):
         assert steps == ["degrade", "recover", "finish"]
         assert "closed_at" in each["outage"]
         assert each["orders"] > 0
+    env = {"LINGQIAN_URL": f"http://127.0.0.1:{till.port}", "LINGQIAN_KEY": till.api.key}
+    told = CliRunner().invoke(app, ["channel", "report", SPARE], env=env)
+    assert told.exit_code == 0, told.output
+    assert "by the own wallet" in told.stdout
+    assert "degrade → degraded" in told.stdout
     kinds = [each["kind"] for each in _trail(till, story.fresh["id"])]
     assert kinds.count("settle_advance") == 1
     assert "ask_advance" in kinds
