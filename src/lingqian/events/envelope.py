@@ -32,6 +32,7 @@ from lingqian.flows.command import (
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RecordSteps,
     RegisterUser,
     SendPacket,
     SetMembers,
@@ -412,4 +413,5 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     AskAdvance: incoming.silent,
     SettleAdvance: incoming.silent,
     SetMode: incoming.silent,
+    RecordSteps: incoming.silent,
 }
