@@ -249,19 +249,18 @@ class Errands:
         row = purse.refund(self.kit.reader, refund_id)
         if row is None:
             return
-        attempt = query.attempt(self.kit.reader, row.attempt_id)
-        assert attempt is not None, "a refund is of an attempt"
+        paid = purse.paid(self.kit.reader, row)
         if row.stage == RefundStage.REDIRECTED:
-            reading = await self._redirected(refund_id, row, attempt.account, priority)
-            await self.note_refund(refund_id, attempt.account, Source.QUERY, reading)
+            reading = await self._redirected(refund_id, row, paid.account, priority)
+            await self.note_refund(refund_id, paid.account, Source.QUERY, reading)
             return
         reading = RefundReading(show(PREFIX_REFUND, refund_id), RefundState.ABSENT)
         if row.stage != RefundStage.APPROVED:
-            reading = await self._refund_asked(attempt.account, reading.refund_no, priority)
+            reading = await self._refund_asked(paid.account, reading.refund_no, priority)
         if reading.state == RefundState.ABSENT:
-            order = self._refund_order(refund_id, row, attempt.paid_fen)
-            reading = await self._sent_refund(attempt.account, order, priority)
-        await self.note_refund(refund_id, attempt.account, Source.QUERY, reading)
+            order = self._refund_order(refund_id, row, paid)
+            reading = await self._sent_refund(paid.account, order, priority)
+        await self.note_refund(refund_id, paid.account, Source.QUERY, reading)
 
     async def _redirected(
         self, refund_id: bytes, row: Refund, account: str, priority: Priority
@@ -278,7 +277,7 @@ class Errands:
             ),
         )
 
-    def _refund_order(self, refund_id: bytes, row: Refund, total_fen: int) -> RefundOrder:
+    def _refund_order(self, refund_id: bytes, row: Refund, paid: purse.Paid) -> RefundOrder:
         sealed = query.sealed_text(self.kit.reader, refund_id, FIELD_REASON)
         reason = REMARK
         if sealed is not None:
@@ -287,9 +286,10 @@ class Errands:
             show(PREFIX_REFUND, refund_id),
             show(PREFIX_ATTEMPT, row.attempt_id),
             row.amount_fen,
-            total_fen,
+            paid.paid_fen,
             "CNY",
             reason,
+            paid.transaction_id,
         )
 
     async def _refund_asked(self, account: str, number: str, priority: Priority) -> RefundReading:
