@@ -352,13 +352,33 @@ class Errands:
     async def _payout_asked(
         self, payout_id: bytes, row: Payout, priority: Priority
     ) -> PayoutReading:
-        channel, number = self._channel(row.account), show(PREFIX_PAYOUT, payout_id)
-        verb, call = "query_payout", channel.query_payout
-        if is_unconfirmed(row, self.kit.clock.now_us()):
-            verb, call = "cancel_payout", channel.cancel_payout
-        reading: PayoutReading = await self._call(row.account, verb, priority, lambda: call(number))
+        number = show(PREFIX_PAYOUT, payout_id)
+        is_over = is_unconfirmed(row, self.kit.clock.now_us())
+        look = self._payout_taken_back if is_over else self._payout_queried
+        reading = await look(row.account, number, priority)
         if reading.state == PayoutState.ABSENT:
             reading = await self._paid_out(payout_id, row, priority)
+        return reading
+
+    async def _payout_queried(self, account: str, number: str, priority: Priority) -> PayoutReading:
+        channel = self._channel(account)
+        reading: PayoutReading = await self._call(
+            account, "query_payout", priority, lambda: channel.query_payout(number)
+        )
+        return reading
+
+    async def _payout_taken_back(
+        self, account: str, number: str, priority: Priority
+    ) -> PayoutReading:
+        """Take back what nobody has confirmed; the channel may have ended it by its own clock."""
+        channel = self._channel(account)
+        try:
+            reading: PayoutReading = await self._call(
+                account, "cancel_payout", priority, lambda: channel.cancel_payout(number)
+            )
+        except Rejected as no:
+            _log.info("%s cannot be taken back: %s", number, no.code)
+            return await self._payout_queried(account, number, priority)
         return reading
 
     async def _paid_out(self, payout_id: bytes, row: Payout, priority: Priority) -> PayoutReading:
@@ -377,9 +397,7 @@ class Errands:
             return PayoutReading(number, PayoutState.UNKNOWN)
         except Rejected as no:
             _log.warning("%s was refused: %s", number, no.code)
-            reading = await self._call(
-                row.account, "query_payout", priority, lambda: channel.query_payout(number)
-            )
+            reading = await self._payout_queried(row.account, number, priority)
             if reading.state == PayoutState.ABSENT:
                 reading = PayoutReading(number, PayoutState.FAILED, fail_reason=no.code)
         return reading
