@@ -277,6 +277,9 @@ def fold_difference(view: View, record: Record) -> None:
     if view.differences.get(command.difference_id) is None:
         view.differences.put(command.difference_id, _new_difference(command, record.at_us))
     row = view.differences.edit(command.difference_id)
+    if row.state == DifferenceState.NEW:
+        # Until it has its end or its owner, a difference is as large as it was last found.
+        row.gap_fen, row.fee_gap_fen = command.gap_fen, command.fee_gap_fen
     row.state = outcome.state
     if command.remedy:
         row.remedy = command.remedy
