@@ -409,4 +409,5 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     **bridged.TELLERS,
     AskPayout: _asked_payout,
     **reconciled.TELLERS,
+    RecordSteps: incoming.silent,
 }
