@@ -14,6 +14,7 @@ from lingqian.clearing.difference import day_id
 from lingqian.flows.command import CloseDay, RecordBill, RecordMatch
 from lingqian.flows.decision import Record
 from lingqian.flows.kind import BY_NUMBER
+from lingqian.flows.mode import mode_key
 from lingqian.kernel.clock import business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import (
@@ -31,7 +32,7 @@ from lingqian.storage import purse, query, query_top_up
 from lingqian.storage.codec import Row, decode
 from lingqian.topup.attempt import Mark, PrepayResult
 from lingqian.topup.evidence import Effect, Reason, Source
-from lingqian.topup.order import Order
+from lingqian.topup.order import Order, wallet_order
 from lingqian.topup.refund import Way
 from lingqian.topup.sentence import NO_ATTEMPT, Sentence, Situation, say, sentence, yuan
 
@@ -42,6 +43,8 @@ SELECT_ROWS: Final = (
 SELECT_DIFFERENCES: Final = "SELECT difference_id FROM differences WHERE number = ?"
 SELECT_FLOWS: Final = "SELECT flow_id FROM flows WHERE subject_id = ?"
 SELECT_PAYOUT_NO: Final = "SELECT payout_id FROM payouts WHERE channel_no = ?"
+# A mode is set in every lane at once; one lane's rows tell it.
+TOLD_LANE: Final = 0
 _PAYOUT_LETTERS: Final = 28
 
 
@@ -112,6 +115,10 @@ def find(connection: apsw.Connection, number: str) -> Subject | None:
         own = parse(prefix, _ours(number))
         if own is not None:
             return _single(connection, _ours(number), own)
+    mode = mode_key(TOLD_LANE, number)
+    if query.one(connection, "modes", mode) is not None:
+        # A channel account: how it was served, and who switched it.
+        return Subject(number, b"", (mode,))
     row: Any = connection.execute(SELECT_PAYOUT_NO, (number,)).fetchone() if number else None
     if row is not None:
         return _single(connection, show(PREFIX_PAYOUT, row[0]), row[0])
@@ -156,7 +163,8 @@ def _single(connection: apsw.Connection, name: str, identity: bytes) -> Subject:
 
 
 def _order_subject(connection: apsw.Connection, order_id: bytes) -> Subject:
-    ids, days = [order_id], []
+    # The own wallet may have paid in its place: that is the same story.
+    ids, days = [order_id, wallet_order(order_id)], []
     for attempt_id, row in query_top_up.attempts(connection, order_id):
         ids.append(attempt_id)
         ids += [each.id for each in query_top_up.notices(connection, attempt_id)]

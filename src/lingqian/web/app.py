@@ -21,6 +21,7 @@ from lingqian.web.reply import Reply, encode
 from lingqian.web.route import (
     advance,
     behaviour,
+    bridge,
     case,
     channel,
     claim,
@@ -58,6 +59,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *statement.OPERATIONS,
     *plan.OPERATIONS,
     *top_up.OPERATIONS,
+    *bridge.OPERATIONS,
     *refund.OPERATIONS,
     *gift.OPERATIONS,
     *payout.OPERATIONS,
