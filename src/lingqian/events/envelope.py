@@ -7,7 +7,7 @@ or personal text.   Units: fen.   Source: docs/reference/events.md; CloudEvents 
 from collections.abc import Callable
 from typing import Any, Final
 
-from lingqian.events import incoming, outgoing, reconciled
+from lingqian.events import bridged, incoming, outgoing, reconciled
 from lingqian.events.told import Facts, Page, Told, balances, user
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, ClaimStopped
@@ -16,7 +16,6 @@ from lingqian.flows.command import (
     AddBeacon,
     AddEntropy,
     AllocateParked,
-    AskAdvance,
     AskPayout,
     BeginAttempt,
     BeginClose,
@@ -27,7 +26,6 @@ from lingqian.flows.command import (
     DrawPacket,
     ExpireOrder,
     Fund,
-    FundLine,
     NotePrepay,
     Observe,
     OpenOrder,
@@ -36,8 +34,6 @@ from lingqian.flows.command import (
     RegisterUser,
     SendPacket,
     SetMembers,
-    SetMode,
-    SettleAdvance,
     SettleCase,
     Transfer,
 )
@@ -88,6 +84,7 @@ TYPES: Final = (
     "balance.credited.v1",
     *incoming.TYPES,
     *outgoing.TYPES,
+    *bridged.TYPES,
     *reconciled.TYPES,
 )
 
@@ -314,7 +311,7 @@ def _observed(page: Page) -> list[Told]:
     """Tell what evidence did to an order, and to what hangs on it."""
     outcome = page.outcome
     assert isinstance(outcome, ObserveDone), "the journal names its kind"
-    told = incoming.observed(page)
+    told = [*incoming.observed(page), *bridged.observed(page)]
     if outcome.opened is not None:
         told.append(_opened_case(outcome.opened))
     return [*told, *_revived(page, outcome.order_id, outcome.credited)]
@@ -407,11 +404,8 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     ExpireOrder: incoming.expired,
     AllocateParked: incoming.allocated,
     **outgoing.TELLERS,
+    **bridged.TELLERS,
     AskPayout: _asked_payout,
     **reconciled.TELLERS,
-    FundLine: incoming.silent,
-    AskAdvance: incoming.silent,
-    SettleAdvance: incoming.silent,
-    SetMode: incoming.silent,
     RecordSteps: incoming.silent,
 }

@@ -37,7 +37,15 @@ from lingqian.clearing.difference import (
 )
 from lingqian.clearing.fund import set_apart
 from lingqian.clearing.item import Booked, Item, Standing, Way, moves
-from lingqian.clearing.repair import Note, bill_note, carried_on, notes, unbooked, wants_evidence
+from lingqian.clearing.repair import (
+    Note,
+    bill_note,
+    carried_on,
+    finds,
+    notes,
+    unbooked,
+    wants_evidence,
+)
 from lingqian.flows.command import (
     AskRefund,
     CloseDay,
@@ -230,6 +238,9 @@ class Reconciler:
 
     async def _compare(self, frame: Frame, raw: Raw, by: str) -> Run:
         first = last = await self._look(frame, raw)
+        if bill_note(first.result) is None:
+            for note in finds(first.result):
+                await self._do(_recorded(frame, note))
         for _ in range(ROUNDS_MAX):
             # A bill that contradicts itself proves nothing: the day waits for a better one.
             if bill_note(last.result) is not None or not await self._repair(frame, last.result):

@@ -176,8 +176,16 @@ def _told_apart(connection: apsw.Connection, subject_id: bytes) -> list[bytes]:
     return [identity for (identity,) in rows]
 
 
-def _stranger(connection: apsw.Connection, number: str) -> Subject | None:
+def _transaction_of(connection: apsw.Connection, number: str) -> str:
+    """Return the channel's payment that a refund of nobody's order is of; else the number."""
+    refund_id = parse(PREFIX_REFUND, number) or query_top_up.refund_of(connection, number)
+    refund = purse.refund(connection, refund_id) if refund_id else None
+    return number if refund is None else purse.paid(connection, refund).transaction_id
+
+
+def _stranger(connection: apsw.Connection, asked: str) -> Subject | None:
     """Return a channel's payment that is no order of ours, by the channel's number or its own."""
+    number = _transaction_of(connection, asked)
     found = query_top_up.by_transaction(connection, number)
     for (account,) in connection.execute(SELECT_ACCOUNTS).fetchall():
         own = stranger_id(STRANGERS_LANE, str(account), number)
@@ -188,7 +196,7 @@ def _stranger(connection: apsw.Connection, number: str) -> Subject | None:
     days: dict[tuple[str, int], None] = {}
     numbers, said = {number}, None
     for key, attempt_id in found:
-        ids += [key, attempt_id]
+        ids += [key, attempt_id, *purse.refunds_of_payment(connection, key)]
         ids += [each.id for each in query_top_up.notices(connection, attempt_id)]
         row = query_top_up.payment(connection, key)
         if row is not None:

@@ -82,7 +82,7 @@ def test_every_number_of_every_scenario_has_its_story(name):
 
 
 SENTENCES = [
-    ("topup", "Money for a number that is none of ours", "placed", "transaction"),
+    ("topup", "Money for a number that is none of ours is booked", "placed", "transaction"),
     ("topup", "A wrong amount is kept apart until a person ends it", "placed", "order"),
     ("topup", "Notice and query agree on another amount", "wrong_amount", "order"),
     ("topup", "A second payment of one order always goes back", "overpaid_pending", "order"),
