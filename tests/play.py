@@ -351,6 +351,11 @@ def verb_clawback(world, words):
     return world.settle_advance(person(world, *words), "claw_back", "clock")
 
 
+def verb_request(world, words):
+    """request ORDER: ask the person once for the payment of an advanced order."""
+    return world.settle_advance(person(world, *words), "request", "degrade")
+
+
 def verb_writeoff(world, words):
     """writeoff ORDER: give up what is owed of it."""
     return world.settle_advance(person(world, *words), "write_off")
@@ -507,6 +512,7 @@ VERBS = {
     "mode": verb_mode,
     "advance": verb_advance,
     "clawback": verb_clawback,
+    "request": verb_request,
     "writeoff": verb_writeoff,
 }
 

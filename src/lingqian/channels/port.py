@@ -321,6 +321,13 @@ class Channel(Protocol):
         """
         ...
 
+    def read_bill(self, kind: BillKind, day: int, raw: bytes) -> Bill:
+        """Read a bill again from its raw bytes, as `fetch_bill` did; calls nobody, needs no key.
+
+        Raises: Rejected for bytes that are no bill of this channel.
+        """
+        ...
+
 
 @runtime_checkable
 class SheetChannel(Protocol):

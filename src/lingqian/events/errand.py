@@ -47,6 +47,10 @@ from lingqian.topup.evidence import Effect, Source
 from lingqian.topup.payout import UNDER_WAY, Payout, PayoutStage, is_unconfirmed
 from lingqian.topup.refund import Refund, RefundStage, Way
 
+# How a call for a pay sheet ended of which the channel itself has said nothing.
+UNKNOWN: Final = "unknown"
+UNSENT: Final = "unsent"
+_UNANSWERED: Final = (UNKNOWN, UNSENT)
 _log = logging.getLogger(__name__)
 # A channel prints what we say of ourselves on the person's own statement.
 REMARK: Final = "退款"
@@ -64,6 +68,22 @@ class Counts(Protocol):
         ...
 
 
+class Pulse(Protocol):
+    """Whoever listens whether an account lives."""
+
+    def created(self, *, is_answered: bool) -> None:
+        """Hear whether a call for a pay sheet was answered."""
+        ...
+
+    def missed(self) -> None:
+        """Hear that evidence was asked for and did not come."""
+        ...
+
+    def heard(self) -> None:
+        """Hear that evidence came."""
+        ...
+
+
 class Kit(NamedTuple):
     """What an errand needs of the house."""
 
@@ -73,6 +93,7 @@ class Kit(NamedTuple):
     channels: Mapping[str, Channel]
     clock: BusinessClock
     counts: Counts
+    pulse: Callable[[str], Pulse]
 
 
 class Sheet(NamedTuple):
@@ -135,6 +156,7 @@ class Errands:
         purchase = kit.cashier.purchase(attempt_id, sealed)
         channel = self._channel(row.account)
         sheet = await self._sheet(row.account, lambda: channel.prepay(purchase))
+        kit.pulse(row.account).created(is_answered=sheet.code not in _UNANSWERED)
         until_us = 0
         if sheet.prepaid is not None:
             # The channel counts in real time, orders in business time.
@@ -160,7 +182,7 @@ class Errands:
                 return Sheet(PrepayResult.PAYABLE, prepaid, "")
             await asyncio.sleep(backoff_s(tries))
         result = PrepayResult.UNKNOWN if is_unknown else PrepayResult.FAILED
-        return Sheet(result, None, "unknown" if is_unknown else "unsent")
+        return Sheet(result, None, UNKNOWN if is_unknown else UNSENT)
 
     # --- evidence ---------------------------------------------------------------------------
 
@@ -181,9 +203,18 @@ class Errands:
         Raises: the channel faults.
         """
         channel, number = self._channel(account), show(PREFIX_ATTEMPT, attempt_id)
-        reading: Reading = await self._call(
-            account, "query", priority, lambda: channel.query(number)
-        )
+        pulse = self.kit.pulse(account)
+        try:
+            reading: Reading = await self._call(
+                account, "query", priority, lambda: channel.query(number)
+            )
+        except Rejected:
+            pulse.heard()
+            raise
+        except Fault:
+            pulse.missed()
+            raise
+        pulse.heard()
         return reading
 
     async def observe(
@@ -198,6 +229,8 @@ class Errands:
         effect = getattr(answer.outcome, "effect", None)
         words = Code(answer.code).name if effect is None else effect_name(effect)
         kit.counts.evidence(source.name.lower(), words.lower())
+        if source == Source.NOTICE and account in self.losses:
+            kit.pulse(account).heard()
         if reading.state in PAID_STATES and account in self.losses:
             losses = self.losses[account]
             hear = losses.told if source == Source.NOTICE else losses.proven

@@ -208,6 +208,8 @@ def _advance(view: View, command: AskAdvance, outcome: AdvanceDone) -> Movement:
 def _settle_advance(view: View, command: SettleAdvance, outcome: AdvanceSettled) -> Movement:
     lane, row = view.lane, view.advances.have(command.order_id)
     debt, receivable = debt_account(row.user_id), house_account(lane, Book.ADVANCE)
+    if command.event == "request":
+        return _moved()
     if command.event == "write_off":
         return _moved((house_account(lane, Book.CREDIT_LOSS), debt, outcome.owed_fen))
     given = view.grants.have(command.order_id)
