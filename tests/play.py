@@ -601,6 +601,16 @@ def move_find(world, words):
     world.ids[name] = world.refund_of(order, Origin[origin.upper()])
 
 
+def move_trace(world, words):
+    """trace NAME TRANSACTION: the newest refund of a payment of nobody's order has this name."""
+    name, transaction = words
+    world.ids[name] = world.connection.execute(
+        "SELECT refund_id FROM refunds WHERE transaction_key = ? "
+        "ORDER BY created_at_us DESC, parent <> x'' DESC",
+        (world.ids[transaction],),
+    ).fetchone()[0]
+
+
 def move_shred(world, words):
     """shred ORDER NUMBER: that many refunds of one fen, a minute apart, all of them accepted."""
     order, number = words
@@ -633,6 +643,7 @@ MOVES = {
     "exhaust": move_exhaust,
     "topped": move_topped,
     "find": move_find,
+    "trace": move_trace,
     "shred": move_shred,
     "give_up": move_give_up,
     "restart": move_restart,

@@ -129,7 +129,10 @@ class Reading(NamedTuple):
 
 
 class RefundOrder(NamedTuple):
-    """A refund to send; `refund_no` stays the same on every retry."""
+    """A refund to send; `refund_no` stays the same on every retry.
+
+    `transaction_id` names the payment by the channel's own number, where ours does not name it.
+    """
 
     refund_no: str
     attempt_no: str
@@ -137,6 +140,7 @@ class RefundOrder(NamedTuple):
     total_fen: int
     currency: str
     reason: str
+    transaction_id: str = ""
 
 
 class AbnormalRefund(NamedTuple):

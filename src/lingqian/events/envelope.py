@@ -30,6 +30,7 @@ from lingqian.flows.command import (
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RecordSteps,
     RegisterUser,
     SendPacket,
     SetMembers,
@@ -406,4 +407,5 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     **bridged.TELLERS,
     AskPayout: _asked_payout,
     **reconciled.TELLERS,
+    RecordSteps: incoming.silent,
 }

@@ -282,19 +282,18 @@ class Errands:
         row = purse.refund(self.kit.reader, refund_id)
         if row is None:
             return
-        attempt = query.attempt(self.kit.reader, row.attempt_id)
-        assert attempt is not None, "a refund is of an attempt"
+        paid = purse.paid(self.kit.reader, row)
         if row.stage == RefundStage.REDIRECTED:
-            reading = await self._redirected(refund_id, row, attempt.account, priority)
-            await self.note_refund(refund_id, attempt.account, Source.QUERY, reading)
+            reading = await self._redirected(refund_id, row, paid.account, priority)
+            await self.note_refund(refund_id, paid.account, Source.QUERY, reading)
             return
         reading = RefundReading(show(PREFIX_REFUND, refund_id), RefundState.ABSENT)
         if row.stage != RefundStage.APPROVED:
-            reading = await self._refund_asked(attempt.account, reading.refund_no, priority)
+            reading = await self._refund_asked(paid.account, reading.refund_no, priority)
         if reading.state == RefundState.ABSENT:
-            order = self._refund_order(refund_id, row, attempt.paid_fen)
-            reading = await self._sent_refund(attempt.account, order, priority)
-        await self.note_refund(refund_id, attempt.account, Source.QUERY, reading)
+            order = self._refund_order(refund_id, row, paid)
+            reading = await self._sent_refund(paid.account, order, priority)
+        await self.note_refund(refund_id, paid.account, Source.QUERY, reading)
 
     async def _redirected(
         self, refund_id: bytes, row: Refund, account: str, priority: Priority
@@ -311,7 +310,7 @@ class Errands:
             ),
         )
 
-    def _refund_order(self, refund_id: bytes, row: Refund, total_fen: int) -> RefundOrder:
+    def _refund_order(self, refund_id: bytes, row: Refund, paid: purse.Paid) -> RefundOrder:
         sealed = query.sealed_text(self.kit.reader, refund_id, FIELD_REASON)
         reason = REMARK
         if sealed is not None:
@@ -320,9 +319,10 @@ class Errands:
             show(PREFIX_REFUND, refund_id),
             show(PREFIX_ATTEMPT, row.attempt_id),
             row.amount_fen,
-            total_fen,
+            paid.paid_fen,
             "CNY",
             reason,
+            paid.transaction_id,
         )
 
     async def _refund_asked(self, account: str, number: str, priority: Priority) -> RefundReading:
@@ -385,13 +385,33 @@ class Errands:
     async def _payout_asked(
         self, payout_id: bytes, row: Payout, priority: Priority
     ) -> PayoutReading:
-        channel, number = self._channel(row.account), show(PREFIX_PAYOUT, payout_id)
-        verb, call = "query_payout", channel.query_payout
-        if is_unconfirmed(row, self.kit.clock.now_us()):
-            verb, call = "cancel_payout", channel.cancel_payout
-        reading: PayoutReading = await self._call(row.account, verb, priority, lambda: call(number))
+        number = show(PREFIX_PAYOUT, payout_id)
+        is_over = is_unconfirmed(row, self.kit.clock.now_us())
+        look = self._payout_taken_back if is_over else self._payout_queried
+        reading = await look(row.account, number, priority)
         if reading.state == PayoutState.ABSENT:
             reading = await self._paid_out(payout_id, row, priority)
+        return reading
+
+    async def _payout_queried(self, account: str, number: str, priority: Priority) -> PayoutReading:
+        channel = self._channel(account)
+        reading: PayoutReading = await self._call(
+            account, "query_payout", priority, lambda: channel.query_payout(number)
+        )
+        return reading
+
+    async def _payout_taken_back(
+        self, account: str, number: str, priority: Priority
+    ) -> PayoutReading:
+        """Take back what nobody has confirmed; the channel may have ended it by its own clock."""
+        channel = self._channel(account)
+        try:
+            reading: PayoutReading = await self._call(
+                account, "cancel_payout", priority, lambda: channel.cancel_payout(number)
+            )
+        except Rejected as no:
+            _log.info("%s cannot be taken back: %s", number, no.code)
+            return await self._payout_queried(account, number, priority)
         return reading
 
     async def _paid_out(self, payout_id: bytes, row: Payout, priority: Priority) -> PayoutReading:
@@ -410,9 +430,7 @@ class Errands:
             return PayoutReading(number, PayoutState.UNKNOWN)
         except Rejected as no:
             _log.warning("%s was refused: %s", number, no.code)
-            reading = await self._call(
-                row.account, "query_payout", priority, lambda: channel.query_payout(number)
-            )
+            reading = await self._payout_queried(row.account, number, priority)
             if reading.state == PayoutState.ABSENT:
                 reading = PayoutReading(number, PayoutState.FAILED, fail_reason=no.code)
         return reading

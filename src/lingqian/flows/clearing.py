@@ -323,6 +323,8 @@ def _fold_booked(view: View, identity: bytes, row: Difference, at_us: int) -> No
         reason=Reason.UNKNOWN_ORDER,
         success_at_us=row.found_at_us,
         transaction_id=row.number,
+        refund_count=0,
+        settle_fen=row.gap_fen,
     )
     # Named by the difference itself: a surplus is no transaction of the channel.
     view.transactions.put(identity, parked)

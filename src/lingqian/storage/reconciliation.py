@@ -50,7 +50,9 @@ SELECT_ATTEMPT: Final = _PAID + "a.attempt_id = ?"
 _REFUNDED: Final = (
     "SELECT r.refund_id, r.stage, r.amount_fen, r.fee_back_fen, r.channel_refund_id, "
     "r.success_at_us, r.created_at_us, r.attempt_id FROM refunds r "
-    "JOIN attempts a ON a.attempt_id = r.attempt_id WHERE a.account = ? AND "
+    "LEFT JOIN transactions t ON t.transaction_key = r.transaction_key "
+    "LEFT JOIN attempts a ON a.attempt_id = r.attempt_id "
+    "WHERE COALESCE(t.account, a.account) = ? AND "
 )
 SELECT_REFUNDED: Final = _REFUNDED + "r.success_at_us >= ? AND r.success_at_us < ?"
 SELECT_REFUND: Final = _REFUNDED + "r.refund_id = ?"
@@ -68,8 +70,10 @@ SELECT_PAYOUTS: Final = (
 )
 SELECT_PAYOUT: Final = "SELECT payout_id FROM payouts WHERE account = ? AND channel_no = ?"
 SELECT_REFUND_NO: Final = (
-    "SELECT r.refund_id FROM refunds r JOIN attempts a ON a.attempt_id = r.attempt_id "
-    "WHERE a.account = ? AND r.channel_refund_id = ?"
+    "SELECT r.refund_id FROM refunds r "
+    "LEFT JOIN transactions t ON t.transaction_key = r.transaction_key "
+    "LEFT JOIN attempts a ON a.attempt_id = r.attempt_id "
+    "WHERE COALESCE(t.account, a.account) = ? AND r.channel_refund_id = ?"
 )
 # Payouts that a fund bill has shown: what has left, and what our books know to have left.
 SELECT_PAYOUT_TRANSIT: Final = (
