@@ -409,5 +409,4 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     **bridged.TELLERS,
     AskPayout: _asked_payout,
     **reconciled.TELLERS,
-    RecordSteps: incoming.silent,
 }
