@@ -15,6 +15,7 @@ from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.bill import parse_bill
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
+from lingqian.compliance.factor import factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
@@ -169,6 +170,12 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     late_grace_s: Annotated[int, msgspec.Meta(ge=0)] = LATE_GRACE_S_DEFAULT
     payout_delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     simulator_control_url: str = ""
+    public_origin: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^(https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\\[[0-9a-f:]+\\](:[0-9]{1,5})?)?$"
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -209,6 +216,7 @@ def policy(config: Config) -> Policy:
         caps((*DEFAULT, *limits)),
         tuple(rules),
         config.late_grace_s * SECOND_US,
+        factor_caps(config.profile),
     )
 
 

@@ -54,6 +54,7 @@ TRIALS = {
     "profile": Trial({"profile": "licensed"}),
     "host": Trial({"host": "::1"}),
     "port": Trial({"port": 1}),
+    "public_origin": Trial({"public_origin": "https://pay.example"}),
     "lanes": Trial({"lanes": 4}),
     "batch_commands_max": Trial({"batch_commands_max": 3}),
     "queue_commands_max": Trial({"queue_commands_max": 20_000}),

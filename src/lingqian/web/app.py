@@ -35,6 +35,8 @@ from lingqian.web.route import (
     reconciliation,
     refund,
     sandbox,
+    security,
+    session,
     statement,
     top_up,
     trail,
@@ -47,6 +49,8 @@ _log = logging.getLogger(__name__)
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *user.OPERATIONS,
+    *session.OPERATIONS,
+    *security.OPERATIONS,
     *sandbox.OPERATIONS,
     *transfer.OPERATIONS,
     *packet.OPERATIONS,
