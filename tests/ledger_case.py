@@ -10,6 +10,7 @@ import shutil
 from hashlib import sha256
 from typing import NamedTuple
 
+from lingqian.analytics.step import Step
 from lingqian.channels.port import (
     PayoutReading,
     PayoutState,
@@ -58,7 +59,8 @@ from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.storage import password, purse, query
 from lingqian.storage.beacon import Beacon
-from lingqian.storage.cashier import Cashier, GiftWish, Payee
+from lingqian.storage.behaviour import Told, record_steps
+from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
 from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
@@ -157,6 +159,7 @@ class LedgerCase:
         self._pay_out()
         self._bridge()
         self._reconcile()
+        self._behave()
         self._operate()
         return self
 
@@ -303,6 +306,15 @@ class LedgerCase:
         key = transaction_key(lane_of(again.order_id), "wx", answer.command.transaction_id)
         self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
         self.see(stranger_id(0, "wx", "nobody's"), 300)
+
+    def _behave(self):
+        """Take down what people did on the way to a top-up, one step of it twice."""
+        for user_id in self.people:
+            told = [
+                Told(f"{step}", secrets.token_bytes(16), step, self.us, "live")
+                for step in (Step.PLAN_VIEW, Step.QUOTE, Step.CANCEL)
+            ]
+            self.step(record_steps(user_id, told), record_steps(user_id, told[:1]))
 
     def _bridge(self):
         """Bridge orders by the line: one proven, one taken back with a debt, one left open."""
@@ -490,9 +502,21 @@ class LedgerCase:
                 refund_id = self.ask_back(order, 1_000)
                 self.note(refund_id, state, 1_000)
             self.note(refund_id, RefundState.PROCESSING, 0)
+        self._redirect()
         for refund_id, row in purse.refunds_due(self.store.connection, self.us, 10):
             if row.origin not in {Origin.PERSON, Origin.BILL}:
                 self.note(refund_id, RefundState.CLOSED, 0)
+
+    def _redirect(self):
+        """Send stuck refunds another way: one to a card, one to the merchant, one back to us."""
+        for card in (Card("ICBC_DEBIT", "6222020000001234567", "Li Ming"), None):
+            order = self.order(OrderKind.BALANCE, 5_000)
+            self.pay_order(order)
+            refund_id = self.ask_back(order, 1_000)
+            self.note(refund_id, RefundState.ABNORMAL, 1_000)
+            sent = self.cashier.redirect_refund(refund_id, card, (self.key(), "the operator"))
+            self.step(sent)
+            self.note(refund_id, RefundState.SUCCESS, 1_000)
 
     def ask_back(self, order, amount_fen):
         """Ask money of an order back, a minute after the last time; return the refund's id."""

@@ -37,7 +37,7 @@ from lingqian.topup.evidence import Source
 from lingqian.topup.notice import NoticeState
 from lingqian.topup.order import CreditState, OrderKind, PayState, ReturnState
 from lingqian.topup.payout import PayoutStage
-from lingqian.topup.refund import Origin, RefundStage
+from lingqian.topup.refund import Origin, RefundStage, Way
 from world import World
 
 _UNITS_US = {"us": 1, "ms": 1_000, "s": SECOND_US, "m": 60 * SECOND_US, "h": 3_600 * SECOND_US}
@@ -383,14 +383,21 @@ def verb_return(world, words):
 
 
 def verb_returned(world, words):
-    """returned REFUND STATE [YUAN] [ppm=]: a reading of a refund arrives."""
+    """returned REFUND STATE [YUAN] [ppm=] [from=]: a reading of a refund arrives."""
     (name, state, *amount), more = options(words)
     return world.note_refund(
         person(world, name),
         RefundState[state.upper()],
         yuan(amount[0]) if amount else None,
         int(more.get("ppm", 6_000)),
+        Source[more.get("from", "query").upper()],
     )
+
+
+def verb_redirect(world, words):
+    """redirect REFUND card|merchant [key=]: a stuck refund is sent another way."""
+    (name, way), more = options(words)
+    return world.redirect(person(world, name), Way[way.upper()], **more)
 
 
 _GIFT_WORDS = {
@@ -408,6 +415,19 @@ def verb_give(world, words):
     named = {_GIFT_WORDS[word][0]: _GIFT_WORDS[word][1](text) for word, text in more.items()}
     people = person(world, user), person(world, streamer)
     return world.gift(name, *people, int(coins), **named)
+
+
+def verb_steps(world, words):
+    """steps NAME TRACE STEP…: what a page tells; a step may be `step@-1h` and `step/ORDER`."""
+    name, trace, *steps = words
+    return world.tell(person(world, name), trace, [_step(world, each) for each in steps])
+
+
+def _step(world, text):
+    text, _, order = text.partition("/")
+    step, _, ago = text.partition("@")
+    at_us = world.clock.us + (span_us(ago) if ago else 0)
+    return step, at_us, world.ids[order] if order else b""
 
 
 def verb_earn(world, words):
@@ -459,6 +479,7 @@ def verb_deliver(world, words):
 
 VERBS = {
     "user": verb_user,
+    "steps": verb_steps,
     "change": verb_change,
     "gather": verb_gather,
     "fund": verb_fund,
@@ -486,6 +507,7 @@ VERBS = {
     **clearing_words.VERBS,
     "return": verb_return,
     "returned": verb_returned,
+    "redirect": verb_redirect,
     "give": verb_give,
     "earn": verb_earn,
     "wither": verb_wither,
@@ -700,8 +722,22 @@ def _tries(world, name):
     return world.row(table, world.ids[name], "tries")[0]
 
 
+def _steps(world, name):
+    statement = "SELECT count(*) FROM behaviour_events WHERE user_id = ?"
+    return world.connection.execute(statement, (world.ids[name],)).fetchone()[0]
+
+
+def _oldest(world, name):
+    """Say how many hours before it was received a person's oldest step is dated."""
+    statement = "SELECT received_us, at_us FROM behaviour_events WHERE user_id = ? ORDER BY at_us"
+    received_us, at_us = world.connection.execute(statement, (world.ids[name],)).fetchone()
+    return round((received_us - at_us) / (3_600 * SECOND_US))
+
+
 # name → (how it is read from the text, what is true)
 FACTS = {
+    "steps": (int, _steps),
+    "oldest": (int, _oldest),
     "balance": (yuan, World.balance),
     "available": (yuan, World.available),
     "packet": (str, _state_of_packet),

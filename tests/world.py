@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Iterable
 from hashlib import sha256
 
+from lingqian.analytics.step import Step
 from lingqian.channels.port import PayoutState, RefundState
 from lingqian.compliance.factor import factor_caps
 from lingqian.compliance.limit import DEFAULT, caps
@@ -36,6 +37,7 @@ from lingqian.flows.command import (
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RedirectRefund,
     RegisterUser,
     SendGift,
     SendPacket,
@@ -54,12 +56,13 @@ from lingqian.kernel.id import mint
 from lingqian.redpacket.commitment import commitment, shares, split_key
 from lingqian.redpacket.packet import PacketKind, Secret, packet_order, terms
 from lingqian.redpacket.split import Terms
+from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.memory import memory_store
 from lingqian.storage.relay import waiting
-from lingqian.topup.evidence import notice_key, stranger_id, transaction_key
+from lingqian.topup.evidence import Source, notice_key, stranger_id, transaction_key
 from lingqian.topup.order import OrderKind
-from lingqian.topup.refund import Origin
+from lingqian.topup.refund import Origin, Way
 
 START_US = from_rfc3339("2026-03-01T12:00:00+08:00")
 DAY_S = 86_400
@@ -423,6 +426,15 @@ class World:
         name = key or f"line {lane} {amount_fen}"
         return FundLine(self.key(lane, name), lane, amount_fen, "house")
 
+    def tell(self, user, trace, steps):
+        """Make the command that takes steps down; a step's own id is its trace and its name."""
+        told = [
+            Told(f"{trace} {step}", sha256(trace.encode()).digest()[:16], Step[step.upper()], at_us,
+                 "live", order_id)
+            for step, at_us, order_id in steps
+        ]  # fmt: skip
+        return record_steps(self.ids[user], told).command
+
     def set_mode(self, person, event, account="wx"):
         """Make the command that takes one step of an account's mode in a person's lane."""
         return SetMode(self.lane_of(person), account, event, "amy", "a test")
@@ -458,14 +470,22 @@ class World:
         assert row is not None, f"no such refund of {order}"
         return row[0]
 
-    def note_refund(self, name, state, amount_fen=None, fee_ppm=6_000):
+    def note_refund(self, name, state, amount_fen=None, fee_ppm=6_000, source=Source.QUERY):
         """Make the command that brings a reading of a refund; success says the amount asked for."""
         if amount_fen is None:
             amount_fen = (self.row("refunds", self.ids[name], "amount_fen") or (0,))[0]
         at_us = self.clock.us if state == RefundState.SUCCESS else 0
         return NoteRefund(
-            self.ids[name], int(state), f"no {name}", amount_fen, at_us, fee_ppm, bytes(32), 2, ""
-        )
+            self.ids[name], int(state), f"no {name}", amount_fen, at_us, fee_ppm, bytes(32),
+            int(source), "",
+        )  # fmt: skip
+
+    def redirect(self, name, way, key=None):
+        """Make the command that sends a stuck refund another way."""
+        lane = self.lane_of(name)
+        mac = digest("card", name)[:16] if way == Way.CARD else b""
+        key = self.key(lane, key or f"redirect {next(self._chances)}")
+        return RedirectRefund(key, self.ids[name], int(way), mac, "amy")
 
     def gift(  # noqa: PLR0917 - the fields of a gift, by name at every call
         self, name, user, streamer, coins, count=1, ppm=500_000, after_us=0, scene="live", key=None

@@ -84,7 +84,7 @@ def test_fields_of_the_core_have_their_name_in_the_api():
     from lingqian.flows.kind import KINDS  # noqa: PLC0415 - beside its only use
 
     known = {name for row in OPERATIONS if row.takes for name in row.takes.__struct_fields__}
-    known |= {"user_id", "conversation_id", "order_id", "Idempotency-Key", "lane"}
+    known |= {"user_id", "conversation_id", "order_id", "refund_id", "Idempotency-Key", "lane"}
     asked = {name for kind in KINDS.values() for name in kind.asked}
     # A sender chooses shares through these only.
     assert {FIELDS.get(name, name) for name in asked} - known == set()

@@ -264,6 +264,8 @@ def test_a_person_pays_without_naming_himself(api):
     paid = friend.post("/v1/transfers", {"target_id": sender.user_id, "amount_fen": 40}, once="t")
     assert paid.body["source_id"] == friend.user_id
     assert friend.get(f"/v1/transfers/{paid.body['id']}").status == 200
+    step = {"id": "s", "trace_id": "0f" * 16, "step": "plan_view", "at": paid.body["created_at"]}
+    assert friend.post("/v1/behaviour-events", {"events": [step]}).status == 202
     assert len(friend.get("/v1/users/me/statement").body["lines"]) == 2
 
 

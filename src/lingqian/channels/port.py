@@ -335,6 +335,15 @@ class SheetChannel(Protocol):
         ...
 
 
+@runtime_checkable
+class CardChannel(Protocol):
+    """A channel that can send a refund that is stuck to a bank card."""
+
+    async def refund_abnormal(self, order: AbnormalRefund) -> RefundReading:
+        """Send it; not to be repeated without a query between."""
+        ...
+
+
 class PayoutChannel(Channel, Protocol):
     """A channel whose Profile says `can_pay_out`."""
 

@@ -35,6 +35,8 @@ COMMANDS: Final = (
     Row("audit", "audit", "audit", "Check a ledger against its journal, while it runs."),
     Row("reconcile", "reconcile", "reconcile", "Show reconciled days; prove a closed one."),
     Row("trail", "trail", "trail", "Tell why a number is, or is not, credited."),
+    Row("funnel", "funnel", "funnel", "Show how far people come on the way to a top-up."),
+    Row("population", "population", "population", "Let a declared population use the cashier."),
     Row("rebuild", "rebuild", "rebuild", "Fold the journal again and compare to the fen."),
     Row("backup", "backup", "backup", "Copy a running ledger, audited and encrypted."),
     Row("restore", "restore", "restore", "Bring a backup into an empty data directory."),

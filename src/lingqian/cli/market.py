@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from lingqian.simulation.market import Market, Report, rough
-from lingqian.simulation.rehearsal import Ratio, add, missed, ratios
+from lingqian.simulation.property import PROPERTIES
+from lingqian.simulation.rehearsal import Ratio, add, faults, missed, ratios
 
 MARKET_ORDERS: Final = 1_000
 
@@ -50,7 +51,8 @@ def run(seed: int, orders: int, lanes: int) -> dict[str, Any]:
         "exceptions": dict(sorted(found.exceptions.items())),
         "unsolved": dict(sorted(found.unsolved.items())),
         "ratios": [_ratio(each) for each in ratios(found.unsolved)],
-        "faults": dict(sorted(found.faults.items())),
+        "properties": {name: found.checked[name] for name in PROPERTIES},
+        "faults": faults(found),
         "exercised": dict(sorted(found.events.items())),
         "missing": missed(found),
     }
@@ -98,11 +100,14 @@ def words(summary: dict[str, Any]) -> str:
     ]
     told = "\n".join(lines).format_map(summary)
     told += "".join([f"{count:>9,}  {name}\n" for name, count in summary["ends"].items()])
+    told += "\nproperties, and how often each was looked at and held:\n"
+    for name, count in summary["properties"].items():
+        told += f"{count:>13,}  {name:<4} {PROPERTIES[name]}\n"
     told += "\nexceptions, and who settled them without a person:\n"
     told += "".join([f"{count:>9,}  {name}\n" for name, count in summary["exceptions"].items()])
     told += "".join([f"{_ratio_words(each)}\n" for each in summary["ratios"]])
-    told += "\nfaults and what was met:\n"
-    for name in ("faults", "exercised"):
+    for name, words in (("faults", "faults that struck"), ("exercised", "what was met")):
+        told += f"\n{words}:\n"
         told += "".join([f"{count:>9,}  {each}\n" for each, count in summary[name].items()])
     if summary["missing"]:
         told += "\nnever met: " + ", ".join(summary["missing"])

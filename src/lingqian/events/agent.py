@@ -27,7 +27,7 @@ from lingqian.storage.due import (
     due_ids,
 )
 from lingqian.topup.attempt import AttemptState
-from lingqian.topup.evidence import Source
+from lingqian.topup.evidence import Effect, Source
 
 EVERY_S: Final = 0.2
 RUNNING_MAX: Final = 256
@@ -88,7 +88,9 @@ class Agent:
         reading = notice.reading
         match reading:
             case Reading():
-                await self.errands.observe(subject, account, Source.NOTICE, reading, key)
+                answer = await self.errands.observe(subject, account, Source.NOTICE, reading, key)
+                if getattr(answer.outcome, "effect", None) == Effect.DOUBTED:
+                    await self._ask_instead(subject, account, key)
             case RefundReading():
                 await self.errands.note_refund(subject, account, Source.NOTICE, reading, key)
             case PayoutReading():

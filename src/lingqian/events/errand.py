@@ -26,19 +26,26 @@ from lingqian.channels.port import (
 )
 from lingqian.events.loss import Losses
 from lingqian.events.pace import TRIES, Bucket, Priority, backoff_s
+from lingqian.events.redirect import card_order, redirected
 from lingqian.kernel.bound import CACHE_ROWS_MAX, CLOSE_AGE_S_MIN
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknown, Unsent
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, show
 from lingqian.storage import purse, query
-from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON, Cashier
+from lingqian.storage.cashier import (
+    FIELD_CARD,
+    FIELD_PAYEE,
+    FIELD_PURCHASE,
+    FIELD_REASON,
+    Cashier,
+)
 from lingqian.storage.clock import BusinessClock
 from lingqian.storage.lane import Answer, Submission
 from lingqian.topup.attempt import LIVE_STATES, AttemptState, PrepayResult
 from lingqian.topup.evidence import Effect, Source
 from lingqian.topup.payout import UNDER_WAY, Payout, PayoutStage, is_unconfirmed
-from lingqian.topup.refund import Refund, RefundStage
+from lingqian.topup.refund import Refund, RefundStage, Way
 
 _log = logging.getLogger(__name__)
 # A channel prints what we say of ourselves on the person's own statement.
@@ -200,7 +207,12 @@ class Errands:
     async def attend(self, attempt_id: bytes, priority: Priority) -> None:
         """Ask about an attempt that is due, and close it when its order has run out."""
         row = query.attempt(self.kit.reader, attempt_id)
-        if row is None or row.state not in LIVE_STATES:
+        if row is None:
+            return
+        if row.state not in LIVE_STATES:
+            # A notice has said of a dead number what only its channel can confirm.
+            if row.query_due_at_us:
+                await self.look(attempt_id, Source.QUERY, priority)
             return
         if row.state == AttemptState.CLOSING:
             await self.shut(attempt_id, priority)
@@ -239,6 +251,10 @@ class Errands:
             return
         attempt = query.attempt(self.kit.reader, row.attempt_id)
         assert attempt is not None, "a refund is of an attempt"
+        if row.stage == RefundStage.REDIRECTED:
+            reading = await self._redirected(refund_id, row, attempt.account, priority)
+            await self.note_refund(refund_id, attempt.account, Source.QUERY, reading)
+            return
         reading = RefundReading(show(PREFIX_REFUND, refund_id), RefundState.ABSENT)
         if row.stage != RefundStage.APPROVED:
             reading = await self._refund_asked(attempt.account, reading.refund_no, priority)
@@ -246,6 +262,21 @@ class Errands:
             order = self._refund_order(refund_id, row, attempt.paid_fen)
             reading = await self._sent_refund(attempt.account, order, priority)
         await self.note_refund(refund_id, attempt.account, Source.QUERY, reading)
+
+    async def _redirected(
+        self, refund_id: bytes, row: Refund, account: str, priority: Priority
+    ) -> RefundReading:
+        sealed = query.sealed_text(self.kit.reader, refund_id, FIELD_CARD)
+        is_named = sealed is not None and row.way == Way.CARD
+        card = self.kit.cashier.card(refund_id, sealed) if is_named and sealed else None
+        order, channel = card_order(refund_id, row, card), self._channel(account)
+        return await redirected(
+            order,
+            lambda: self._refund_asked(account, order.refund_no, priority),
+            lambda each: self._call(
+                account, "refund_abnormal", priority, lambda: channel.refund_abnormal(each)
+            ),
+        )
 
     def _refund_order(self, refund_id: bytes, row: Refund, total_fen: int) -> RefundOrder:
         sealed = query.sealed_text(self.kit.reader, refund_id, FIELD_REASON)

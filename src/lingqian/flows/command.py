@@ -278,6 +278,19 @@ class NoteRefund(NamedTuple):
     notice_key: bytes = b""
 
 
+class RedirectRefund(NamedTuple):
+    """Send a refund that is stuck another way; `way` is a topup.refund.Way but ORIGINAL.
+
+    `card_mac` is a digest of the person's card, empty for the merchant's own account.
+    """
+
+    key: bytes
+    refund_id: bytes
+    way: int
+    card_mac: bytes
+    by: str
+
+
 class SendGift(NamedTuple):
     """Give coins to a streamer, whose status travels with the command.
 
@@ -484,6 +497,26 @@ class SetMode(NamedTuple):
     why: str
 
 
+class StepTold(NamedTuple):
+    """One step as a page tells it; `event_id` is lane(2) and a digest over person and page's id."""
+
+    event_id: bytes
+    trace: bytes
+    step: int
+    at_us: int
+    scene: str
+    order_id: bytes
+    amount_fen: int
+    reason: str
+
+
+class RecordSteps(NamedTuple):
+    """Take down what a person did on the way to a top-up; moves nothing."""
+
+    user_id: bytes
+    steps: tuple[StepTold, ...]
+
+
 Command = (
     RegisterUser
     | ChangeUser
@@ -500,6 +533,7 @@ Command = (
     | DeliverRelay
     | AskRefund
     | NoteRefund
+    | RedirectRefund
     | SendGift
     | SettleGift
     | ExpireCoins
@@ -525,4 +559,5 @@ Command = (
     | ResolveDifference
     | RecordFlow
     | CloseDay
+    | RecordSteps
 )

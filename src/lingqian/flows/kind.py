@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from lingqian.flows import (
     advance,
     attempt,
+    behaviour,
     claim,
     clearing,
     close,
@@ -20,6 +21,7 @@ from lingqian.flows import (
     packet,
     park,
     payout,
+    redirect,
     refund,
     relay,
     settle,
@@ -58,6 +60,8 @@ from lingqian.flows.command import (
     RecordDifference,
     RecordFlow,
     RecordMatch,
+    RecordSteps,
+    RedirectRefund,
     RegisterUser,
     ResolveDifference,
     SendGift,
@@ -232,6 +236,11 @@ _TABLE: Final = (
         (refund.deepen_note, refund.deepen_channel),
     ),
     Kind(
+        60, RedirectRefund, (redirect.Redirected,), "refund_id",
+        redirect.need_redirect, redirect.decide_redirect, redirect.fold_redirect,
+        asked=("refund_id", "way", "card_mac"),
+    ),
+    Kind(
         23, SendGift, (gift.GiftDone,), "user_id",
         gift.need_gift, gift.decide_gift, gift.fold_gift,
         asked=("user_id", "streamer_id", "code", "count", "scene"),
@@ -286,6 +295,10 @@ _TABLE: Final = (
     Kind(
         45, RecordFlow, (clearing.FlowDone,), "flow_id",
         clearing.need_flow, clearing.decide_flow, clearing.fold_flow,
+    ),
+    Kind(
+        50, RecordSteps, (behaviour.StepsDone,), "user_id",
+        behaviour.need_steps, behaviour.decide_steps, behaviour.fold_steps,
     ),
 )  # fmt: skip
 

@@ -13,7 +13,7 @@ from lingqian.ledger.chart import unallocated_account
 from lingqian.ledger.posting import Phase, Posting
 from lingqian.topup.evidence import Payment, Reason
 from lingqian.topup.order import CREDIT_MACHINE, CreditState
-from lingqian.topup.refund import Origin
+from lingqian.topup.refund import Origin, refund_id
 
 CREDIT: Final = "credit"
 REFUND: Final = "refund"
@@ -68,6 +68,9 @@ def decide_allocate(view: View, command: AllocateParked, at_us: int) -> Decision
         # Only what an attempt of ours has received can go back under a number of ours.
         if payment.reason != Reason.WRONG_AMOUNT:
             return refused(Code.ATTEMPT_UNKNOWN)
+        # What came back to the merchant has been refunded: its payment takes no second one.
+        if view.refunds.get(refund_id(payment.attempt_id, Origin.SURPLUS)) is not None:
+            return refused(Code.NOT_REFUNDABLE)
         refund, posting = open_refund(
             view, payment.attempt_id, source, payment.parked_fen, Origin.SURPLUS
         )

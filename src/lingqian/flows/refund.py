@@ -14,6 +14,7 @@ from lingqian.flows.notice import end_notice, want_notice
 from lingqian.flows.view import View, Wanted
 from lingqian.identity.user import UserState
 from lingqian.kernel.bound import (
+    REDIRECT_TRIES_MAX,
     REFUND_AGAIN_S,
     REFUND_DAYS_MAX,
     REFUND_GAP_S,
@@ -34,16 +35,17 @@ from lingqian.ledger.chart import (
     coin_value_account,
     house_account,
     payable_account,
+    unallocated_account,
 )
 from lingqian.ledger.hold import MACHINE as HOLD_MACHINE
 from lingqian.ledger.hold import Hold, HoldState
 from lingqian.ledger.posting import Phase, Posting
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.coin import Part, destroy, freeze, part_for, thaw, worth_fen
-from lingqian.topup.evidence import Reason
+from lingqian.topup.evidence import Reason, Source, transaction_key
 from lingqian.topup.fee import fee_back
 from lingqian.topup.order import CREDIT_MACHINE, CreditState, Order, OrderKind, return_state
-from lingqian.topup.refund import MACHINE, Origin, Refund, RefundStage, next_id, refund_id
+from lingqian.topup.refund import MACHINE, Origin, Refund, RefundStage, Way, next_id, refund_id
 from lingqian.topup.schedule import ask_at_us
 
 
@@ -88,6 +90,7 @@ def fold_opened_refund(view: View, opened: Opened, record: Record) -> None:
     refund = Refund(
         amount_fen=opened.amount_fen,
         attempt_id=opened.attempt_id,
+        card_mac=b"",
         channel_refund_id="",
         coins_bonus=opened.coins_bonus,
         coins_paid=opened.coins_paid,
@@ -102,6 +105,7 @@ def fold_opened_refund(view: View, opened: Opened, record: Record) -> None:
         success_at_us=0,
         tries=0,
         user_id=opened.user_id,
+        way=Way.ORIGINAL,
     )
     view.refunds.put(opened.refund_id, refund)
     attempt = view.attempts.edit(opened.attempt_id)
@@ -277,6 +281,7 @@ def need_note(command: NoteRefund, wanted: Wanted) -> None:
     wanted.accounts.add(cash_account(lane))
     wanted.accounts.add(house_account(lane, Book.FEE_EXPENSE))
     wanted.accounts.add(house_account(lane, Book.COUPON_COST))
+    wanted.accounts.add(unallocated_account(lane))
 
 
 def deepen_note(view: View, command: NoteRefund, wanted: Wanted) -> None:
@@ -290,11 +295,16 @@ def deepen_note(view: View, command: NoteRefund, wanted: Wanted) -> None:
 
 
 def deepen_channel(view: View, command: NoteRefund, wanted: Wanted) -> None:
-    """Name the channel's account, once the payment says which that is."""
+    """Name the channel's account and the payment, once the attempt says which those are."""
     refund = view.refunds.get(command.refund_id)
     attempt = None if refund is None else view.attempts.get(refund.attempt_id)
     if attempt is not None:
         wanted.accounts.add(channel_account(view.lane, attempt.account))
+        wanted.transactions.add(_payment_of(view, attempt))
+
+
+def _payment_of(view: View, attempt: Attempt) -> bytes:
+    return transaction_key(view.lane, attempt.account, attempt.transaction_id)
 
 
 # What a reading does; UNKNOWN and ABSENT leave a refund with its number, to be sent or asked again.
@@ -342,21 +352,40 @@ def decide_note(view: View, command: NoteRefund, at_us: int) -> Decision:
 
 def _stage_after(refund: Refund, command: NoteRefund) -> int:
     event = EVENT[RefundState(command.state)]
+    if refund.stage == RefundStage.REDIRECTED:
+        event = _redirected(refund, command, event)
     if event == "succeed" and command.amount_fen != refund.amount_fen:
         event = "fail"
     return MACHINE.steps.get((refund.stage, event), refund.stage)
 
 
+def _redirected(refund: Refund, command: NoteRefund, event: str) -> str:
+    """Say what a reading does to a refund that was sent another way and is not taken yet.
+
+    That it is stuck is what we know; only the query after the channel's no says that it stays so.
+    A call that is cut off again and again goes back to a person, who asks first as we do.
+    """
+    if event == "fail":
+        return event if command.source == Source.QUERY else "submit"
+    is_given_up = event == "submit" and refund.tries + 1 >= REDIRECT_TRIES_MAX
+    return "fail" if is_given_up else event
+
+
 def _arrived(view: View, command: NoteRefund, refund: Refund) -> Decision:
-    """Pay out what was set aside: the settled part by the channel, a coupon's part by the house."""
+    """Pay out what was set aside: the settled part by the channel, a coupon's part by the house.
+
+    What arrives with the merchant is still the person's: it is parked under its payment.
+    """
     attempt, lane = view.attempts.have(refund.attempt_id), view.lane
     before, after = attempt.refunded_fen, attempt.refunded_fen + refund.amount_fen
     gone_fen = attempt.settle_fen * before // attempt.paid_fen
     settled_fen = attempt.settle_fen * after // attempt.paid_fen - gone_fen
     fee_fen = fee_back(command.fee_ppm, attempt.settle_fen, gone_fen, settled_fen)
     payable, channel = payable_account(command.refund_id), channel_account(lane, attempt.account)
+    is_ours = refund.way == Way.MERCHANT
     postings = [
-        (payable, channel, settled_fen),
+        (bank_account(lane) if is_ours else payable, channel, settled_fen),
+        (payable, unallocated_account(lane), settled_fen * is_ours),
         (payable, bank_account(lane), refund.amount_fen - settled_fen),
         (
             cash_account(lane),
@@ -435,6 +464,7 @@ def fold_note(view: View, record: Record) -> None:
         refund.success_at_us = command.success_at_us or record.at_us
         refund.fee_back_fen = outcome.fee_back_fen
         _fold_end(view, refund, command.refund_id, record)
+        _fold_parked(view, refund, record)
     elif outcome.stage == RefundStage.CLOSED:
         _fold_end(view, refund, command.refund_id, record)
         if outcome.next is not None:
@@ -461,6 +491,16 @@ def _fold_end(view: View, refund: Refund, refund_id: bytes, record: Record) -> N
             destroy(grant, part)
         else:
             thaw(grant, part, refund.amount_fen)
+
+
+def _fold_parked(view: View, refund: Refund, record: Record) -> None:
+    """Write what has come back to us under its payment, until a person says whose it is."""
+    target = unallocated_account(view.lane)
+    parked_fen = sum(each.amount_fen for each in record.postings if each.credit == target)
+    if parked_fen:
+        key = _payment_of(view, view.attempts.have(refund.attempt_id))
+        view.transactions.edit(key).parked_fen += parked_fen
+        view.trail(record.seq, key)
 
 
 def _reversed(attempt: Attempt) -> str:

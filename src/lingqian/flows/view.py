@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+from lingqian.analytics.step import BehaviourEvent
 from lingqian.clearing.day import Day
 from lingqian.clearing.difference import Difference, Flow
 from lingqian.compliance.factor import NO_CAPS, FactorCaps
@@ -127,7 +128,9 @@ Reveal = Callable[[bytes, Packet, Progress], Secret]
 class View:
     """Everything one lane has in memory. One per lane; a lane never sees another's rows."""
 
-    def __init__(self, lane: int, policy: Policy, reveal: Reveal) -> None:
+    def __init__(  # noqa: PLR0915 - one line a table
+        self, lane: int, policy: Policy, reveal: Reveal
+    ) -> None:
         self.lane = lane
         self.policy = policy
         self.reveal = reveal
@@ -158,6 +161,7 @@ class View:
         self.borrowers: Table[Borrower] = Table()
         self.lines: Table[Line] = Table()
         self.modes: Table[ModeRow] = Table()
+        self.behaviour_events: Table[BehaviourEvent] = Table()
         self.relay_heads: Table[Counter] = Table()
         self.relay_marks: Table[Counter] = Table()
         self.seen: dict[bytes, Record | None] = {}
@@ -214,6 +218,7 @@ class Wanted:
         "accounts",
         "advances",
         "attempts",
+        "behaviour_events",
         "borrowers",
         "cases",
         "claims",
@@ -251,6 +256,7 @@ class Wanted:
         self.is_gated = is_gated
         self.accounts: set[bytes] = set()
         self.advances: set[bytes] = set()
+        self.behaviour_events: set[bytes] = set()
         self.borrowers: set[bytes] = set()
         self.attempts: set[bytes] = set()
         self.cases: set[bytes] = set()

@@ -34,6 +34,8 @@ class Scope(StrEnum):
     WRITE_PAYOUTS = "write:payouts"
     READ_NOTICES = "read:notices"
     RECONCILE = "reconcile"
+    WRITE_BEHAVIOUR = "write:behaviour"
+    READ_FUNNEL = "read:funnel"
     EVENTS_READ = "events:read"
     WEBHOOKS_WRITE = "webhooks:write"
 

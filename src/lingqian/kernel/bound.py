@@ -47,6 +47,10 @@ REFUND_GAP_S: Final = 60
 REFUND_DAYS_MAX: Final = 365
 # How long a refund that the channel closed waits for new funds before its next number is sent.
 REFUND_AGAIN_S: Final = 3_600
+# Calls without an answer after which a refund that is sent another way goes back to a person.
+REDIRECT_TRIES_MAX: Final = 6
+BANK_TYPE_LENGTH_MAX: Final = 32
+CARD_DIGITS_MAX: Final = 32
 # How long a person may take to confirm a payout at the channel.
 PAYOUT_CONFIRM_S: Final = 24 * 3_600
 GIFT_COUNT_MAX: Final = 9_999
@@ -54,6 +58,13 @@ GIFT_CODE_LENGTH_MAX: Final = 32
 # The reviewed sum of one person's top-ups in one business day (AML-1): up to this it passes.
 REVIEW_DAY_FEN: Final = 5_000_000
 TOP_UP_REVIEW_DEADLINE_S: Final = 24 * 3_600
+
+# Behaviour.
+STEPS_AT_ONCE_MAX: Final = 50
+STEP_ID_LENGTH_MAX: Final = 64
+FUNNEL_DAYS_MAX: Final = 92
+# More steps than this are not put into one report; it would be minutes of work.
+FUNNEL_ROWS_MAX: Final = 2_000_000
 
 # The lane.
 BATCH_COMMANDS_MAX: Final = 4_096

@@ -27,6 +27,11 @@ def business_day(at_us: int) -> int:
     return (at_us + _SHANGHAI_US) // DAY_US
 
 
+def day_start_us(day: int) -> int:
+    """Return the first instant of a business day. Units: µs."""
+    return day * DAY_US - _SHANGHAI_US
+
+
 def business_year(day: int) -> int:
     """Return the calendar year of a business day."""
     return datetime.fromordinal(_EPOCH_DAY + day).year

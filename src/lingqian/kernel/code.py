@@ -115,6 +115,7 @@ class Code(IntEnum):
     EXCEEDS_REFUNDABLE = 124
     REFUND_TOO_SOON = 125
     REFUND_TAKES_ALL = 126
+    REFUND_NOT_STUCK = 127
     # Payouts.
     PAYOUT_UNKNOWN = 130
     PAYOUT_UNDER_WAY = 131
@@ -459,6 +460,12 @@ TABLE: Final[dict[Code, Row]] = {
         "该金额会用尽全部虚拟币，请按剩余全额退款。",
         "That amount would take every coin and leave money; ask for all that is left.",
         burns=True,
+    ),
+    Code.REFUND_NOT_STUCK: _row(
+        409,
+        _NEVER,
+        "只有退款异常才能改道，这笔退款不是。",
+        "Only a refund that is stuck at its channel is sent another way.",
     ),
     Code.PAYOUT_UNKNOWN: _row(404, _NEVER, "提现单不存在。", "No such payout."),
     Code.PAYOUT_UNDER_WAY: _row(

@@ -22,6 +22,7 @@ COIN, ISSUED = 50, 51
 CNY, COINS = 1, 2
 FOR_COINS: Final = 2
 PAID_WORDS: Final = (4, 5)
+NOTICE: Final = 1
 REFUND_SUCCESS, REFUND_CLOSED = 3, 4
 PAYOUT_SUCCESS, PAYOUT_BACK = 6, (7, 9)
 PAID_ONLY: Final = ("packet", "transfer", "withdrawal")
@@ -244,8 +245,11 @@ class Assessor:
         if key in self.seen:
             self.counts["truth told again"] += 1
             return
-        self.seen[key] = command.attempt_id
         known = self.tries.get(command.attempt_id)
+        if known is not None and self._is_doubtful(known, command):
+            self.counts["doubted"] += 1
+            return
+        self.seen[key] = command.attempt_id
         if known is None or not self._fits(known, command):
             self._park(lane, key, command, known)
             return
@@ -254,6 +258,11 @@ class Assessor:
         known.settled = _settled(command)
         self._receive(lane, command, (known.order, HELD, CNY))
         self._place(lane, known, command, at)
+
+    def _is_doubtful(self, known: Try, command: Any) -> bool:  # noqa: ANN401 - as above
+        """Say whether a notice alone speaks of another amount: then nothing is booked yet."""
+        is_own = known.account == command.account and not known.is_paid
+        return is_own and command.source == NOTICE and known.amount != command.amount_fen
 
     def _fits(self, known: Try, command: Any) -> bool:  # noqa: ANN401 - as above
         return (
@@ -265,6 +274,7 @@ class Assessor:
     def _receive(self, lane: int, command: Any, target: Key) -> None:  # noqa: ANN401 - as above
         """Book a payment whole; what the channel keeps of it is the house's to pay."""
         whole, settled = command.amount_fen, _settled(command)
+        self._reckon(command, settled)
         channel = (_named(lane, command.account), CHANNEL, CNY)
         self._move(channel, target, settled)
         self._move(_house(lane, BANK), target, whole - settled)
@@ -273,6 +283,15 @@ class Assessor:
         self._move(_house(lane, BANK), _house(lane, CASH), command.fee_fen)
         self._move(_house(lane, SERVICE), _house(lane, PROVIDER), command.service_fee_fen)
         self._move(_house(lane, PROVIDER), _house(lane, REBATE), command.rebate_fen)
+
+    def _reckon(self, command: Any, settled: int) -> None:  # noqa: ANN401 - as above
+        """Reckon the fees of a payment from the plan: the base, the service, and its half back."""
+        amount = command.amount_fen
+        right = (_fee(6_000, settled), _fee(2_000, amount), _fee(1_000, amount))
+        told = (command.fee_fen, command.service_fee_fen, command.rebate_fen)
+        if told != right:
+            raise Violation(f"P8: fees {told} of {amount} fen, of which {settled} settled: {right}")
+        self.counts["fees reckoned again"] += 1
 
     def _park(self, lane: int, key: tuple[int, str, str], command: Any, known: Try | None) -> None:  # noqa: ANN401 - as above
         self._receive(lane, command, _house(lane, UNALLOCATED))

@@ -11,7 +11,6 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
-from lingqian.channels.faulty import Faulty
 from lingqian.channels.port import (
     PAID_STATES,
     BillKind,
@@ -41,6 +40,7 @@ from lingqian.flows.command import (
 )
 from lingqian.kernel.fault import BadSignature, Fault, Rejected, Unsent
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, lane_of, parse, show
+from lingqian.simulation.street import Street
 from lingqian.topup.attempt import AttemptState, PrepayResult
 from lingqian.topup.evidence import Source, notice_key, stranger_id
 from lingqian.topup.fee import FeePlan, fees
@@ -92,7 +92,7 @@ def finish(work: Coroutine[Any, Any, Any]) -> Any:  # noqa: ANN401 - what the wo
 class Clerk:
     """Works for one wallet with several channel accounts."""
 
-    def __init__(self, channels: dict[str, Faulty], plan: FeePlan) -> None:
+    def __init__(self, channels: dict[str, Street], plan: FeePlan) -> None:
         self.channels = channels
         self.plan = plan
         self.counts: Counter[str] = Counter()
@@ -134,6 +134,7 @@ class Clerk:
                 notice = self.channels[account].parse_notice(headers, body, now_us)
             except BadSignature:
                 self.counts["notice refused: signature"] += 1
+                self.channels[account].refused(headers, body)
                 continue
             except Rejected:
                 self.counts["notice refused: another merchant"] += 1

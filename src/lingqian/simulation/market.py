@@ -7,12 +7,13 @@ and unpaid.
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from hashlib import sha256
 from heapq import heappop, heappush
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from lingqian.channels.faulty import CALM, Faulty, Rates
+from lingqian.channels.faulty import CALM, Rates
 from lingqian.channels.faulty import ROUGH as ROUGH_CHANNEL
 from lingqian.channels.port import (
     AbnormalRefund,
@@ -36,6 +37,7 @@ from lingqian.flows.command import (
     ExpireOrder,
     Fund,
     FundLine,
+    Observe,
     OpenOrder,
     RegisterUser,
     SendGift,
@@ -46,6 +48,8 @@ from lingqian.flows.view import Policy
 from lingqian.kernel.clock import DAY_US, SECOND_US, business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import mint, show
+from lingqian.simulation import property as law
+from lingqian.simulation import weather
 from lingqian.simulation.assessor import Assessor
 from lingqian.simulation.auditor import Violation
 from lingqian.simulation.clerk import Clerk, finish, purchase_of
@@ -53,6 +57,8 @@ from lingqian.simulation.disk import quiet
 from lingqian.simulation.ordinary import Ordinary, Paid
 from lingqian.simulation.process import PEACE, ROUGH, Hardship, Process
 from lingqian.simulation.proof import audited, rebuilt
+from lingqian.simulation.street import Street
+from lingqian.simulation.weather import FAIR, STORMY, Weather
 from lingqian.simulation.world import WorldClock
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.relay import waiting
@@ -75,8 +81,8 @@ _QUIET_STEPS_MAX: Final = 4_000
 _SWEEP_ROWS: Final = 200
 _AMOUNTS: Final = (600, 1_000, 3_000, 5_000, 10_000, 50_000)
 _LARGE_FEN: Final = 2_000_000
-# The line of each lane, and an outage of evidence in the middle of the evening.
-_LINE_FEN: Final = 200_000
+# The line of each lane, so short that its pace is met, and an outage of evidence in the evening.
+_LINE_FEN: Final = 100_000
 _OUTAGE_AT_US: Final = 1_200 * SECOND_US
 _OUTAGE_US: Final = 600 * SECOND_US
 # A callback is expected within a minute.
@@ -88,6 +94,9 @@ _BONUS_LIFE_US: Final = 1_800 * SECOND_US
 # Income of a gift is settled soon, or late enough for coins that were advanced.
 _SETTLE_US: Final = (3_600 * SECOND_US, 7 * DAY_US)
 _ATTEMPTS_MAX: Final = 4
+# What holds at every moment is looked at so often; and so far off our own clock may be.
+_SNAPSHOT_EVERY: Final = 50
+_OWN_SKEW_S: Final = 20
 _SELECT_ORDERS: Final = (
     "SELECT order_id, pay_state, credit_state, received_fen, refunding_fen, refunded_fen "
     "FROM orders"
@@ -129,11 +138,12 @@ class Setting(NamedTuple):
     hardship: Hardship = ROUGH
     people: int = 40
     large_one_in: int = 50
+    weather: Weather = FAIR
 
 
 def rough(orders: int, lanes: int) -> Setting:
     """Return the world that everything happens in."""
-    return Setting(orders, lanes, ROUGH_CHANNEL, ROUGH)
+    return Setting(orders, lanes, ROUGH_CHANNEL, ROUGH, weather=STORMY)
 
 
 class Buy(NamedTuple):
@@ -164,6 +174,7 @@ class Report(NamedTuple):
     ends: Counter[str]
     unsolved: Counter[str]
     exceptions: Counter[str]
+    checked: Counter[str]
     heads: str
 
 
@@ -187,11 +198,15 @@ class Market:
         day = 20_500 + self._chance.randrange(300)
         self.clock = WorldClock(day * DAY_US + _EVENING_US)
         key = sha256(b"market" + seed.to_bytes(8, "big")).digest()
-        self.channels = {name: Faulty(_profile(name), key, self.clock.now_us) for name in ACCOUNTS}
+        self.channels = {name: Street(_profile(name), key, self.clock.now_us) for name in ACCOUNTS}
         self.clerk = Clerk(self.channels, PLAN)
         self.assessor = Assessor()
-        self.process = Process(self._chance, setting.lanes, self.clock, Policy(caps(DEFAULT)))
+        # The process's own clock: after a crash it may be wrong by a little, either way.
+        self._own_clock = WorldClock(self.clock.at_us)
+        self._own_skew_us = 0
+        self.process = Process(self._chance, setting.lanes, self._own_clock, Policy(caps(DEFAULT)))
         self.events: Counter[str] = Counter()
+        self.checked: Counter[str] = Counter()
         self.ends: Counter[str] = Counter()
         self.rivals = {
             "plain": Ordinary(closes_by_clock=True),
@@ -260,6 +275,12 @@ class Market:
         self.process.hardship = self.setting.hardship
         for channel in self.channels.values():
             channel.rates = self.setting.rates
+            weather.set_out(channel, chance, self.setting.weather)
+        for spell in weather.spells(chance, ACCOUNTS, self.setting.weather):
+            street = self.channels[spell.account]
+            self.at(spell.at_s * SECOND_US, partial(weather.begin, street, spell))
+            ends_s = spell.at_s + spell.lasts_s
+            self.at(ends_s * SECOND_US, partial(weather.end, street, spell))
 
     def _rush(self) -> None:
         """Let people come, with all that goes wrong."""
@@ -274,6 +295,8 @@ class Market:
         for channel in self.channels.values():
             # The bill may still be late: it is asked for until it is there.
             channel.rates = CALM._replace(bill_late=self.setting.rates.bill_late)
+            weather.clear(channel)
+        self._own_skew_us = 0
         last_day = business_day(self.clock.at_us)
         for _ in range(_QUIET_STEPS_MAX):
             self.clock.at_us = self._next_us()
@@ -308,13 +331,24 @@ class Market:
             heappop(self._calendar)[2]()
         received = self.clerk.receive(now_us)
         rows: list[Command] = [*received, *self.clerk.observe_notices(connection)]
-        rows += self.clerk.due(connection, now_us)
+        rows += self._in_time(self.clerk.due(connection, now_us))
         rows += self.clerk.refunds(connection, now_us)
         rows += self.clerk.payouts(connection, now_us)
         rows += due(connection, now_us, _SWEEP_ROWS)
         rows += self._delivered()
         self._asks = [_Ask(each, None) for each in rows] + self._asks
         self._submit()
+
+    def _in_time(self, answers: list[Observe]) -> list[Observe]:
+        """Return the answers that come at once; the others arrive later, whatever happens first."""
+        prompt = []
+        for each in answers:
+            delay_us = self.channels[each.account].delay_us()
+            if delay_us:
+                self.at(delay_us, partial(self._ask, each))
+            else:
+                prompt.append(each)
+        return prompt
 
     def _delivered(self) -> list[DeliverRelay]:
         return list(waiting(self.process.connection)) if self.setting.lanes > 1 else []
@@ -330,11 +364,15 @@ class Market:
         asks, self._asks = self._asks, []
         if not asks:
             return
+        self._own_clock.at_us = self.clock.at_us + self._own_skew_us
         answers = self.process.ask([Submission(each.command) for each in asks])
         for lane, record in self.process.news():
             self.assessor.follow(lane, record)
         self.assessor.agree(self.process.connection)
+        if self.process.batches % _SNAPSHOT_EVERY == 0:
+            law.snapshot(self.process.connection, self.checked)
         if answers is None:
+            self._started_again()
             self._asks = [each for each in asks if each.then is not None or _is_keyed(each)]
             return
         self.clerk.delivered()
@@ -342,6 +380,14 @@ class Market:
             self.events[f"answered {Code(answer.code).name.lower()}"] += 1
             if ask.then is not None:
                 ask.then(answer)
+
+    def _started_again(self) -> None:
+        """Compare all books after a crash (P12); the machine's clock may have moved."""
+        self.assessor.agree_wholly(self.process.connection)
+        self.checked["P12"] += 1
+        if self.setting.weather.clocks:
+            self._own_skew_us = self._chance.randrange(-_OWN_SKEW_S, _OWN_SKEW_S) * SECOND_US
+            self.events["own clock moved"] += 1
 
     # --- people ---------------------------------------------------------------------------------
 
@@ -424,7 +470,8 @@ class Market:
         noted = self.clerk.prepay(command.account, purchase, command.attempt_id)
         if noted.result == PrepayResult.UNKNOWN:
             self._except(command.order_id, "no answer to the call for a sheet")
-        self._ask(noted, lambda answer: self._sheet(buy, command, noted.result, answer))
+        then = partial(self._sheet, buy, command, noted.result)
+        self.at(self.channels[command.account].delay_us(), lambda: self._ask(noted, then))
 
     def _sheet(self, buy: Buy, command: BeginAttempt, result: int, answer: Answer) -> None:
         del answer
@@ -570,7 +617,8 @@ class Market:
     def _came_back(self, command: BeginAttempt) -> None:
         """The person is back from the sheet: the channel is asked at once."""
         observed = self.clerk.query(command.attempt_id, command.account, Source.CLIENT)
-        self._ask(observed, _done)
+        for each in self._in_time([observed]):
+            self._ask(each, _done)
 
     # --- an outage ------------------------------------------------------------------------------
 
@@ -651,10 +699,14 @@ class Market:
 
     def _check(self) -> None:
         """Check what must hold once the faults have stopped and the bills are read."""
+        connection = self.process.connection
         self._explained()
         self._told_again()
-        self.assessor.agree_wholly(self.process.connection)
+        self.assessor.agree_wholly(connection)
         self._channel_money()
+        law.snapshot(connection, self.checked)
+        law.entries(connection, self.checked)
+        self.checked["P8"] = self.assessor.counts["fees reckoned again"]
         audited(self.process.connection)
         rebuilt(self.process.connection, f"market-{id(self):x}")
 
@@ -674,6 +726,8 @@ class Market:
             if self.assessor.credits[order_id] > 1:
                 raise Violation(f"order {show('tu', order_id)} was credited twice")
             ends[end] += 1
+            self.checked["P2"] += 1
+            self.checked["P10"] += 1
         self.ends = ends
         self.unsolved = self._unsolved()
 
@@ -732,24 +786,26 @@ class Market:
 
     def _told_again(self) -> None:
         """Bring every notice twice more: nothing but evidence may change (P9)."""
-        before = dict(self.assessor.books)
+        before = law.unmoved(self.process.connection)
         for key, letter in list(self.clerk.raw.items()):
             reading: Any = letter.notice.reading
             again = self.clerk.observed(letter.account, reading, Source.NOTICE, key)
             self._asks += [_Ask(again, _done)] * 2
         self._submit()
         self.assessor.agree_wholly(self.process.connection)
-        if {k: v for k, v in before.items() if v} != {
-            k: v for k, v in self.assessor.books.items() if v
-        }:
-            raise Violation("telling the same truth again has moved money")
+        after = law.unmoved(self.process.connection)
+        moved = [table for table in before if before[table] != after[table]]
+        if moved:
+            raise Violation(f"P9: telling the same truth again has changed {moved}")
+        self.checked["P9"] += len(self.clerk.raw)
 
     def _channel_money(self) -> None:
         """What a channel account owes us is what it says it has: every payment, less its fees (P1).
 
-        A notice that told another amount than the channel has is the one thing that may differ.
+        So too where a notice told another amount: what is booked is what the channel has.
         """
         for name, channel in self.channels.items():
+            law.booked(self.process.connection, name, _paid_numbers(channel), self.checked)
             there = _owed_by(channel)
             here = -sum(
                 [
@@ -758,8 +814,7 @@ class Market:
                     if book == 11 and owner[2:] == sha256(name.encode()).digest()[:14]
                 ]
             )
-            lied = channel.happened.get("notice_wrong_amount", 0)
-            if abs(there - here) > lied:
+            if there != here:
                 raise Violation(f"{name} has {there} fen for us, our books say {here}")
 
     def _report(self) -> Report:
@@ -780,11 +835,17 @@ class Market:
             self.ends,
             self.unsolved,
             Counter([why for each in self.exceptions.values() for why in each]),
+            self.checked,
             heads,
         )
 
 
-def _owed_by(channel: Faulty) -> int:
+def _paid_numbers(channel: Street) -> list[str]:
+    orders = channel.truth.orders.values()
+    return [payment.transaction_id for order in orders for payment in order.payments]
+
+
+def _owed_by(channel: Street) -> int:
     """Reckon from a channel's own truth what it owes: settled and not sent on, less its fees."""
     truth, owed = channel.truth, 0
     back: Counter[str] = Counter()

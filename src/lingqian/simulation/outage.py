@@ -10,7 +10,7 @@ from hashlib import sha256
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from lingqian.channels.faulty import CALM, Faulty, Rates
+from lingqian.channels.faulty import CALM, Rates
 from lingqian.channels.port import Product, Profile, Purchase
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
@@ -30,6 +30,7 @@ from lingqian.kernel.id import mint, show
 from lingqian.simulation.clerk import Clerk, purchase_of
 from lingqian.simulation.disk import quiet
 from lingqian.simulation.process import Process
+from lingqian.simulation.street import Street
 from lingqian.simulation.world import WorldClock
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.sweep import due
@@ -100,17 +101,16 @@ class Outcome(NamedTuple):
         return self.in_two_minutes * 1_000_000 // max(self.taps, 1)
 
 
-class Hosted(Faulty):
-    """A channel account behind two hosts, either of which may be down."""
+class Hosted(Street):
+    """A channel account behind one host or two, either of which may be down."""
 
     def __init__(self, name: str, seed: bytes, clock: Callable[[], int], hosts: int) -> None:
         profile = Profile(
             name, "faulty", name, name, "CNY", frozenset((Product.JSAPI,)), 1, 10**8,
             can_refund_in_part=True, can_pay_out=True, refund_days_max=365, bill_hour=10,
         )  # fmt: skip
-        super().__init__(profile, seed, clock, CALM)
+        super().__init__(profile, seed, clock)
         self.hosts = hosts
-        self.down = 0
 
     def _before(self, *, is_read: bool) -> None:
         if self.down >= self.hosts:

@@ -8,11 +8,39 @@ from typing import Any, Final, NamedTuple
 
 from lingqian.channels.faulty import CALM, Rates
 from lingqian.simulation.market import Report
+from lingqian.simulation.property import PROPERTIES
 
 # Below this many orders the list is only reported: rare things need room.
 ORDERS_MIN: Final = 5_000
-# Of the design's list: what a channel may do to us. Bills that lie are the reconciliation's own.
-FAULTS: Final = tuple(name for name in Rates._fields if not name.startswith("bill_line"))
+# The faults of the design's section 6 in its words, and the counters of how often each struck.
+FAULTS: Final[dict[str, tuple[str, ...]]] = {
+    "lost notices": ("notice_lost",),
+    "doubled notices": ("notice_doubled",),
+    "reordered notices": ("notice_reordered",),
+    "late notices": ("notice_late",),
+    "forged notices": ("notice_forged",),
+    "notices of another merchant": ("notice_elsewhere",),
+    "notices telling another amount": ("notice_wrong_amount",),
+    "call never sent": ("unsent",),
+    "time-out before acceptance": ("lost_before",),
+    "time-out after acceptance": ("lost_after",),
+    "forged answers": ("forged",),
+    "refused calls": ("refused",),
+    "answers behind the truth": ("stale",),
+    "pay after close": ("late",),
+    "paid twice under one number": ("double",),
+    "wrong amount": ("wrong_amount",),
+    "coupons": ("coupon",),
+    "host down": ("host_down",),
+    "both hosts down": ("both_hosts_down",),
+    "slow": ("slow",),
+    "clock skew": ("clock_skew",),
+    "key rotation": ("key_rotated",),
+    "refund abnormal": ("refund_abnormal",),
+    "refund closed": ("refund_closed",),
+    "payout failed": ("payout_failed",),
+    "late bills": ("bill_late",),
+}
 EVENTS: Final = (
     "crash",
     "crash while starting",
@@ -69,6 +97,8 @@ ENDS: Final = (
     "closed and unpaid",
 )
 assert Rates() == CALM, "a calm channel does nothing wrong"
+_COUNTED: Final = {name for names in FAULTS.values() for name in names}
+assert {name for name in Rates._fields if not name.startswith("bill_line")} <= _COUNTED, "all told"
 
 
 class Sum(NamedTuple):
@@ -83,13 +113,14 @@ class Sum(NamedTuple):
     ends: Counter[str]
     unsolved: Counter[str]
     exceptions: Counter[str]
+    checked: Counter[str]
 
 
 def add(reports: list[Report]) -> Sum:
     """Add reports up."""
     counters: list[Counter[str]] = [
         sum([getattr(each, name) for each in reports], Counter())
-        for name in ("events", "faults", "ends", "unsolved", "exceptions")
+        for name in ("events", "faults", "ends", "unsolved", "exceptions", "checked")
     ]
     return Sum(*[_whole(reports, name) for name in Sum._fields[:4]], *counters)
 
@@ -100,9 +131,15 @@ def _whole(reports: list[Report], name: str) -> Any:  # noqa: ANN401 - a number,
 
 def missed(found: Sum) -> list[str]:
     """Return what a run has not met."""
-    absent = [f"fault: {name}" for name in FAULTS if not found.faults[name]]
+    absent = [f"fault: {name}" for name, struck in faults(found).items() if not struck]
     absent += [name for name in EVENTS if not found.events[name]]
+    absent += [f"{name}: {words}" for name, words in PROPERTIES.items() if not found.checked[name]]
     return absent + [f"end: {name}" for name in ENDS if not found.ends[name]]
+
+
+def faults(found: Sum) -> dict[str, int]:
+    """Return how often each fault of the design's list has struck."""
+    return {name: sum([found.faults[each] for each in told]) for name, told in FAULTS.items()}
 
 
 class Ratio(NamedTuple):

@@ -35,6 +35,7 @@ from lingqian.flows.command import (
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RedirectRefund,
     SendGift,
 )
 from lingqian.gift.catalogue import GiftRow
@@ -52,11 +53,12 @@ from lingqian.topup.evidence import Source, notice_key, stranger_id
 from lingqian.topup.fee import FeePlan, fees
 from lingqian.topup.order import OrderKind
 from lingqian.topup.plan import Plan
-from lingqian.topup.refund import Origin
+from lingqian.topup.refund import Origin, Way
 
 FIELD_PURCHASE: Final = 6
 FIELD_REASON: Final = 7
 FIELD_PAYEE: Final = 8
+FIELD_CARD: Final = 9
 # Money for a number that is none of ours is kept here, until a person has placed it.
 STRANGERS_LANE: Final = 0
 
@@ -81,6 +83,14 @@ class Payee(NamedTuple):
     payee: str
     real_name: str
     remark: str
+
+
+class Card(NamedTuple):
+    """A person's bank card, as the channel wants it named: the bank's code, number, holder."""
+
+    bank_type: str
+    bank_account: str
+    real_name: str
 
 
 class GiftWish(NamedTuple):
@@ -279,6 +289,25 @@ class Cashier:
             key,
         )
         return Submission(command)
+
+    def redirect_refund(
+        self, refund_id: bytes, card: Card | None, caller: tuple[str, str]
+    ) -> Submission:
+        """Make the command that sends a stuck refund to a card, or without one to the merchant."""
+        caller_key, by = caller
+        key = client_key(lane_of(refund_id), caller_key)
+        if card is None:
+            return Submission(RedirectRefund(key, refund_id, Way.MERCHANT, b"", by))
+        mac, row = self._sealed(refund_id, FIELD_CARD, msgspec.json.encode(card))
+        return Submission(RedirectRefund(key, refund_id, Way.CARD, mac, by), (row,))
+
+    def card(self, refund_id: bytes, cipher: bytes) -> Card:
+        """Return the card a refund goes to, as it was sealed.
+
+        Raises: Damaged.
+        """
+        plain = self.open_sealed(refund_id, FIELD_CARD, cipher)
+        return msgspec.json.decode(plain, type=Card)
 
     def ask_payout(  # noqa: PLR0913 - what a payout slip has, by name
         self,

@@ -169,6 +169,7 @@ class Lane:
         view.purses.clear()
         view.seen.clear()
         view.transfers.rows.clear()
+        view.behaviour_events.rows.clear()
         for name in _CACHED:
             rows = getattr(view, name).rows
             if len(rows) > CACHE_ROWS_MAX:

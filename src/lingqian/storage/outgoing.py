@@ -35,12 +35,13 @@ from lingqian.ledger.chart import (
     income_account,
     payable_account,
     transit_account,
+    unallocated_account,
 )
 from lingqian.ledger.posting import Phase
 from lingqian.topup.coin import Taken
 from lingqian.topup.order import OrderKind
 from lingqian.topup.payout import PayoutStage
-from lingqian.topup.refund import Origin, Refund, RefundStage
+from lingqian.topup.refund import Origin, Refund, RefundStage, Way
 
 _POST: Final = int(Phase.POST)
 _PPM: Final = 1_000_000
@@ -112,8 +113,15 @@ def _arrival(view: View, command: NoteRefund, refund: Refund, fee_fen: int) -> t
     )
     bank, cash = bank_account(view.lane), cash_account(view.lane)
     coupon_fen = refund.amount_fen - (after - before)
+    left: tuple[Step, ...] = ((_POST, payable, channel, after - before),)
+    if refund.way == Way.MERCHANT:
+        # The channel pays the merchant's bank, and what it pays is owed as before.
+        left = (
+            (_POST, bank, channel, after - before),
+            (_POST, payable, unallocated_account(view.lane), after - before),
+        )
     steps = (
-        (_POST, payable, channel, after - before),
+        *left,
         (_POST, payable, bank, coupon_fen),
         (_POST, cash, _house(view, Book.COUPON_COST), coupon_fen),
         (_POST, channel, _house(view, Book.FEE_EXPENSE), fee_fen),

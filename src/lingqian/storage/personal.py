@@ -10,7 +10,7 @@ from typing import Final
 import apsw
 
 from lingqian.kernel.fault import Damaged
-from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
+from lingqian.storage.cashier import FIELD_CARD, FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
 from lingqian.storage.desk import (
     FIELD_EXTERNAL,
     FIELD_GREETING,
@@ -37,6 +37,7 @@ _HOMES: Final = {
     FIELD_PURCHASE: ("attempts", "attempt_id", "payer_mac"),
     FIELD_REASON: ("refunds", "refund_id", "reason_mac"),
     FIELD_PAYEE: ("payouts", "payout_id", "payee_mac"),
+    FIELD_CARD: ("refunds", "refund_id", "card_mac"),
     FIELD_TRADE_BILL: ("days", "day_id", "trade_digest"),
     FIELD_FUND_BILL: ("days", "day_id", "fund_digest"),
     FIELD_SHEET: ("days", "day_id", "sheet_digest"),

@@ -63,6 +63,11 @@ SELECT_REFUNDS_OF_ORDER: Final = (
     f"SELECT {_columns('refunds')} FROM refunds WHERE order_id = ? "  # noqa: S608 - names from the schema table
     "ORDER BY created_at_us, refund_id"
 )
+SELECT_REFUNDS_STUCK: Final = (
+    # Stage 7 is ABNORMAL.
+    f"SELECT {_columns('refunds')} FROM refunds WHERE stage = 7 "  # noqa: S608 - names from the schema table
+    "AND refund_id < ? ORDER BY refund_id DESC LIMIT ?"
+)
 SELECT_PAYOUT: Final = _one("payouts")
 SELECT_PAYOUTS: Final = _page("payouts")
 # Work of the agent: what is due, the longest due first.
@@ -195,6 +200,16 @@ def refunds_due(
     """Return refunds to send or to ask about, the longest due first."""
     rows: list[tuple[bytes, Refund]] = _rows(
         connection, "refunds", SELECT_REFUNDS_DUE, (at_us, rows_max)
+    )
+    return rows
+
+
+def refunds_stuck(
+    connection: apsw.Connection, rows_max: int, before: bytes = _END
+) -> list[tuple[bytes, Refund]]:
+    """Return a page of the refunds that wait for a person."""
+    rows: list[tuple[bytes, Refund]] = _rows(
+        connection, "refunds", SELECT_REFUNDS_STUCK, (before, rows_max)
     )
     return rows
 

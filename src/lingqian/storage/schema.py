@@ -8,6 +8,7 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
+from lingqian.analytics.step import BehaviourEvent
 from lingqian.clearing.day import Day
 from lingqian.clearing.difference import Difference, Flow
 from lingqian.compliance.limit import Usage
@@ -93,6 +94,10 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("borrowers", "borrowers", ("user_id",), _slots(Borrower), Borrower),
     TableRow("lines", "lines", ("lane",), _slots(Line), Line),
     TableRow("modes", "modes", ("mode_key",), _slots(ModeRow), ModeRow),
+    TableRow(
+        "behaviour_events", "behaviour_events", ("event_id",), _slots(BehaviourEvent),
+        BehaviourEvent,
+    ),
     TableRow("relay_heads", "relay_heads", ("source", "target"), ("value",), Counter, 2),
     TableRow("relay_marks", "relay_marks", ("target", "source"), ("value",), Counter, 2),
 )  # fmt: skip

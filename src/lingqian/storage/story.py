@@ -32,6 +32,7 @@ from lingqian.storage.codec import Row, decode
 from lingqian.topup.attempt import Mark, PrepayResult
 from lingqian.topup.evidence import Effect, Reason, Source
 from lingqian.topup.order import Order
+from lingqian.topup.refund import Way
 from lingqian.topup.sentence import NO_ATTEMPT, Sentence, Situation, say, sentence, yuan
 
 SELECT_ROWS: Final = (
@@ -97,6 +98,8 @@ def situation(connection: apsw.Connection, order_id: bytes, order: Order) -> Sit
     for _, row in attempts:
         if row.mark == Mark.WRONG_AMOUNT:
             mark = Mark.WRONG_AMOUNT
+        elif row.mark == Mark.DOUBTED and row.query_due_at_us:
+            mark = mark or Mark.DOUBTED
     return Situation(order.pay_state, order.credit_state, order.refund_state, newest, mark)
 
 
@@ -269,6 +272,10 @@ WORDS: Final[dict[str, Words]] = {
     "NoteRefund": Words(
         "{source_zh}：退款 {refund_id} {state}", "{source}: refund {refund_id} {state}"
     ),
+    "RedirectRefund": Words(
+        "退款 {refund_id} 改道：{way}，由 {by}",
+        "refund {refund_id} sent another way: {way}, by {by}",
+    ),
     "SendGift": Words("送出礼物 {code}", "gift {code} given"),
     "SettleGift": Words("礼物收入已结算", "income of the gift settled"),
     "ExpireCoins": Words("赠送的金币到期", "bonus coins expired"),
@@ -297,6 +304,7 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "CloseDay": Words("当日已平账关闭", "the day is closed"),
     "FundLine": Words("垫款额度资金 {amount} 元", "line funded with {amount} yuan"),
+    "RecordSteps": Words("记录用户行为", "steps of a person taken down"),
     "SetMode": Words("渠道模式切换：{event}，{why}", "mode of the channel: {event}, {why}"),
 }
 _SOURCE_ZH: Final = {
@@ -364,6 +372,8 @@ def _facts(record: Record) -> dict[str, str | int]:
     if name == "NotePrepay":
         facts["result"] = PrepayResult(command.result).name.lower()
         facts["word"] = facts.pop("code", "")
+    if name == "RedirectRefund":
+        facts["way"] = Way(command.way).name.lower()
     if name == "BeginAttempt":
         facts["product"] = Product(command.product).name.lower()
     _add_digests(command, facts)

@@ -40,6 +40,8 @@ class Effect(IntEnum):
     # Money for coins that were advanced, and for coins that were taken back.
     CONFIRMED = 10
     REPAID = 11
+    # A notice told another amount than was asked for: the channel is asked, and decides.
+    DOUBTED = 12
 
 
 class Reason(IntEnum):

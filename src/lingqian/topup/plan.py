@@ -4,6 +4,7 @@ Law: a plan is data in the order that used it; changing the list changes no orde
 Units: fen; coins; s.
 """
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from lingqian.topup.order import OrderKind
@@ -39,3 +40,8 @@ DEFAULT: Final = (
     Plan("coins-100", "1000 金币送 70", "1000 coins and 70 more", 10_000, 1_000, 70, 30 * 86_400),
     Plan("balance-50", "零钱 50 元", "50 yuan into the balance", 5_000),
 )
+
+
+def cheapest_coins(plans: Mapping[str, Plan]) -> int:
+    """Return how many coins the smallest plan brings; 0 where no plan brings any."""
+    return min((plan.coins for plan in plans.values() if plan.coins), default=0)

@@ -36,6 +36,16 @@ class RefundStage(IntEnum):
     SUCCESS = 5
     CLOSED = 6
     ABNORMAL = 7
+    # A person has named another way; the channel has not yet said that it takes it.
+    REDIRECTED = 8
+
+
+class Way(IntEnum):
+    """Where a refund arrives: with its payment, on the person's card, with the merchant."""
+
+    ORIGINAL = 0
+    CARD = 1
+    MERCHANT = 2
 
 
 MACHINE: Final = machine(
@@ -60,6 +70,11 @@ MACHINE: Final = machine(
         (RefundStage.ABNORMAL, "process", RefundStage.PROCESSING),
         (RefundStage.ABNORMAL, "succeed", RefundStage.SUCCESS),
         (RefundStage.ABNORMAL, "close", RefundStage.CLOSED),
+        (RefundStage.ABNORMAL, "redirect", RefundStage.REDIRECTED),
+        (RefundStage.REDIRECTED, "process", RefundStage.PROCESSING),
+        (RefundStage.REDIRECTED, "succeed", RefundStage.SUCCESS),
+        (RefundStage.REDIRECTED, "close", RefundStage.CLOSED),
+        (RefundStage.REDIRECTED, "fail", RefundStage.ABNORMAL),
     ],
 )
 
@@ -69,6 +84,7 @@ class Refund:
     """One refund; `parent` is the closed one it follows, empty for a first.
 
     `coins_paid` and `coins_bonus` are the coins set aside for it, destroyed when it succeeds.
+    `way` is where it arrives, `card_mac` a digest of the card that was named last, if one was.
     """
 
     amount_fen: int
@@ -87,6 +103,9 @@ class Refund:
     success_at_us: int
     tries: int
     user_id: bytes
+    # Later than the others, so at the end of the table.
+    card_mac: bytes
+    way: int
 
 
 def refund_id(attempt_id: bytes, origin: Origin) -> bytes:

@@ -70,6 +70,14 @@ WRONG_AMOUNT: Final = Sentence(
     "is kept apart and a person decides whether it is credited or goes back.",
 )
 
+DOUBTED: Final = Sentence(
+    "doubted",
+    is_credited=False,
+    zh="未到账：渠道的通知说了另一个金额，正在向渠道查询；以查询结果为准，相符就立即到账。",
+    en="Not credited: a notice of the channel told another amount, and the channel is being asked; "
+    "its answer decides, and if it is the right amount the order is credited at once.",
+)
+
 CONTRADICTION: Final = Sentence(
     "contradiction",
     is_credited=False,
@@ -260,6 +268,7 @@ TABLE: Final = (
     ),
 )  # fmt: skip
 
+_UNPROVEN: Final = (*_OPEN, PayState.CLOSED)
 _AXES: Final = ("pay", "credit", "back", "attempt")
 
 
@@ -270,7 +279,8 @@ def sentence(situation: Situation) -> Sentence:
         return WRONG_AMOUNT
     for row in TABLE:
         if all(_fits(getattr(row, axis), getattr(situation, axis)) for axis in _AXES):
-            return row.sentence
+            is_asked = situation.mark == Mark.DOUBTED and situation.pay in _UNPROVEN
+            return DOUBTED if is_dry and is_asked else row.sentence
     return CONTRADICTION
 
 

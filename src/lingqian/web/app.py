@@ -19,6 +19,7 @@ from lingqian.web.operation import Operation, bind, outside
 from lingqian.web.problem import problem
 from lingqian.web.reply import Reply, encode
 from lingqian.web.route import (
+    behaviour,
     case,
     claim,
     event,
@@ -67,6 +68,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *notice.OPERATIONS,
     *case.OPERATIONS,
     *reconciliation.OPERATIONS,
+    *behaviour.OPERATIONS,
     *limit.OPERATIONS,
     *event.OPERATIONS,
     *webhook.OPERATIONS,

@@ -23,6 +23,8 @@ _ASKS: Final = {
 }
 # What the core calls a field, where the API calls it something else.
 FIELDS: Final = {
+    "way": "to",
+    "card_mac": "card",
     "bonus_coins": "plan_id",
     "bonus_life_us": "plan_id",
     "coins": "plan_id",

@@ -1,23 +1,26 @@
 """Refunds: money of a top-up asked back, the way it came (退款)."""
 
-from typing import Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
+from lingqian.channels.port import CardChannel
 from lingqian.flows.refund import Opened
 from lingqian.identity.key import Scope
+from lingqian.kernel.bound import BANK_TYPE_LENGTH_MAX, CARD_DIGITS_MAX, NICKNAME_LENGTH_MAX
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
-from lingqian.kernel.id import PREFIX_ORDER, PREFIX_REFUND, show
+from lingqian.kernel.id import ID_BYTES, PREFIX_ORDER, PREFIX_REFUND, show
 from lingqian.storage import purse, query
-from lingqian.storage.cashier import FIELD_REASON
-from lingqian.topup.refund import Origin, Refund, RefundStage
+from lingqian.storage.cashier import FIELD_REASON, Card
+from lingqian.topup.refund import Origin, Refund, RefundStage, Way
 from lingqian.web import field
 from lingqian.web.answer import first_of, refusal
 from lingqian.web.call import Call
 from lingqian.web.door import Door
 from lingqian.web.operation import Given, Operation
+from lingqian.web.page import read_cursor, write_cursor
 from lingqian.web.problem import Refused
 from lingqian.web.reply import Reply, reply
 
@@ -32,7 +35,8 @@ class NewRefund(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RefundShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A refund: why it is made and where it stands.
 
-    `approved`, `submitted` and `processing` go on by themselves; `abnormal` waits for a person.
+    `approved`, `submitted`, `processing` and `redirected` go on by themselves; `abnormal` waits
+    for a person.
     """
 
     id: field.RefundId
@@ -48,6 +52,31 @@ class RefundShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     channel_refund_id: str = ""
     arrived_at: field.Moment | UnsetType = UNSET
     follows: field.RefundId | UnsetType = UNSET
+    way: Annotated[
+        str, Meta(description="Where it arrives: empty with its payment, `card`, `merchant`.")
+    ] = ""
+
+
+class BankCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person's own card: the bank by the channel's code, its number, the holder's name."""
+
+    bank_type: Annotated[str, Meta(pattern="^[A-Z][A-Z0-9_]*$", max_length=BANK_TYPE_LENGTH_MAX)]
+    bank_account: Annotated[str, Meta(pattern="^[0-9]{8,}$", max_length=CARD_DIGITS_MAX)]
+    real_name: Annotated[str, Meta(min_length=1, max_length=NICKNAME_LENGTH_MAX)]
+
+
+class Redirection(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a stuck refund goes: to the person's card, or to the merchant's own account."""
+
+    to: Literal["card", "merchant"]
+    card: BankCard | None = None
+
+
+class StuckPage(msgspec.Struct, frozen=True):
+    """A page of refunds that wait for a person, the newest first."""
+
+    refunds: tuple["RefundShown", ...]
+    next_cursor: str | None
 
 
 class RefundList(msgspec.Struct, frozen=True):
@@ -71,6 +100,7 @@ def _shown(door: Door, refund_id: bytes, row: Refund) -> RefundShown:
         channel_refund_id=row.channel_refund_id,
         arrived_at=rfc3339(row.success_at_us) if row.success_at_us else UNSET,
         follows=show(PREFIX_REFUND, row.parent) if row.parent else UNSET,
+        way=Way(row.way).name.lower() if row.way else "",
     )
 
 
@@ -121,6 +151,45 @@ async def list_refunds(door: Door, call: Call) -> Reply:
     return reply(200, RefundList(tuple([_shown(door, *each) for each in found])))
 
 
+async def list_stuck(door: Door, call: Call) -> Reply:
+    """List the refunds that wait for a person."""
+    asked = call.ask(field.Page)
+    after = read_cursor(b"s", asked.cursor, ID_BYTES)
+    found = purse.refunds_stuck(door.reader, asked.limit, after or _NEWEST)
+    following = write_cursor(b"s", found[-1][0]) if len(found) == asked.limit else None
+    return reply(200, StuckPage(tuple([_shown(door, *each) for each in found]), following))
+
+
+async def redirect(door: Door, call: Call) -> Reply:
+    """Send a stuck refund another way, once per idempotency key; its number stays."""
+    refund_id = call.id(PREFIX_REFUND, "refund_id")
+    body = await call.take(Redirection)
+    caller = (call.key(), call.caller.name)
+    if (body.to == "card") != (body.card is not None):
+        raise Refused(Code.INVALID_FIELD, field="card", detail="whose card? for a card only")
+    _check_channel(door, refund_id)
+    card = None if body.card is None else Card(*msgspec.structs.astuple(body.card))
+    answer = await door.ask(door.wallet.cashier.redirect_refund(refund_id, card, caller))
+    if answer.code:
+        return refusal(answer)
+    row = purse.refund(door.reader, refund_id)
+    assert row is not None, "a refund that was answered exists"
+    return reply(200, _shown(door, refund_id, row))
+
+
+def _check_channel(door: Door, refund_id: bytes) -> None:
+    """Refuse what the refund's channel cannot do.
+
+    Refuses: refund_unknown, no_channel.
+    """
+    row = purse.refund(door.reader, refund_id)
+    attempt = None if row is None else query.attempt(door.reader, row.attempt_id)
+    if attempt is None:
+        raise Refused(Code.REFUND_UNKNOWN)
+    if not isinstance(door.wallet.channels.get(attempt.account), CardChannel):
+        raise Refused(Code.NO_CHANNEL, detail="the account cannot send a refund to a card")
+
+
 _REFUND: Final = RefundShown(
     id=field.REFUND_EXAMPLE,
     order_id=field.ORDER_EXAMPLE,
@@ -131,6 +200,9 @@ _REFUND: Final = RefundShown(
     created_at=field.MOMENT_EXAMPLE,
     reason="买多了",
 )
+_STUCK: Final = msgspec.structs.replace(_REFUND, stage="abnormal")
+_SENT_ON: Final = msgspec.structs.replace(_REFUND, stage="redirected", way="merchant")
+_NEWEST: Final = b"\xff" * (ID_BYTES + 1)
 
 OPERATIONS: Final = (
     Operation(
@@ -168,6 +240,34 @@ OPERATIONS: Final = (
         gives={200: Given(RefundList, RefundList((_REFUND,)))},
         refuses=(Code.NOT_FOUND, Code.ORDER_UNKNOWN),
         by_person=True,
+    ),
+    Operation(
+        method="GET",
+        path="/v1/refunds",
+        run=list_stuck,
+        summary="List refunds that wait for a person",
+        tag="refunds",
+        scopes=(Scope.REVIEW_CASES,),
+        asks=field.Page,
+        gives={200: Given(StuckPage, StuckPage((_STUCK,), None))},
+    ),
+    Operation(
+        method="POST",
+        path="/v1/refunds/{refund_id}/redirection",
+        run=redirect,
+        summary="Send a stuck refund another way",
+        tag="refunds",
+        scopes=(Scope.REVIEW_CASES,),
+        takes=Redirection,
+        example={"to": "merchant"},
+        gives={200: Given(RefundShown, _SENT_ON)},
+        refuses=(
+            Code.NOT_FOUND,
+            Code.REFUND_UNKNOWN,
+            Code.REFUND_NOT_STUCK,
+            Code.NO_CHANNEL,
+        ),
+        is_keyed=True,
     ),
     Operation(
         method="GET",
