@@ -57,7 +57,7 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
 from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
-from lingqian.storage import password, purse, query
+from lingqian.storage import password, purse, query, real_name
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
@@ -589,6 +589,13 @@ class LedgerCase:
             mac = self.vault.mac("payee", user_id, b"somebody")
             password.add_payee(connection, user_id, mac, self.us)
         password.reset(connection, user_id, self.us, 60)
+        for number, user_id in enumerate(self.people[:3]):
+            assert real_name.count_try(connection, user_id, 20_000)
+            if number:
+                told = real_name.Told("李小明", f"11010119900307450{number}")
+                assert real_name.put_verified(
+                    connection, self.vault, user_id, told, checks=number, at_us=self.us
+                )
 
     def _sign_in(self, connection):
         """Somebody signs two devices in, refreshes one and ends the other; a link waits."""

@@ -9,8 +9,10 @@ from typing import Annotated, Any, Final
 import apsw
 import msgspec
 
+from lingqian.channels.faceid.client import FaceId, RealNameRow
 from lingqian.channels.port import Bill, BillKind, Channel, Product
 from lingqian.channels.route import Candidate
+from lingqian.channels.verifier import Verifier
 from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.bill import parse_bill
 from lingqian.channels.wechatpay.channel import WechatPay
@@ -170,6 +172,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     late_grace_s: Annotated[int, msgspec.Meta(ge=0)] = LATE_GRACE_S_DEFAULT
     payout_delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     simulator_control_url: str = ""
+    real_name: RealNameRow | None = None
     public_origin: Annotated[
         str,
         msgspec.Meta(
@@ -323,6 +326,7 @@ class Wallet:
             self.candidates = candidates(config)
             self.health = Health(real_us)
             self.channels = self._open_channels()
+            self.verifier = self._open_verifier()
             self.reveal = reveal_with(self.vault)
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
@@ -366,8 +370,23 @@ class Wallet:
                 raise Damaged(f"channel account {row.account}: {error}") from error
         return found
 
+    def _open_verifier(self) -> Verifier | None:
+        """Read the key of whoever verifies real names.
+
+        Raises: Damaged, naming the file that cannot be used.
+        """
+        row = self.config.real_name
+        if row is None:
+            return None
+        try:
+            return FaceId(row, self.folder, lambda: real_us() // SECOND_US)
+        except (OSError, ValueError) as error:
+            raise Damaged(f"real_name: {error}") from error
+
     async def close_channels(self) -> None:
         """End the connections to every channel; on the loop that used them."""
+        if self.verifier is not None:
+            await self.verifier.close()
         for channel in self.channels.values():
             if isinstance(channel, WechatPay):
                 await channel.close_session()

@@ -103,6 +103,7 @@ SAME = {
     # How a packet is paid for is over before it opens: from there on it is any other packet.
     "channels": "nothing",
     "simulator_control_url": "nothing",
+    "real_name": "nothing",
     "pay_with": "nothing",
     "product": "nothing",
     "payer": "nothing",

@@ -141,6 +141,14 @@ class Code(IntEnum):
     DIFFERENCE_CLOSED = 158
     REMEDY_UNFIT = 159
     REMEDY_NOT_ASKED = 160
+    # Who somebody really is.
+    NO_VERIFIER = 170
+    ID_NUMBER_INVALID = 171
+    REAL_NAME_EXHAUSTED = 172
+    REAL_NAME_KNOWN = 173
+    REAL_NAME_MISMATCH = 174
+    FACE_MISMATCH = 175
+    REAL_NAME_TAKEN = 176
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -504,6 +512,27 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.REMEDY_NOT_ASKED: _row(
         409, _NEVER, "还没有人提出这种处理。", "Nobody has asked for that remedy."
+    ),
+    Code.NO_VERIFIER: _row(
+        409, _NEVER, "尚未接入实名核验。", "Nobody who could verify a real name is connected here."
+    ),
+    Code.ID_NUMBER_INVALID: _row(
+        422, _NEVER, "身份证号码有误。", "That cannot be an ID number; a digit may be wrong."
+    ),
+    Code.REAL_NAME_EXHAUSTED: _row(
+        429, _SAME, "今日实名核验次数已用完。", "No more tries at a real name today."
+    ),
+    Code.REAL_NAME_KNOWN: _row(
+        409, _NEVER, "此账户已实名为另一人。", "This account is verified as somebody else."
+    ),
+    Code.REAL_NAME_MISMATCH: _row(
+        403, _SAME, "姓名与身份证号码不一致。", "The name and the ID number do not belong together."
+    ),
+    Code.FACE_MISMATCH: _row(
+        403, _SAME, "人脸与证件不一致。", "The face is not that of the document's owner."
+    ),
+    Code.REAL_NAME_TAKEN: _row(
+        409, _NEVER, "此身份已有账户。", "This identity has an account already."
     ),
 }
 

@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0010, 0011.
+Nothing here is money. Source: migrations 0002, 0010, 0011, 0020.
 """
 
 from collections.abc import Iterator
@@ -8,8 +8,10 @@ from typing import Final
 
 import apsw
 
+from lingqian.identity.real_name import RealName
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.real_name import macs, open_told
 from lingqian.storage.vault import Vault
 
 # Each query returns a key and words for every row that contradicts another or has no shape.
@@ -86,6 +88,16 @@ _QUERIES: Final[dict[str, str]] = {
         LEFT JOIN users u ON u.user_id = p.user_id
         WHERE u.user_id IS NULL OR length(p.payee_mac) <> 16 OR p.at_us <= 0
         """,
+    "real_names": """
+        SELECT hex(r.user_id), 'nobody of ours, or what was verified has no shape'
+        FROM real_names r
+        LEFT JOIN users u ON u.user_id = r.user_id
+        WHERE u.user_id IS NULL OR r.checks NOT BETWEEN 0 AND 3 OR r.tries NOT BETWEEN 0 AND 5
+            OR r.day < 0 OR (r.verified_at_us > 0) <> (r.checks > 0)
+            OR (r.checks = 0 AND length(r.name_sealed) + length(r.number_sealed)
+                + length(r.name_mac) + length(r.number_mac) > 0)
+            OR (r.checks > 0 AND (length(r.name_mac) <> 16 OR length(r.number_mac) <> 16))
+        """,
 }
 OPERATION_TABLES: Final = frozenset(_QUERIES)
 
@@ -97,6 +109,27 @@ def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterat
             yield Finding(FindingKind.OPERATION_ROW, table, 0, 0, str(key), str(words))
     if vault is not None:
         yield from _unread_names(connection, vault)
+        yield from _untrue_names(connection, vault)
+
+
+def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+    """Yield the people whose verified name does not open, or is not the one that is looked for."""
+    query = (
+        "SELECT user_id, name_sealed, number_sealed, name_mac, number_mac, checks, "
+        "verified_at_us, day, tries FROM real_names WHERE checks > 0"
+    )
+    for user_id, *row in connection.execute(query):
+        kept = RealName(*row)
+        try:
+            is_true = macs(vault, open_told(vault, user_id, kept)) == (
+                kept.name_mac,
+                kept.number_mac,
+            )
+            words = "" if is_true else "its digests are not those of its name and number"
+        except Damaged as error:
+            words = f"its name: {error}"
+        if words:
+            yield Finding(FindingKind.OPERATION_ROW, "real_names", 0, 0, user_id.hex(), words)
 
 
 def _unread_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:

@@ -292,6 +292,9 @@ EDITS = [
     (K.OPERATION_ROW, sql("UPDATE payment_passwords SET hashed = x'01'")),
     (K.OPERATION_ROW, sql("UPDATE payment_passwords SET tries = 5")),
     (K.OPERATION_ROW, sql("UPDATE payment_passwords SET locked_until_us = 9, locks = 0")),
+    (K.OPERATION_ROW, sql("UPDATE real_names SET name_mac = randomblob(16) WHERE checks = 1")),
+    (K.OPERATION_ROW, sql("UPDATE real_names SET number_sealed = x'00' WHERE checks = 2")),
+    (K.OPERATION_ROW, sql("UPDATE real_names SET checks = 1 WHERE checks = 0")),
     (K.OPERATION_ROW, sql("UPDATE payees SET payee_mac = x'00'")),
 ]
 

@@ -20,10 +20,12 @@ from lingqian.identity.password import (
     tried,
     tries_left,
 )
+from lingqian.identity.real_name import NAME_LENGTH_MAX
 from lingqian.kernel.clock import SECOND_US, rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_USER
 from lingqian.storage import password as rows
+from lingqian.storage import real_name as names
 from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door
@@ -31,6 +33,7 @@ from lingqian.web.factor import PASSWORD, approve, open_challenge
 from lingqian.web.operation import Given, Operation
 from lingqian.web.problem import Refused, shape
 from lingqian.web.reply import Reply, reply
+from lingqian.web.route.real_name import count_try, read_told
 
 Digits = Annotated[str, Meta(pattern="^[0-9]{6}$", description="Six digits.")]
 ChallengeText = Annotated[str, Meta(min_length=1, max_length=128)]
@@ -48,6 +51,13 @@ class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     challenge: ChallengeText
     password: Digits
+
+
+class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A person who has forgotten the password says who he is; a key with `admin` need not."""
+
+    name: Annotated[str, Meta(max_length=NAME_LENGTH_MAX)] = ""
+    id_number: Annotated[str, Meta(max_length=32)] = ""
 
 
 class PaymentToken(msgspec.Struct, frozen=True):
@@ -169,13 +179,30 @@ async def _old(door: Door, user_id: bytes, text: str | UnsetType) -> bytes:
 
 
 async def reset(door: Door, call: Call) -> Reply:
-    """Let somebody's payment password end after a day; until then its owner can call it off."""
+    """Let a payment password end after a day; until then its owner can call it off."""
     user_id = _present(door, call)
+    body = await call.take(Reset)
+    if call.caller.person:
+        await _check_identity(door, user_id, body)
     at_us = door.wallet.clock.now_us()
     found = await door.chore(lambda db: rows.reset(db, user_id, at_us, RESET_WAIT_S))
     if found is None:
         raise Refused(Code.PASSWORD_NOT_SET)
     return _shown(door, user_id)
+
+
+async def _check_identity(door: Door, user_id: bytes, body: Reset) -> None:
+    """Let a person who has forgotten the password prove who he is.
+
+    Refuses: real_name_required, id_number_invalid, real_name_exhausted, real_name_mismatch.
+    """
+    known = names.find(door.reader, user_id)
+    if known is None or not known.verified_at_us:
+        raise Refused(Code.REAL_NAME_REQUIRED)
+    told = read_told(door, body.name, body.id_number)
+    await count_try(door, user_id)
+    if names.macs(door.wallet.vault, told) != (known.name_mac, known.number_mac):
+        raise Refused(Code.REAL_NAME_MISMATCH)
 
 
 async def keep(door: Door, call: Call) -> Reply:
@@ -238,8 +265,18 @@ OPERATIONS: Final = (
         summary="Let a payment password end",
         tag="security",
         scopes=(Scope.ADMIN,),
+        takes=Reset,
+        example={"name": "李小明", "id_number": "110101199003074506"},
         gives={200: _SHOWN},
-        refuses=(*_MISSING, Code.PASSWORD_NOT_SET),
+        refuses=(
+            *_MISSING,
+            Code.PASSWORD_NOT_SET,
+            Code.REAL_NAME_REQUIRED,
+            Code.ID_NUMBER_INVALID,
+            Code.REAL_NAME_EXHAUSTED,
+            Code.REAL_NAME_MISMATCH,
+        ),
+        by_person=True,
     ),
     Operation(
         method="DELETE",
