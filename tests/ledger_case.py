@@ -306,6 +306,15 @@ class LedgerCase:
         key = transaction_key(lane_of(again.order_id), "wx", answer.command.transaction_id)
         self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
         self.see(stranger_id(0, "wx", "nobody's"), 300)
+        self._give_unasked_back()
+
+    def _give_unasked_back(self):
+        """Send money back that nobody had asked for: arrived, and on its way."""
+        for number, state in (("one", RefundState.SUCCESS), ("another", RefundState.PROCESSING)):
+            (seen,) = self.see(stranger_id(0, "wx", number), 900)
+            key = transaction_key(0, "wx", seen.command.transaction_id)
+            (sent,) = self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
+            self.note(sent.outcome.refund.refund_id, state, 900)
 
     def _behave(self):
         """Take down what people did on the way to a top-up, one step of it twice."""

@@ -363,6 +363,11 @@ def verb_clawback(world, words):
     return world.settle_advance(person(world, *words), "claw_back", "clock")
 
 
+def verb_request(world, words):
+    """request ORDER: ask the person once for the payment of an advanced order."""
+    return world.settle_advance(person(world, *words), "request", "degrade")
+
+
 def verb_writeoff(world, words):
     """writeoff ORDER: give up what is owed of it."""
     return world.settle_advance(person(world, *words), "write_off")
@@ -519,6 +524,7 @@ VERBS = {
     "mode": verb_mode,
     "advance": verb_advance,
     "clawback": verb_clawback,
+    "request": verb_request,
     "writeoff": verb_writeoff,
 }
 
@@ -607,6 +613,16 @@ def move_find(world, words):
     world.ids[name] = world.refund_of(order, Origin[origin.upper()])
 
 
+def move_trace(world, words):
+    """trace NAME TRANSACTION: the newest refund of a payment of nobody's order has this name."""
+    name, transaction = words
+    world.ids[name] = world.connection.execute(
+        "SELECT refund_id FROM refunds WHERE transaction_key = ? "
+        "ORDER BY created_at_us DESC, parent <> x'' DESC",
+        (world.ids[transaction],),
+    ).fetchone()[0]
+
+
 def move_shred(world, words):
     """shred ORDER NUMBER: that many refunds of one fen, a minute apart, all of them accepted."""
     order, number = words
@@ -639,6 +655,7 @@ MOVES = {
     "exhaust": move_exhaust,
     "topped": move_topped,
     "find": move_find,
+    "trace": move_trace,
     "shred": move_shred,
     "give_up": move_give_up,
     "restart": move_restart,

@@ -10,11 +10,10 @@ import apsw
 import msgspec
 
 from lingqian.channels.faceid.client import FaceId, RealNameRow
-from lingqian.channels.port import Bill, BillKind, Channel, Product
+from lingqian.channels.port import Channel, Product
 from lingqian.channels.route import Candidate
 from lingqian.channels.verifier import Verifier
 from lingqian.channels.watch import Board as Health
-from lingqian.channels.wechatpay.bill import parse_bill
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.compliance.factor import factor_caps
@@ -38,6 +37,7 @@ from lingqian.kernel.bound import (
 from lingqian.kernel.clock import SECOND_US, from_rfc3339
 from lingqian.kernel.fault import Damaged
 from lingqian.risk.rule import Action, Rule, Verdict
+from lingqian.storage.aside import Aside
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.board import Board
 from lingqian.storage.cashier import Cashier
@@ -52,6 +52,7 @@ from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import LaneRow
 from lingqian.storage.publisher import Publisher
+from lingqian.storage.reconciliation import ReadBill
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
 from lingqian.storage.vault import (
     Vault,
@@ -257,12 +258,17 @@ def candidates(config: Config) -> tuple[Candidate, ...]:
     )
 
 
-def read_bill(kind: BillKind, day: int, raw: bytes) -> Bill:
-    """Read a kept bill as it was read when it was fetched; every account's channel is WeChat Pay.
+# The class behind each kind of channel row: what a channel can do without its keys.
+_CHANNELS: Final = {ChannelRow: WechatPay}
 
-    Raises: Rejected.
+
+def bill_reader(config: Config, account: str) -> ReadBill:
+    """Return how an account's channel reads its own bills.
+
+    An account that has left the settings was of the kind that rows without a kind are.
     """
-    return parse_bill(kind, day, raw)
+    kinds = {row.account: type(row) for row in config.channels}
+    return _CHANNELS[kinds.get(account, ChannelRow)].read_bill
 
 
 def real_us() -> int:
@@ -317,6 +323,8 @@ class Wallet:
             undo.callback(self.intake.stop)
             self.reader = connect(str(folder / DATABASE), readonly=True)
             undo.callback(self.reader.close)
+            self.beside = Aside(folder / DATABASE)
+            undo.callback(self.beside.close)
             self.directory = Directory(self.reader)
             self.board = Board(self.reader)
             self.beacon = _beacon(config.beacon)
@@ -431,6 +439,7 @@ class Wallet:
         """Finish what waits, publish, release the folder."""
         self.intake.stop()
         self.publisher.stop()
+        self.beside.close()
         self.reader.close()
         self.lock.release()
 

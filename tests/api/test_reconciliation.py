@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import threading
 from datetime import datetime, timedelta
 from importlib import import_module
 
@@ -63,16 +64,24 @@ def settings(folder, running_simulator):
 def shop(tmp_path, monkeypatch):
     """A wallet, a channel that is simulated beyond our own door, and somebody who calls.
 
-    The worker looks once, at the start: from then on these tests run the days.
+    The worker looks once, at the start, and closes the empty day before: from then on these tests
+    run the days.
     """
     monkeypatch.setattr(reconcile, "EVERY_S", 3_600.0)
     simulator = Running()
     folder = tmp_path / "data"
     try:
         with running(folder, **settings(folder, simulator)) as house:
-            yield house, house.caller(), simulator
+            api = house.caller()
+            wait_for(lambda: [each["state"] for each in days(api)] == ["closed"])
+            yield house, api, simulator
     finally:
         simulator.close()
+
+
+def days(api):
+    """Return the days of all accounts, the newest first."""
+    return api.get("/v1/reconciliations").body["days"]
 
 
 def top_up(api, user, number):
@@ -215,3 +224,32 @@ def test_only_who_may_reconcile_does(shop):
     assert may.post("/v1/reconciliations", body).code == "not_due"
     body = {"account": "nobody", "day": "2026-01-01", "by": "amy"}
     assert may.post("/v1/reconciliations", body).code == "not_found"
+
+
+def test_large_days_are_worked_on_beside_the_loop(shop):
+    """Whatever a bill's size, people are answered: its reading and comparing has another thread."""
+    house, api, simulator = shop
+    asked_by, wallet = [], house.door.wallet
+    beside = type(wallet.beside)
+
+    def watched(self, work):
+        asked_by.append(threading.get_ident())
+        return ran(self, work)
+
+    ran, beside._run = beside._run, watched
+    try:
+        top_up(api, api.user(), 1)
+        pay(simulator)
+        assert run_day(api, next_morning(api, simulator))["state"] == "closed"
+    finally:
+        beside._run = ran
+    assert len(asked_by) > 5
+    assert threading.main_thread().ident not in asked_by
+    assert len(set(asked_by)) == 1, "one connection, one thread"
+    loops = asyncio.run_coroutine_threadsafe(thread_of_loop(), house.loop).result(30)
+    assert loops not in asked_by
+
+
+async def thread_of_loop():
+    """Return the thread that answers people."""
+    return threading.get_ident()

@@ -28,6 +28,10 @@ class Integrator:
         with urllib.request.urlopen(asked, timeout=20) as answer:
             return json.loads(answer.read())
 
+    def trouble(self, name):
+        """Let the next payment meet a trouble of the platform's."""
+        self.ask("POST", "/demo/platform", {"path": "faults", "wish": {"name": name}})
+
     def star(self, place):
         """Return the id of one of the people that the page may play."""
         return self.world["stars"][place]["id"]
@@ -48,3 +52,15 @@ def arrive(page, demo, place=0):
 def card(page, packet_id):
     """Return the card of a packet in the talk."""
     return page.locator(f"[data-packet={packet_id}]")
+
+
+def sheet(page):
+    """Return the pay sheet that has opened above the page."""
+    return page.frame_locator("iframe[data-simulator=sheet]")
+
+
+def pay(page):
+    """Confirm on the pay sheet and press the finger; wait until it is gone."""
+    sheet(page).locator("#confirm").click()
+    sheet(page).locator("#finger").click()
+    expect(page.locator("iframe[data-simulator=sheet]")).to_have_count(0, timeout=SOON_MS)

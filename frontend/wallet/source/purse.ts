@@ -87,12 +87,28 @@ async function read(): Promise<void> {
   remember();
 }
 
+const RETURNED = "lingqian.returned";
+const RETURNED_MAX = 20;
+
 /** Orders whose sheet said "paid" here; the server has not proven it yet. */
-const returned = new Set<string>();
+const returned = new Set<string>(recallReturned());
+
+function recallReturned(): string[] {
+  try {
+    return JSON.parse(localStorage.getItem(RETURNED) ?? "[]") as string[];
+  } catch {
+    return [];
+  }
+}
 
 /** Note that the sheet of an order came back as paid: until it is proven, it is on its way. */
 export function noteReturned(orderId: string): void {
   returned.add(orderId);
+  try {
+    localStorage.setItem(RETURNED, JSON.stringify([...returned].slice(-RETURNED_MAX)));
+  } catch {
+    // After a reload the order is offered as unpaid until the server has proven it.
+  }
 }
 
 /** Read the purse now; one reading at a time. */

@@ -87,6 +87,7 @@ const WORDS = {
   amount: ["金额", "Amount"],
   slide: ["左右滑动选择金额", "Slide to choose an amount"],
   keypad: ["用键盘输入", "Type it"],
+  erase: ["删除", "Delete"],
   count: ["红包个数", "Shares"],
   fewer: ["减少", "Fewer"],
   more_of: ["增加", "More"],

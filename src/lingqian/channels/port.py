@@ -129,7 +129,10 @@ class Reading(NamedTuple):
 
 
 class RefundOrder(NamedTuple):
-    """A refund to send; `refund_no` stays the same on every retry."""
+    """A refund to send; `refund_no` stays the same on every retry.
+
+    `transaction_id` names the payment by the channel's own number, where ours does not name it.
+    """
 
     refund_no: str
     attempt_no: str
@@ -137,6 +140,7 @@ class RefundOrder(NamedTuple):
     total_fen: int
     currency: str
     reason: str
+    transaction_id: str = ""
 
 
 class AbnormalRefund(NamedTuple):
@@ -318,6 +322,13 @@ class Channel(Protocol):
         """Fetch, check and parse a day's bill; `day` counts Shanghai days since 1970-01-01.
 
         Raises: Rejected with `bill_creating` while it is not ready, and the channel faults.
+        """
+        ...
+
+    def read_bill(self, kind: BillKind, day: int, raw: bytes) -> Bill:
+        """Read a bill again from its raw bytes, as `fetch_bill` did; calls nobody, needs no key.
+
+        Raises: Rejected for bytes that are no bill of this channel.
         """
         ...
 

@@ -34,6 +34,8 @@ COMMANDS: Final = (
     Row("verify", "verify", "verify", "Check a packet's proof, offline."),
     Row("audit", "audit", "audit", "Check a ledger against its journal, while it runs."),
     Row("reconcile", "reconcile", "reconcile", "Show reconciled days; prove a closed one."),
+    Row("case", "case", "app", "Release or refuse what waits for a person."),
+    Row("refund", "refund", "app", "Send a refund that is stuck another way."),
     Row("trail", "trail", "trail", "Tell why a number is, or is not, credited."),
     Row("funnel", "funnel", "funnel", "Show how far people come on the way to a top-up."),
     Row("population", "population", "population", "Let a declared population use the cashier."),

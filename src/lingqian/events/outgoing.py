@@ -6,7 +6,7 @@ Units: fen; coins.   Source: docs/reference/events.md.
 from collections.abc import Callable
 from typing import Any, Final
 
-from lingqian.events.incoming import returning
+from lingqian.events.incoming import owner, returning
 from lingqian.events.told import Page, Told, balances, user
 from lingqian.flows.command import (
     AskRefund,
@@ -103,13 +103,13 @@ def _noted_refund(page: Page) -> list[Told]:
     subject = show(PREFIX_REFUND, refund_id)
     data = {
         "refund_id": subject,
-        "order_id": show(PREFIX_ORDER, refund.order_id),
-        "user_id": user(refund.user_id),
+        "order_id": show(PREFIX_ORDER, refund.order_id) if refund.order_id else None,
+        "user_id": user(refund.user_id) if refund.user_id else None,
         "amount_fen": refund.amount_fen,
         "fee_back_fen": outcome.fee_back_fen,
         "balances": balances(page.posted),
     }
-    told = [Told(f"refund.{word}.v1", subject, data, (refund.user_id,))]
+    told = [Told(f"refund.{word}.v1", subject, data, owner(refund))]
     return [*told, *returning(page, outcome.next)]
 
 
@@ -119,13 +119,13 @@ def _redirected(page: Page) -> list[Told]:
     subject = show(PREFIX_REFUND, command.refund_id)
     data = {
         "refund_id": subject,
-        "order_id": show(PREFIX_ORDER, refund.order_id),
-        "user_id": user(refund.user_id),
+        "order_id": show(PREFIX_ORDER, refund.order_id) if refund.order_id else None,
+        "user_id": user(refund.user_id) if refund.user_id else None,
         "amount_fen": refund.amount_fen,
         "way": Way(command.way).name.lower(),
         "decided_by": command.by,
     }
-    return [Told("refund.redirected.v1", subject, data, (refund.user_id,))]
+    return [Told("refund.redirected.v1", subject, data, owner(refund))]
 
 
 def _payout_told(word: str, payout_id: bytes, row: Any, page: Page) -> Told:  # noqa: ANN401 - command or row

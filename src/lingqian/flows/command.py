@@ -480,7 +480,10 @@ class AskAdvance(NamedTuple):
 
 
 class SettleAdvance(NamedTuple):
-    """End an unpaid advance: `claw_back` at its deadline, `write_off` by a person."""
+    """End an unpaid advance: `claw_back` at its deadline, `write_off` by a person.
+
+    `request` ends nothing: it asks the person once to pay the same order.
+    """
 
     order_id: bytes
     event: str

@@ -376,6 +376,8 @@ def _fold_money(view: View, command: Observe, outcome: ObserveDone, record: Reco
         reason=outcome.reason,
         success_at_us=command.success_at_us,
         transaction_id=command.transaction_id,
+        refund_count=0,
+        settle_fen=settled_fen(command),
     )
     view.transactions.put(key, payment)
     view.trail(record.seq, key)

@@ -34,6 +34,7 @@ class Scope(StrEnum):
     WRITE_PAYOUTS = "write:payouts"
     READ_NOTICES = "read:notices"
     RECONCILE = "reconcile"
+    OPERATE_CHANNELS = "operate:channels"
     WRITE_BEHAVIOUR = "write:behaviour"
     READ_FUNNEL = "read:funnel"
     EVENTS_READ = "events:read"

@@ -20,8 +20,10 @@ from lingqian.channels.port import (
     Reading,
     RefundReading,
 )
+from lingqian.flows.advance import WRITE_OFF
 from lingqian.flows.command import (
     AllocateParked,
+    AskAdvance,
     AskPayout,
     AskRefund,
     BeginAttempt,
@@ -29,6 +31,7 @@ from lingqian.flows.command import (
     BeginPayout,
     CancelPayout,
     ExpireOrder,
+    FundLine,
     NotePayout,
     NotePrepay,
     NoteRefund,
@@ -37,6 +40,7 @@ from lingqian.flows.command import (
     ReceiveNotice,
     RedirectRefund,
     SendGift,
+    SettleAdvance,
 )
 from lingqian.gift.catalogue import GiftRow
 from lingqian.gift.income import IncomeRow, settle_after_us
@@ -48,6 +52,7 @@ from lingqian.storage.desk import FIELD_NOTICE, client_key
 from lingqian.storage.lane import Submission
 from lingqian.storage.port import Personal
 from lingqian.storage.vault import Vault
+from lingqian.topup.advance import History
 from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source, notice_key, stranger_id
 from lingqian.topup.fee import FeePlan, fees
@@ -371,6 +376,25 @@ class Cashier:
             key,
         )
         return Submission(command)
+
+    # --- advances ---------------------------------------------------------------------------
+
+    def fund_line(
+        self, lane: int, amount_fen: int, caller_key: str, requested_by: str
+    ) -> Submission:
+        """Make the command that puts the operator's own money into a lane's line, or takes it."""
+        key = client_key(lane, caller_key)
+        return Submission(FundLine(key, lane, amount_fen, requested_by))
+
+    def ask_advance(
+        self, order_id: bytes, account: str, history: History, requested_by: str
+    ) -> Submission:
+        """Make the command that asks for an order's coins before its money is proven."""
+        return Submission(AskAdvance(order_id, account, *history, requested_by))
+
+    def write_off(self, order_id: bytes, by: str) -> Submission:
+        """Make the command by which a person gives up what is owed of an advance."""
+        return Submission(SettleAdvance(order_id, WRITE_OFF, by))
 
     # --- gifts ------------------------------------------------------------------------------
 

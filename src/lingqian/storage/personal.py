@@ -24,6 +24,7 @@ from lingqian.storage.reconciliation import (
     FIELD_FUND_BILL,
     FIELD_SHEET,
     FIELD_TRADE_BILL,
+    unpacked,
 )
 from lingqian.storage.vault import Vault
 
@@ -44,7 +45,8 @@ _HOMES: Final = {
     FIELD_DIFFERENCE_NOTE: ("differences", "difference_id", "note_mac"),
 }
 # What hides nothing: whoever has the raw bytes can make their digest.
-_PLAIN: Final = (FIELD_NOTICE, FIELD_TRADE_BILL, FIELD_FUND_BILL, FIELD_SHEET)
+_PACKED: Final = (FIELD_TRADE_BILL, FIELD_FUND_BILL, FIELD_SHEET)
+_PLAIN: Final = (FIELD_NOTICE, *_PACKED)
 _PURPOSES: Final = {FIELD_EXTERNAL: "external"}
 _SELECT_ALL: Final = "SELECT owner_id, field, cipher, mac FROM personal"
 
@@ -74,6 +76,8 @@ def _open(vault: Vault, key: tuple[bytes, int], cipher: bytes, mac: bytes) -> It
     owner_id, field = key
     try:
         plain = vault.open("personal", owner_id + bytes((field,)), cipher)
+        if field in _PACKED:
+            plain = unpacked(plain)
     except Damaged as error:
         yield _finding(FindingKind.PERSONAL_OWNER, owner_id, field, f"field {field}: {error}")
         return

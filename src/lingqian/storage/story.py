@@ -115,7 +115,14 @@ def find(connection: apsw.Connection, number: str) -> Subject | None:
     row: Any = connection.execute(SELECT_PAYOUT_NO, (number,)).fetchone() if number else None
     if row is not None:
         return _single(connection, show(PREFIX_PAYOUT, row[0]), row[0])
-    return _stranger(connection, number)
+    return _stranger(connection, _transaction_of(connection, number))
+
+
+def _transaction_of(connection: apsw.Connection, number: str) -> str:
+    """Return the channel's payment that a refund of nobody's order is of; else the number."""
+    refund_id = parse(PREFIX_REFUND, number) or query_top_up.refund_of(connection, number)
+    refund = purse.refund(connection, refund_id) if refund_id else None
+    return number if refund is None else purse.paid(connection, refund).transaction_id
 
 
 def _ours(number: str) -> str:
@@ -186,7 +193,7 @@ def _stranger(connection: apsw.Connection, number: str) -> Subject | None:
         return None
     ids: list[bytes] = []
     for key, attempt_id in found:
-        ids += [key, attempt_id]
+        ids += [key, attempt_id, *purse.refunds_of_payment(connection, key)]
         ids += [each.id for each in query_top_up.notices(connection, attempt_id)]
     return Subject(number, b"", tuple(ids))
 

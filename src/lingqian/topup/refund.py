@@ -9,7 +9,7 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Final
 
-from lingqian.kernel.id import ID_BYTES
+from lingqian.kernel.id import ID_BYTES, lane_of, mint
 from lingqian.kernel.machine import machine
 
 
@@ -23,6 +23,8 @@ class Origin(IntEnum):
     SURPLUS = 5
     REJECTED = 6
     BILL = 7
+    # Money that nobody had asked for: back to the payment itself, counted at no order.
+    UNASKED = 8
 
 
 class RefundStage(IntEnum):
@@ -84,6 +86,7 @@ class Refund:
     """One refund; `parent` is the closed one it follows, empty for a first.
 
     `coins_paid` and `coins_bonus` are the coins set aside for it, destroyed when it succeeds.
+    `transaction_key` is the payment it goes back to where no order counts it, else empty.
     `way` is where it arrives, `card_mac` a digest of the card that was named last, if one was.
     """
 
@@ -105,6 +108,7 @@ class Refund:
     user_id: bytes
     # Later than the others, so at the end of the table.
     card_mac: bytes
+    transaction_key: bytes
     way: int
 
 
@@ -115,6 +119,16 @@ def refund_id(attempt_id: bytes, origin: Origin) -> bytes:
     """
     digest = sha256(b"lingqian refund\x01" + attempt_id + bytes((origin,))).digest()
     return attempt_id[:8] + digest[: ID_BYTES - 8]
+
+
+def payment_refund_id(transaction_key: bytes, at_us: int) -> bytes:
+    """Return the number of the refund of a payment nobody had asked for: always the same.
+
+    Lane and time are the payment's.
+    """
+    digest = sha256(b"lingqian payment refund\x01" + transaction_key).digest()
+    chance = int.from_bytes(digest[: ID_BYTES - 8], "big")
+    return mint(lane_of(transaction_key), at_us // 1_000, chance)
 
 
 def next_id(closed_id: bytes) -> bytes:

@@ -19,8 +19,10 @@ from lingqian.web.operation import Operation, bind, outside
 from lingqian.web.problem import problem
 from lingqian.web.reply import Reply, encode
 from lingqian.web.route import (
+    advance,
     behaviour,
     case,
+    channel,
     claim,
     event,
     gift,
@@ -68,6 +70,8 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *trail.OPERATIONS,
     *parked.OPERATIONS,
     *notice.OPERATIONS,
+    *channel.OPERATIONS,
+    *advance.OPERATIONS,
     *case.OPERATIONS,
     *reconciliation.OPERATIONS,
     *behaviour.OPERATIONS,

@@ -8,6 +8,7 @@ import pytest
 from lingqian.channels.port import Prepaid, Product, Purchase
 from lingqian.events import errand
 from lingqian.events.agent import Agent
+from lingqian.events.degrade import Pulse
 from lingqian.events.errand import Errands, Kit
 from lingqian.kernel.fault import BadSignature, Rejected, Unknown, Unsent
 from lingqian.storage.due import DueAttempt
@@ -31,7 +32,8 @@ class Counted:
 def errands():
     """Make errands whose house is empty: only the ladder of one call is looked at."""
     clock = SimpleNamespace(offset_us=0, now_us=lambda: 0)
-    return Errands(Kit(None, None, None, {ACCOUNT: None}, clock, Counted()))
+    pulse = Pulse(lambda: 0)
+    return Errands(Kit(None, None, None, {ACCOUNT: None}, clock, Counted(), lambda _: pulse))
 
 
 @pytest.fixture(autouse=True)

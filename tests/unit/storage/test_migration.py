@@ -4,13 +4,14 @@ import apsw
 import msgspec
 import pytest
 
+from ledger_case import lived
 from lingqian.flows.close import CloseDone, DrawDone
 from lingqian.flows.command import ClosePacket, DrawPacket, SendPacket, SettleCase, Transfer
 from lingqian.flows.packet import SendDone
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone
 from lingqian.storage.codec import Row, decode, encode
-from lingqian.storage.sqlite import migrate, migrations
+from lingqian.storage.sqlite import connect, migrate, migrations
 from sample import sample
 
 BEFORE_TOP_UP = 2
@@ -82,3 +83,17 @@ def test_older_journal_rows_are_read(kind, command, outcome, gained):
     body = encode(command, outcome, [], ())[:2] + msgspec.msgpack.encode(parts)
     record = decode(Row(1, 1, 1, kind, 0, body)).record
     assert (record.command, record.outcome) == (command, outcome)
+
+
+def test_what_older_payments_settled_is_found_in_their_entries(tmp_path):
+    """Refunds of old payments return the fee of what was settled: coupons, strangers, surpluses."""
+    lived(tmp_path / "old", lanes=4)
+    (text,) = [each for _, name, each in migrations() if name == "0008_way.sql"]
+    connection = connect(str(tmp_path / "old" / "ledger.db"))
+    select = "SELECT transaction_key, settle_fen FROM transactions ORDER BY 1"
+    folded = connection.execute(select).fetchall()
+    assert len({fen for _, fen in folded}) > 3
+    connection.execute("UPDATE transactions SET settle_fen = 0")
+    connection.execute(text[text.index("WITH channels") :])
+    assert connection.execute(select).fetchall() == folded
+    connection.close()

@@ -136,6 +136,7 @@ OPERATIONS: Final = (
             Code.NOTHING_PARKED,
             Code.ATTEMPT_UNKNOWN,
             Code.NOT_REFUNDABLE,
+            Code.REFUND_TOO_LATE,
         ),
     ),
 )

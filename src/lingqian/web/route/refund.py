@@ -40,8 +40,11 @@ class RefundShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """
 
     id: field.RefundId
-    order_id: field.OrderId
-    attempt_id: field.AttemptId
+    order_id: field.OrderId | UnsetType = UNSET
+    attempt_id: field.AttemptId | UnsetType = UNSET
+    payment_id: Annotated[
+        str, Meta(description="The payment nobody had asked for, of /v1/parked-payments.")
+    ] = ""
     amount_fen: field.Fen
     origin: str
     stage: str
@@ -88,8 +91,9 @@ class RefundList(msgspec.Struct, frozen=True):
 def _shown(door: Door, refund_id: bytes, row: Refund) -> RefundShown:
     return RefundShown(
         id=show(PREFIX_REFUND, refund_id),
-        order_id=show(PREFIX_ORDER, row.order_id),
-        attempt_id=show("pa", row.attempt_id),
+        order_id=show(PREFIX_ORDER, row.order_id) if row.order_id else UNSET,
+        attempt_id=show("pa", row.attempt_id) if row.order_id else UNSET,
+        payment_id=row.transaction_key.hex(),
         amount_fen=row.amount_fen,
         origin=Origin(row.origin).name.lower(),
         stage=RefundStage(row.stage).name.lower(),
@@ -183,10 +187,10 @@ def _check_channel(door: Door, refund_id: bytes) -> None:
     Refuses: refund_unknown, no_channel.
     """
     row = purse.refund(door.reader, refund_id)
-    attempt = None if row is None else query.attempt(door.reader, row.attempt_id)
-    if attempt is None:
+    if row is None:
         raise Refused(Code.REFUND_UNKNOWN)
-    if not isinstance(door.wallet.channels.get(attempt.account), CardChannel):
+    account = purse.paid(door.reader, row).account
+    if not isinstance(door.wallet.channels.get(account), CardChannel):
         raise Refused(Code.NO_CHANNEL, detail="the account cannot send a refund to a card")
 
 

@@ -1,1 +1,0 @@
-function e(e){let t=String(Math.abs(e)).padStart(3,`0`),n=t.slice(0,-2).replace(/\B(?=(\d{3})+$)/g,`,`);return`${e<0?`-`:``}${n}.${t.slice(-2)}`}export{e as t};
