@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import apsw
 
 from lingqian.clearing.classify import CARRY_DAYS_MAX, Class
+from lingqian.flows.mode import mode_key
 from lingqian.kernel.clock import business_day
 from lingqian.kernel.id import (
     PREFIX_ATTEMPT,
@@ -25,6 +26,7 @@ from lingqian.storage import purse, query, query_top_up
 from lingqian.storage.cashier import STRANGERS_LANE
 from lingqian.storage.saying import of_gift, of_payout, of_stranger
 from lingqian.topup.evidence import Payment, stranger_id
+from lingqian.topup.order import wallet_order
 from lingqian.topup.sentence import Sentence
 
 SELECT_DIFFERENCES: Final = (
@@ -35,6 +37,8 @@ SELECT_ACCOUNTS: Final = "SELECT DISTINCT account FROM days"
 SELECT_FLOW_DAYS: Final = "SELECT DISTINCT account, day FROM flows WHERE subject_id = ?"
 SELECT_FLOWS: Final = "SELECT flow_id FROM flows WHERE subject_id = ?"
 SELECT_PAYOUT_NO: Final = "SELECT payout_id FROM payouts WHERE channel_no = ?"
+# A mode is set in every lane at once; one lane's rows tell it.
+TOLD_LANE: Final = 0
 _PAYOUT_LETTERS: Final = 28
 
 
@@ -61,7 +65,7 @@ def find(connection: apsw.Connection, number: str) -> Subject | None:
     order_id = _order_of(connection, number)
     if order_id:
         return _order_subject(connection, order_id)
-    for look in (_gift, _payout, _stranger, _only_differing):
+    for look in (_gift, _payout, _account, _stranger, _only_differing):
         found = look(connection, number)
         if found is not None:
             return found
@@ -120,8 +124,16 @@ def _payout(connection: apsw.Connection, number: str) -> Subject | None:
     return Subject(name, b"", tuple(ids), tuple(flows), numbers, of_payout(row))
 
 
+def _account(connection: apsw.Connection, number: str) -> Subject | None:
+    """Return a channel account: how it was served, and who switched it."""
+    mode = mode_key(TOLD_LANE, number)
+    is_known = query.one(connection, "modes", mode) is not None
+    return Subject(number, b"", (mode,)) if is_known else None
+
+
 def _order_subject(connection: apsw.Connection, order_id: bytes) -> Subject:
-    ids = [order_id]
+    # The own wallet may have paid in its place: that is the same story.
+    ids = [order_id, wallet_order(order_id)]
     days: dict[tuple[str, int], None] = {}
     numbers: set[str] = set()
     accounts: dict[bytes, str] = {}
