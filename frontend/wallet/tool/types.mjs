@@ -8,6 +8,7 @@ const USED = [
   "Problem", "Balances", "CoinsShown", "PacketShown", "PacketMade", "NewPacket", "ClaimMade",
   "Entered", "ClaimList", "History", "Statement", "PlanList", "OrderShown", "OrderList", "NewTopUp",
   "Trail", "GiftRows", "GiftShown", "PayoutShown", "LimitList", "UserShown",
+  "SecurityShown", "SessionList", "RealNameShown",
 ];
 const HOME = new URL("../source/schema.ts", import.meta.url);
 
