@@ -230,23 +230,6 @@ export interface components {
             source: string;
         };
         /**
-         * LineShown
-         * @description One movement; `what` says what it was for, `object_id` names that thing.
-         */
-        LineShown: {
-            id: string;
-            /** @description RFC 3339, UTC, milliseconds. */
-            at: string;
-            what: string;
-            /** @description Fen (分). */
-            amount_fen: number;
-            /** @description Fen (分). */
-            balance_after_fen: number;
-            object_id: string;
-            other_id: string | null;
-            other_nickname: string | null;
-        };
-        /**
          * MovementShown
          * @description Money moved: from which book to which, in fen or coins.
          */
@@ -353,6 +336,24 @@ export interface components {
             body: string;
         };
         /**
+         * OfferShown
+         * @description A way that is open while no channel takes the payment: post to `path` to take it.
+         */
+        OfferShown: {
+            /** @description `wallet` or `advance`. */
+            way: string;
+            path: string;
+            /** @description Fen (分). */
+            amount_fen: number;
+            message_zh: string;
+            message_en: string;
+            /**
+             * @description How long an unpaid advance is left open.
+             * @default 0
+             */
+            due_in_s?: number;
+        };
+        /**
          * OrderList
          * @description A page of top-ups, the newest first.
          */
@@ -409,6 +410,10 @@ export interface components {
                 [key: string]: string;
             };
             hindrance?: components["schemas"]["Hindrance"];
+            /** @default [] */
+            offers?: components["schemas"]["OfferShown"][];
+            /** @description The order by which the own wallet paid instead. */
+            wallet_order_id?: string;
         };
         /**
          * PacketMade
@@ -659,12 +664,15 @@ export interface components {
          * @description A page of a statement, the newest first.
          */
         Statement: {
-            lines: components["schemas"]["LineShown"][];
+            lines: components["schemas"]["lingqian.web.route.statement.LineShown"][];
             next_cursor: string | null;
         };
         /**
          * Trail
-         * @description A number's story, and why its order is, or is not, credited.
+         * @description A number's story, and why its money is, or is not, where it was meant to go.
+         *
+         *         `is_credited`: it is there; of an order, that the person has it. `order_id` is empty for what
+         *         has none: a payout, a gift, a payment that no order takes.
          */
         Trail: {
             subject: string;
@@ -709,6 +717,23 @@ export interface components {
             amount_fen?: number;
             index?: number;
         };
+        /**
+         * LineShown
+         * @description One movement; `what` says what it was for, `object_id` names that thing.
+         */
+        "lingqian.web.route.statement.LineShown": {
+            id: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            at: string;
+            what: string;
+            /** @description Fen (分). */
+            amount_fen: number;
+            /** @description Fen (分). */
+            balance_after_fen: number;
+            object_id: string;
+            other_id: string | null;
+            other_nickname: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -735,11 +760,11 @@ export type Hindrance = components['schemas']['Hindrance'];
 export type History = components['schemas']['History'];
 export type LimitList = components['schemas']['LimitList'];
 export type LimitShown = components['schemas']['LimitShown'];
-export type LineShown = components['schemas']['LineShown'];
 export type MovementShown = components['schemas']['MovementShown'];
 export type NewPacket = components['schemas']['NewPacket'];
 export type NewTopUp = components['schemas']['NewTopUp'];
 export type NoticeShown = components['schemas']['NoticeShown'];
+export type OfferShown = components['schemas']['OfferShown'];
 export type OrderList = components['schemas']['OrderList'];
 export type OrderShown = components['schemas']['OrderShown'];
 export type PacketMade = components['schemas']['PacketMade'];
@@ -759,5 +784,6 @@ export type Statement = components['schemas']['Statement'];
 export type Trail = components['schemas']['Trail'];
 export type UserShown = components['schemas']['UserShown'];
 export type ViewerShown = components['schemas']['ViewerShown'];
+export type LingqianWebRouteStatementLineShown = components['schemas']['lingqian.web.route.statement.LineShown'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;

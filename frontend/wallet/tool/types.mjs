@@ -17,7 +17,7 @@ function reach(schemas, name, found) {
   if (found.has(name)) return found;
   found.add(name);
   const text = JSON.stringify(schemas[name]);
-  for (const [, next] of text.matchAll(/#\/components\/schemas\/(\w+)/g)) {
+  for (const [, next] of text.matchAll(/#\/components\/schemas\/([^"]+)/g)) {
     reach(schemas, next, found);
   }
   return found;
