@@ -14,7 +14,8 @@ from lingqian.flows.mode import ModeDone, mode_key
 from lingqian.kernel.id import mint
 from lingqian.storage.codec import Row, decode
 from lingqian.storage.standing import Report, report, waiting_count
-from lingqian.storage.story import SELECT_ROWS, TOLD_LANE
+from lingqian.storage.story import SELECT_ROWS
+from lingqian.storage.subject import TOLD_LANE
 from lingqian.topup.attempt import AttemptState
 from lingqian.topup.mode import Mode
 from lingqian.topup.order import OrderKind, wallet_order

@@ -36,9 +36,12 @@ from lingqian.web.route import (
     payout,
     plan,
     proof,
+    real_name,
     reconciliation,
     refund,
     sandbox,
+    security,
+    session,
     statement,
     top_up,
     trail,
@@ -51,6 +54,9 @@ _log = logging.getLogger(__name__)
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *user.OPERATIONS,
+    *session.OPERATIONS,
+    *security.OPERATIONS,
+    *real_name.OPERATIONS,
     *sandbox.OPERATIONS,
     *transfer.OPERATIONS,
     *packet.OPERATIONS,
