@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.caller import wait_for
+from api.phone import phone_of
 from api.till import ACCOUNT, OPENID, Platform, Till
 from lingqian.channels.route import State
 from lingqian.cli.main import app
@@ -306,3 +307,22 @@ def test_a_cut_call_is_closed_before_another_account_is_asked(till, fault):
     assert [each["state"] for each in order["attempts"]] == ["closed", "payable"]
     assert {each["account"] for each in order["attempts"]} == {ACCOUNT, SPARE}
     assert order["invocation"]
+
+
+def test_a_person_takes_only_the_own_offers_and_proves_what_costs_much(till):
+    """Another way to pay is no way around the payment password, nor into another's purse."""
+    user = till.api.rich(13_000)
+    own, other = phone_of(till.api, user), phone_of(till.api, till.api.user())
+    till.hosts("down")
+    try:
+        dear = till.top_up(user, plan_id="coins-100")
+        cheap = till.top_up(user, **BUNDLE)
+    finally:
+        till.hosts("up")
+    for what in ("wallet-payment", "advance"):
+        assert other.post(f"/v1/top-ups/{dear['id']}/{what}", once=f"o{next(_names)}").status == 404
+    told = own.post(f"/v1/top-ups/{dear['id']}/wallet-payment", once="dear")
+    assert told.code == "password_not_set"
+    paid = own.post(f"/v1/top-ups/{cheap['id']}/wallet-payment", once="cheap")
+    assert (paid.status, paid.body["user_id"]) == (201, user)
+    assert till.fen(user) == 13_000 - PRICE_FEN
