@@ -50,6 +50,8 @@ from lingqian.flows.command import (
 from lingqian.flows.view import Policy
 from lingqian.gift.catalogue import CATALOGUE
 from lingqian.gift.income import income_row
+from lingqian.identity.passkey import Passkey
+from lingqian.identity.possession import Point
 from lingqian.identity.session import Token, link_digest
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
@@ -57,7 +59,7 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
 from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
-from lingqian.storage import password, purse, query, real_name
+from lingqian.storage import passkey, password, purse, query, real_name
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
@@ -595,6 +597,9 @@ class LedgerCase:
             assert password.put(connection, user_id, hashed, self.us, instead=b"")
             for _ in range(5 - 4 * number):
                 password.count_try(connection, user_id, self.us)
+            made = Passkey(secrets.token_bytes(20), Point(bytes(32), bytes(32)), number)
+            sealed = self.vault.seal("identity", made.credential_id, b"a finger")
+            assert passkey.add_passkey(connection, user_id, made, sealed, self.us)
             mac = self.vault.mac("payee", user_id, b"somebody")
             password.add_payee(connection, user_id, mac, self.us)
         password.reset(connection, user_id, self.us, 60)

@@ -149,6 +149,7 @@ class Code(IntEnum):
     REAL_NAME_MISMATCH = 174
     FACE_MISMATCH = 175
     REAL_NAME_TAKEN = 176
+    PASSKEY_INVALID = 177
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -533,6 +534,9 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.REAL_NAME_TAKEN: _row(
         409, _NEVER, "此身份已有账户。", "This identity has an account already."
+    ),
+    Code.PASSKEY_INVALID: _row(
+        403, _SAME, "通行密钥验证失败。", "The passkey proves nothing here."
     ),
 }
 

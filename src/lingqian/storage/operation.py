@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0010, 0011, 0020.
+Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0013.
 """
 
 from collections.abc import Iterator
@@ -98,6 +98,15 @@ _QUERIES: Final[dict[str, str]] = {
                 + length(r.name_mac) + length(r.number_mac) > 0)
             OR (r.checks > 0 AND (length(r.name_mac) <> 16 OR length(r.number_mac) <> 16))
         """,
+    "passkeys": """
+        SELECT hex(p.credential_id), 'nobody of ours, or its key or its name has no shape'
+        FROM passkeys p
+        LEFT JOIN users u ON u.user_id = p.user_id
+        WHERE u.user_id IS NULL OR length(p.credential_id) NOT BETWEEN 1 AND 1023
+            OR length(p.x) <> 32 OR length(p.y) <> 32 OR p.counter NOT BETWEEN 0 AND 4294967295
+            OR length(p.name_sealed) < 29 OR p.created_at_us <= 0
+            OR (p.used_at_us <> 0 AND p.used_at_us < p.created_at_us)
+        """,
 }
 OPERATION_TABLES: Final = frozenset(_QUERIES)
 
@@ -133,10 +142,12 @@ def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding
 
 
 def _unread_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
-    """Yield the devices whose name does not open under their own id."""
-    for device_id, sealed in connection.execute("SELECT device_id, name_sealed FROM devices"):
-        try:
-            vault.open("identity", device_id, sealed)
-        except Damaged as error:
-            words = f"its name: {error}"
-            yield Finding(FindingKind.OPERATION_ROW, "devices", 0, 0, device_id.hex(), words)
+    """Yield the devices and passkeys whose name does not open under their own id."""
+    for table, key in (("devices", "device_id"), ("passkeys", "credential_id")):
+        query = f"SELECT {key}, name_sealed FROM {table}"  # noqa: S608 - names from the line above
+        for own_id, sealed in connection.execute(query):
+            try:
+                vault.open("identity", own_id, sealed)
+            except Damaged as error:
+                words = f"its name: {error}"
+                yield Finding(FindingKind.OPERATION_ROW, table, 0, 0, own_id.hex(), words)

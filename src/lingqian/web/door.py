@@ -241,7 +241,7 @@ class Door:
             await wallet.close_channels()
 
     async def _degrade(self) -> None:
-        await self.watch.run(Errand(self._asked, self._shut))
+        await self.watch.run(Errand(self._asked, self._reached, self._shut))
 
     async def _asked(self, attempt_id: bytes) -> bool:
         """Ask a channel about one attempt; a no of the channel is an answer too."""
@@ -251,6 +251,18 @@ class Door:
             _log.info("%s: %s", attempt_id.hex(), no.code)
         except (Unsent, Unknown, BadSignature) as fault:
             _log.info("%s: %s", attempt_id.hex(), fault)
+            return False
+        return True
+
+    async def _reached(self, attempt_id: bytes) -> bool:
+        """Say whether the channel of an attempt answers at all."""
+        row = query.attempt(self.reader, attempt_id)
+        assert row is not None, "an attempt that was tried exists"
+        try:
+            await self.agent.errands.ask(attempt_id, row.account, Priority.OLDEST)
+        except Rejected:
+            return True
+        except (Unsent, Unknown, BadSignature):
             return False
         return True
 

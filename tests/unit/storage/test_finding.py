@@ -295,6 +295,8 @@ EDITS = [
     (K.OPERATION_ROW, sql("UPDATE real_names SET name_mac = randomblob(16) WHERE checks = 1")),
     (K.OPERATION_ROW, sql("UPDATE real_names SET number_sealed = x'00' WHERE checks = 2")),
     (K.OPERATION_ROW, sql("UPDATE real_names SET checks = 1 WHERE checks = 0")),
+    (K.OPERATION_ROW, sql("UPDATE passkeys SET x = x'00'")),
+    (K.OPERATION_ROW, sql("UPDATE passkeys SET name_sealed = randomblob(40)")),
     (K.OPERATION_ROW, sql("UPDATE payees SET payee_mac = x'00'")),
 ]
 

@@ -155,6 +155,8 @@ async def come_back(door: Door, call: Call) -> Reply:
             door.agent.came_back(attempt_id)
         else:
             door.agent.came_back(attempt_id)
+        # No sheet is asked for here, and in an outage there may be another way.
+        return _shown(door, order_id, Opened(attempt_id, None))
     return _shown(door, order_id)
 
 
@@ -170,9 +172,12 @@ async def try_again(door: Door, call: Call) -> Reply:
     way = way_to_pay(door, body.product, body.payer, name, body.client_ip)
     code = _ENDED.get(PayState(order.pay_state))
     sheet = None if code else await open_sheet(door, order_id, way)
-    if sheet is not None and sheet.code:
+    if code:
+        return problem(code)
+    shown = order_shown(door, order_id, sheet)
+    if sheet is not None and sheet.code and not (shown and shown.offers):
         return problem(sheet.code, detail=sheet.detail)
-    return problem(code) if code else _shown(door, order_id, sheet)
+    return reply(200, shown)
 
 
 async def cancel(door: Door, call: Call) -> Reply:
@@ -226,9 +231,9 @@ _ORDER: Final = OrderShown(
     ),
     invocation={"appId": "wx8888888888888888", "package": "prepay_id=wx22…", "paySign": "…"},
 )
-_GIVEN: Final = Given(OrderShown, _ORDER)
+GIVEN: Final = Given(OrderShown, _ORDER)
 _ACT: Final = (Scope.WRITE_TOP_UPS, Scope.ACT_USERS)
-_MISSING: Final = (Code.NOT_FOUND, Code.ORDER_UNKNOWN)
+MISSING: Final = (Code.NOT_FOUND, Code.ORDER_UNKNOWN)
 
 OPERATIONS: Final = (
     Operation(
@@ -245,7 +250,7 @@ OPERATIONS: Final = (
             "product": "jsapi",
             "payer": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"},
         },
-        gives={201: _GIVEN, 200: _GIVEN},
+        gives={201: GIVEN, 200: GIVEN},
         refuses=(
             Code.USER_UNKNOWN,
             Code.PLAN_UNKNOWN,
@@ -265,8 +270,8 @@ OPERATIONS: Final = (
         summary="Show a top-up",
         tag="top-ups",
         scopes=(Scope.READ_TOP_UPS,),
-        gives={200: _GIVEN},
-        refuses=_MISSING,
+        gives={200: GIVEN},
+        refuses=MISSING,
         by_person=True,
     ),
     Operation(
@@ -276,8 +281,8 @@ OPERATIONS: Final = (
         summary="Say that the client came back from paying",
         tag="top-ups",
         scopes=_ACT,
-        gives={200: _GIVEN},
-        refuses=_MISSING,
+        gives={200: GIVEN},
+        refuses=MISSING,
         by_person=True,
     ),
     Operation(
@@ -289,9 +294,9 @@ OPERATIONS: Final = (
         scopes=_ACT,
         takes=NewAttempt,
         example={"product": "jsapi", "payer": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}},
-        gives={200: _GIVEN},
+        gives={200: GIVEN},
         refuses=(
-            *_MISSING,
+            *MISSING,
             Code.NO_CHANNEL,
             Code.ORDER_PAID,
             Code.ORDER_CLOSED,
@@ -307,8 +312,8 @@ OPERATIONS: Final = (
         summary="Give an unpaid top-up up",
         tag="top-ups",
         scopes=_ACT,
-        gives={200: _GIVEN},
-        refuses=(*_MISSING, Code.ORDER_PAID, Code.ORDER_CLOSED),
+        gives={200: GIVEN},
+        refuses=(*MISSING, Code.ORDER_PAID, Code.ORDER_CLOSED),
         by_person=True,
     ),
     Operation(
