@@ -41,6 +41,18 @@ class Scope(StrEnum):
     WEBHOOKS_WRITE = "webhooks:write"
 
 
+# Who uses one of these acts for the house; each such act is written down.
+OPERATOR: Final = frozenset(
+    (
+        Scope.ADMIN,
+        Scope.REVIEW_CASES,
+        Scope.RECONCILE,
+        Scope.READ_NOTICES,
+        Scope.WEBHOOKS_WRITE,
+    )
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key as it is stored; `revoked_at_us` is 0 while it is good."""

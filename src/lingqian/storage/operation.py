@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0013.
+Nothing here is money. Source: migrations 0002, 0009, 0010, 0012 to 0014.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import apsw
 
 from lingqian.identity.real_name import RealName
 from lingqian.kernel.fault import Damaged
+from lingqian.storage.act import broken_acts
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.real_name import macs, open_told
 from lingqian.storage.vault import Vault
@@ -108,7 +109,7 @@ _QUERIES: Final[dict[str, str]] = {
             OR (p.used_at_us <> 0 AND p.used_at_us < p.created_at_us)
         """,
 }
-OPERATION_TABLES: Final = frozenset(_QUERIES)
+OPERATION_TABLES: Final = frozenset(_QUERIES) | {"acts"}
 
 
 def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterator[Finding]:
@@ -116,6 +117,8 @@ def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterat
     for table, query in _QUERIES.items():
         for key, words in connection.execute(query):
             yield Finding(FindingKind.OPERATION_ROW, table, 0, 0, str(key), str(words))
+    for number, words in broken_acts(connection, vault):
+        yield Finding(FindingKind.OPERATION_ROW, "acts", 0, 0, str(number), words)
     if vault is not None:
         yield from _unread_names(connection, vault)
         yield from _untrue_names(connection, vault)

@@ -1,5 +1,6 @@
 """Operations: what the API does, one row each; routes and OpenAPI come from these rows (操作)."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -8,7 +9,7 @@ from litestar import HttpMethod, route
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
-from lingqian.identity.key import Caller, Scope
+from lingqian.identity.key import OPERATOR, Caller, Scope
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
 from lingqian.web.call import Call
@@ -18,6 +19,7 @@ from lingqian.web.problem import Refused, fault_reply, problem
 from lingqian.web.reply import Reply
 
 Run = Callable[[Door, Call], Awaitable[Any]]
+_log = logging.getLogger(__name__)
 _BEARER: Final = "Bearer "
 PERSON: Final = frozenset((Code.TOKEN_EXPIRED, Code.SESSION_ENDED, Code.PROOF_INVALID, Code.BUSY))
 
@@ -111,11 +113,15 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
     """Make the route of an operation: admitted, run, refused or failed, and counted."""
     count = door.meter.requests(operation.method, operation.path)
     run, is_public = operation.run, operation.is_public
+    is_act = operation.method != "GET" and bool(OPERATOR.intersection(operation.scopes))
+    name = f"{operation.method} {operation.path}"
 
     async def handle(request: Call) -> Reply:
         try:
             if not is_public:
                 request.caller = await admit(door, request, operation)
+            if is_act:
+                await note(door, request, name)
             answer = await run(door, request)
         except Refused as refusal:
             answer = refusal.reply
@@ -123,6 +129,8 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
             answer = fault_reply(fault)
         except HTTPException as error:
             answer = problem(_BY_STATUS.get(error.status_code, Code.INTERNAL))
+        if request.is_act:
+            await note_end(door, request, name, answer.status)
         count(answer.status)
         return answer  # type: ignore[no-any-return]  # a Reply or a stream, both run alike
 
@@ -131,6 +139,24 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
     methods = [HttpMethod(operation.method)]
     # The status is each answer's own; the framework only wants to know that there is a body.
     return route(path, http_method=methods, request_max_body_size=limit, status_code=200)(handle)
+
+
+async def note(door: Door, call: Call, name: str) -> None:
+    """Write down, durably, that an operator is about to do something.
+
+    Raises: Unsent, Stopping; then it is not done.
+    """
+    if not call.caller.person:
+        await door.note(call.caller.name, name, call.url.path, 0)
+        call.is_act = True
+
+
+async def note_end(door: Door, call: Call, name: str, status: int) -> None:
+    """Write down how it ended; an act without an end was done while the house went down."""
+    try:
+        await door.note(call.caller.name, name, call.url.path, status)
+    except Fault as fault:
+        _log.error("how an act ended is not written: %s", fault)
 
 
 _BY_STATUS: Final = {
