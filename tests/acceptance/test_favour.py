@@ -121,6 +121,7 @@ SAME = {
     "real_name": "nothing",
     "factors": "nothing",
     # How bytes travel and rest is nothing a draw could see.
+    "personal_cipher": "nothing",
     "tls_certificate": "nothing",
     "tls_key": "nothing",
     "frame_ancestors": "nothing",
