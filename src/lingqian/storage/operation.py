@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0009, 0010, 0012 to 0014.
+Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014, 0015.
 """
 
 from collections.abc import Iterator
