@@ -61,6 +61,7 @@ from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.storage import passkey, password, purse, query, real_name
 from lingqian.storage.act import Deed, add_act
+from lingqian.storage.authenticator import enrol
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
@@ -593,6 +594,7 @@ class LedgerCase:
                 self.us, "wang.li", "POST /v1/cases/{case_id}/release", "/v1/cases/x", status
             )
             self.store.chore(lambda connection, deed=deed: add_act(connection, self.vault, deed))
+        self.store.chore(lambda connection: enrol(connection, self.vault, "k1", self.us))
         self.store.chore(self._sign_in)
         self.store.chore(self._guard)
 

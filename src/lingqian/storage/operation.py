@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014, 0015.
+Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0016.
 """
 
 from collections.abc import Iterator
@@ -108,6 +108,13 @@ _QUERIES: Final[dict[str, str]] = {
             OR length(p.name_sealed) < 29 OR p.created_at_us <= 0
             OR (p.used_at_us <> 0 AND p.used_at_us < p.created_at_us)
         """,
+    "authenticators": """
+        SELECT a.key_id, 'no such key, or its secret or its tries have no shape'
+        FROM authenticators a
+        LEFT JOIN api_keys k ON k.key_id = a.key_id
+        WHERE k.key_id IS NULL OR length(a.secret_sealed) <> 49 OR a.last_step < 0
+            OR a.tries NOT BETWEEN 0 AND 4 OR a.locked_until_us < 0 OR a.created_at_us <= 0
+        """,
 }
 OPERATION_TABLES: Final = frozenset(_QUERIES) | {"acts"}
 
@@ -122,6 +129,17 @@ def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterat
     if vault is not None:
         yield from _unread_names(connection, vault)
         yield from _untrue_names(connection, vault)
+        yield from _lost_secrets(connection, vault)
+
+
+def _lost_secrets(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+    """Yield the authenticators whose secret does not open under their own key."""
+    for key_id, sealed in connection.execute("SELECT key_id, secret_sealed FROM authenticators"):
+        try:
+            vault.open("identity", str(key_id).encode(), sealed)
+        except Damaged as error:
+            words = f"its secret: {error}"
+            yield Finding(FindingKind.OPERATION_ROW, "authenticators", 0, 0, str(key_id), words)
 
 
 def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:

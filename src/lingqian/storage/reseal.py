@@ -31,6 +31,7 @@ PLACES: Final = (
     Place("personal", ("owner_id", "field"), "cipher", "personal"),
     Place("devices", ("device_id",), "name_sealed", "identity"),
     Place("passkeys", ("credential_id",), "name_sealed", "identity"),
+    Place("authenticators", ("key_id",), "secret_sealed", "identity"),
     Place("real_names", ("user_id",), "name_sealed", "identity", NAME),
     Place("real_names", ("user_id",), "number_sealed", "identity", NUMBER),
 )
@@ -46,7 +47,8 @@ class Resealed(NamedTuple):
 
 def _bound(place: Place, key: tuple[Any, ...]) -> bytes:
     first, *rest = key
-    return bytes(first) + b"".join([bytes((part,)) for part in rest]) + place.end
+    whose = first.encode() if isinstance(first, str) else bytes(first)
+    return whose + b"".join([bytes((part,)) for part in rest]) + place.end
 
 
 def reseal(connection: apsw.Connection, vault: Vault, tick: Tick) -> Resealed:

@@ -1,6 +1,5 @@
 """Operations: what the API does, one row each; routes and OpenAPI come from these rows (操作)."""
 
-import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
@@ -12,6 +11,7 @@ from litestar.handlers import HTTPRouteHandler
 from lingqian.identity.key import OPERATOR, Caller, Scope
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
+from lingqian.web.act import begin_act, end_act
 from lingqian.web.call import Call
 from lingqian.web.door import Door
 from lingqian.web.person import SCHEME, admit_person
@@ -19,8 +19,10 @@ from lingqian.web.problem import Refused, fault_reply, problem
 from lingqian.web.reply import Reply
 
 Run = Callable[[Door, Call], Awaitable[Any]]
-_log = logging.getLogger(__name__)
 _BEARER: Final = "Bearer "
+ACT: Final = frozenset(
+    (Code.OPERATOR_CODE_NEEDED, Code.WRONG_OPERATOR_CODE, Code.OPERATOR_CODE_LOCKED)
+)
 PERSON: Final = frozenset((Code.TOKEN_EXPIRED, Code.SESSION_ENDED, Code.PROOF_INVALID, Code.BUSY))
 
 
@@ -57,15 +59,14 @@ class Operation:
     body_bytes_max: int = 0
 
     @property
+    def is_act(self) -> bool:
+        """Whether an operator who does it acts for the house."""
+        return self.method != "GET" and bool(OPERATOR.intersection(self.scopes))
+
+    @property
     def codes(self) -> tuple[Code, ...]:
         """Every code it may answer, those that follow from its shape included."""
-        codes = set(self.refuses)
-        if not self.is_public:
-            codes |= {Code.UNAUTHENTICATED, Code.SCOPE_MISSING}
-        if self.by_person or self.is_personal:
-            codes |= PERSON
-        if self.by_person and self.takes is not None:
-            codes.add(Code.NOT_YOURSELF)
+        codes = {*self.refuses, *self._admission()}
         if self.takes is not None:
             codes |= {Code.MALFORMED_JSON, Code.INVALID_FIELD, Code.BODY_TOO_LARGE}
             codes |= {Code.UNSUPPORTED_MEDIA_TYPE}
@@ -76,6 +77,15 @@ class Operation:
         if self.method != "GET" and not self.speaks_otherwise:
             codes |= {Code.BUSY, Code.UNAVAILABLE}
         return tuple(sorted(codes))
+
+    def _admission(self) -> set[Code]:
+        """Return what may be answered before it is run at all."""
+        codes = set() if self.is_public else {Code.UNAUTHENTICATED, Code.SCOPE_MISSING}
+        if self.by_person or self.is_personal:
+            codes |= PERSON
+        if self.by_person and self.takes is not None:
+            codes.add(Code.NOT_YOURSELF)
+        return codes | ACT if self.is_act else codes
 
 
 async def admit(door: Door, call: Call, operation: Operation) -> Caller:
@@ -113,15 +123,16 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
     """Make the route of an operation: admitted, run, refused or failed, and counted."""
     count = door.meter.requests(operation.method, operation.path)
     run, is_public = operation.run, operation.is_public
-    is_act = operation.method != "GET" and bool(OPERATOR.intersection(operation.scopes))
+    is_act = operation.is_act
     name = f"{operation.method} {operation.path}"
 
     async def handle(request: Call) -> Reply:
         try:
             if not is_public:
                 request.caller = await admit(door, request, operation)
+            request.operation = name
             if is_act:
-                await note(door, request, name)
+                await begin_act(door, request)
             answer = await run(door, request)
         except Refused as refusal:
             answer = refusal.reply
@@ -130,7 +141,7 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
         except HTTPException as error:
             answer = problem(_BY_STATUS.get(error.status_code, Code.INTERNAL))
         if request.is_act:
-            await note_end(door, request, name, answer.status)
+            await end_act(door, request, answer.status)
         count(answer.status)
         return answer  # type: ignore[no-any-return]  # a Reply or a stream, both run alike
 
@@ -139,24 +150,6 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
     methods = [HttpMethod(operation.method)]
     # The status is each answer's own; the framework only wants to know that there is a body.
     return route(path, http_method=methods, request_max_body_size=limit, status_code=200)(handle)
-
-
-async def note(door: Door, call: Call, name: str) -> None:
-    """Write down, durably, that an operator is about to do something.
-
-    Raises: Unsent, Stopping; then it is not done.
-    """
-    if not call.caller.person:
-        await door.note(call.caller.name, name, call.url.path, 0)
-        call.is_act = True
-
-
-async def note_end(door: Door, call: Call, name: str, status: int) -> None:
-    """Write down how it ended; an act without an end was done while the house went down."""
-    try:
-        await door.note(call.caller.name, name, call.url.path, status)
-    except Fault as fault:
-        _log.error("how an act ended is not written: %s", fault)
 
 
 _BY_STATUS: Final = {
