@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from api.caller import UNENCRYPTED, Caller, running
+from lingqian.compose import RuleRow
 from lingqian.identity.key import OPERATOR, ROLES, Scope
 from lingqian.storage.authenticator import STEP_S, code_at
 
@@ -113,6 +114,23 @@ def test_a_role_is_what_its_work_needs(house, api):
         assert lingqian("key", "new", "x", "--data", house.folder, *words).returncode == 2
     assert lingqian("key", "enrol", "nobody", "--data", house.folder).returncode == 1
     assert all(scopes & OPERATOR and Scope.ACT_USERS not in scopes for scopes in ROLES.values())
+
+
+def test_the_command_asks_for_the_code(tmp_path):
+    """`lingqian case release` on a key with an authenticator; a wrong one is told."""
+    rules = (RuleRow("r", "transfer", "review", 500),)
+    with running(tmp_path / "house", rules=rules) as house:
+        api, operator = house.caller(), Operator(house, "he.lin", "--role", "reviewer")
+        pay = {"source_id": api.rich(), "target_id": api.user(), "amount_fen": 600}
+        case = api.post("/v1/transfers", pay, once="held").body["case_id"]
+        line = [LINGQIAN, "case", "release", case, "--by", "he.lin", "--json"]
+        line += ["--url", f"http://127.0.0.1:{house.port}", "--key", operator.key]
+        for code, end in (("000000x", 1), (operator.code(), 0)):
+            done = subprocess.run(
+                line, input=f"{code}\n", capture_output=True, text=True, timeout=60, check=False
+            )
+            assert (done.returncode, "authenticator" in done.stderr) == (end, True), done
+        assert api.get(f"/v1/cases/{case}").body["state"] == "released"
 
 
 # RFC 6238, appendix B, SHA-1; the last six of its eight digits.
