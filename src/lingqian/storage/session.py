@@ -142,6 +142,12 @@ def add_link(connection: apsw.Connection, link: NewLink) -> None:
     connection.execute(INSERT_LINK, (*link, link.expires_at_us))
 
 
+def has_link(connection: apsw.Connection, token_digest: bytes, at_us: int) -> bool:
+    """Say whether there is such a link, and it has not run out."""
+    row: Any = connection.execute(SELECT_LINK, (token_digest,)).fetchone()
+    return row is not None and row[3] > at_us
+
+
 def sign_in(
     connection: apsw.Connection, arrival: Arrival, seal: Callable[[bytes, bytes], bytes]
 ) -> SignedIn | None:

@@ -140,6 +140,7 @@ async def read(door: Door, call: Call) -> Reply:
     refund_id = call.id(PREFIX_REFUND, "refund_id")
     row = purse.refund(door.reader, refund_id)
     if row is None:
+        call.belongs()
         raise Refused(Code.REFUND_UNKNOWN)
     _check_owner(door, call, row.order_id)
     return reply(200, _shown(door, refund_id, row))
@@ -149,6 +150,7 @@ async def list_refunds(door: Door, call: Call) -> Reply:
     """List the refunds of a top-up, those made by the house included."""
     order_id = call.id(PREFIX_ORDER, "order_id")
     if query.order(door.reader, order_id) is None:
+        call.belongs()
         raise Refused(Code.ORDER_UNKNOWN)
     _check_owner(door, call, order_id)
     found = purse.refunds_of(door.reader, order_id)
