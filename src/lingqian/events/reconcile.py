@@ -210,14 +210,19 @@ class Reconciler:
 
     async def _compare(self, frame: Frame, raw: Raw, by: str) -> Run:
         sheet = await self._our_side(frame, raw)
-        first = last = books.derive(frame.day, sheet, raw.lines, raw.flows)
+        last = books.derive(frame.day, sheet, raw.lines, raw.flows)
+        # What only a bill that contradicts itself tells is not booked.
+        if bill_note(last) is None and await self._note_flows(frame, raw, sheet, last):
+            # Money that is seen to have come back is a part of our side.
+            sheet = await self._our_side(frame, raw)
+            last = books.derive(frame.day, sheet, raw.lines, raw.flows)
+        first = last
         for _ in range(ROUNDS_MAX):
             # A bill that contradicts itself proves nothing: the day waits for a better one.
             if bill_note(last) is not None or not await self._repair(frame, last):
                 break
             sheet = await self._our_side(frame, raw)
             last = books.derive(frame.day, sheet, raw.lines, raw.flows)
-        await self._note_flows(frame, raw, sheet, last)
         await self._note_differences(frame, first, last)
         digest = await self._note_match(frame, sheet, last)
         return await self._close(frame, last, digest, by)
@@ -347,33 +352,38 @@ class Reconciler:
 
     # --- what is written down ---------------------------------------------------------------
 
-    async def _note_flows(self, frame: Frame, raw: Raw, sheet: Sheet, last: Comparison) -> None:
-        """Note what only the fund bill shows, and what lay in the account on its first day."""
+    async def _note_flows(self, frame: Frame, raw: Raw, sheet: Sheet, last: Comparison) -> bool:
+        """Note what only the fund bill shows, and what lay in the account on its first day.
+
+        Return whether anything of it was news.
+        """
+        refunds = books.refunds_in(raw.lines)
         apart = [
             row
-            for row in set_apart(raw.flows, frozenset(sheet.earlier))
+            for row in set_apart(raw.flows, frozenset(sheet.earlier), refunds)
             if row.side in (BillSide.OTHER_IN, BillSide.OTHER_OUT) and row.amount_fen
         ]
-        for row in apart:
-            subject = books.subject_of_flow(frame.connection, frame.account, row)
-            await self._do(
-                RecordFlow(
-                    flow_id(frame.account, row.flow_no),
-                    frame.account,
-                    frame.day,
-                    row.flow_no,
-                    row.kind,
-                    row.amount_fen,
-                    subject,
-                )
-            )
+        news = [await self._note_flow(frame, row) for row in apart]
         opening = last.chain.opening_fen
         if self._is_first(frame) and opening:
             name = "opening"
             identity = flow_id(frame.account, name)
-            await self._do(
-                RecordFlow(identity, frame.account, frame.day, name, "期初余额", opening, b"")
-            )
+            flow = RecordFlow(identity, frame.account, frame.day, name, "期初余额", opening, b"")
+            news.append(await self._written(Submission(flow)))
+        return any(news)
+
+    async def _note_flow(self, frame: Frame, row: FundRow) -> bool:
+        subject = books.subject_of_flow(frame.connection, frame.account, row)
+        flow = RecordFlow(
+            flow_id(frame.account, row.flow_no),
+            frame.account,
+            frame.day,
+            row.flow_no,
+            row.kind,
+            row.amount_fen,
+            subject,
+        )
+        return await self._written(Submission(flow))
 
     def _is_first(self, frame: Frame) -> bool:
         return books.day_row(frame.connection, frame.account, frame.day - 1) is None

@@ -17,8 +17,8 @@ from lingqian.clearing.difference import OPEN_STATES, Difference, day_id
 from lingqian.clearing.fund import set_apart
 from lingqian.clearing.item import WAYS, Booked, Standing, Way, channel_no_of, number_of
 from lingqian.kernel.clock import DAY_US, SECOND_US, business_day
-from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, parse, show
-from lingqian.ledger.chart import channel_account
+from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, lane_of, parse, show
+from lingqian.ledger.chart import channel_account, payable_account
 from lingqian.storage.port import Personal
 from lingqian.storage.schema import TABLES
 from lingqian.storage.vault import Vault
@@ -67,6 +67,11 @@ SELECT_PAYOUT: Final = "SELECT payout_id FROM payouts WHERE account = ? AND chan
 SELECT_REFUND_NO: Final = (
     "SELECT r.refund_id FROM refunds r JOIN attempts a ON a.attempt_id = r.attempt_id "
     "WHERE a.account = ? AND r.channel_refund_id = ?"
+)
+# What of a refund the channel has borne: the posting that leads from what was set aside to it.
+SELECT_SETTLED_BACK: Final = (
+    "SELECT COALESCE(sum(abs(c.amount_fen)), 0) FROM entries p JOIN entries c "
+    "ON c.account = ? AND c.seq = p.seq AND c.leg = p.leg WHERE p.account = ?"
 )
 # Payouts that a fund bill has shown: what has left, and what our books know to have left.
 SELECT_PAYOUT_TRANSIT: Final = (
@@ -230,8 +235,14 @@ def result_digest(comparison: Comparison) -> bytes:
 
 def derive(day: int, sheet: Sheet, trade: Iterable[BillRow], fund: Iterable[FundRow]) -> Comparison:
     """Compare a day from its inputs alone."""
-    flows = set_apart(fund, frozenset(sheet.earlier))
-    return compare(day, sheet.booked, trade, flows, opening_fen=sheet.opening_fen)
+    lines = tuple(trade)
+    flows = set_apart(fund, frozenset(sheet.earlier), refunds_in(lines))
+    return compare(day, sheet.booked, lines, flows, opening_fen=sheet.opening_fen)
+
+
+def refunds_in(lines: Iterable[BillRow]) -> frozenset[str]:
+    """Return the channel's numbers of the refunds that a trade bill shows."""
+    return frozenset(channel_no_of(each) for each in lines if WAYS.get(each.side) == Way.REFUND)
 
 
 # --- our side of a day ----------------------------------------------------------------------------
@@ -359,6 +370,10 @@ def _refund(frame: Frame, row: tuple[Any, ...], shown: dict[tuple[int, str], int
         shown.update(_shown_before(frame, (created, created + 1)))
     standing = _STANDING.get(stage, Standing.OPEN)
     returned: Any = frame.connection.execute(SELECT_RETURNED, (identity, frame.day)).fetchone()
+    settled: Any = frame.connection.execute(
+        SELECT_SETTLED_BACK,
+        (channel_account(lane_of(identity), frame.account), payable_account(identity)),
+    ).fetchone()
     return Booked(
         Way.REFUND,
         show(PREFIX_REFUND, identity),
@@ -367,7 +382,7 @@ def _refund(frame: Frame, row: tuple[Any, ...], shown: dict[tuple[int, str], int
         standing,
         business_day(at_us) if standing == Standing.DONE else 0,
         amount_fen,
-        amount_fen,
+        settled[0] if standing == Standing.DONE else amount_fen,
         back_fen,
         is_returned=returned[0] > 0,
     )
@@ -414,7 +429,7 @@ def later_fen(frame: Frame) -> int:
     return (
         sum(row.settle_fen - row.fee_fen for row in paid)
         + parked
-        - sum(row.amount_fen - row.fee_fen for row in gone)
+        - sum(row.settle_fen - row.fee_fen for row in gone)
         - int(payouts[0])
     )
 
