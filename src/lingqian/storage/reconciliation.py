@@ -23,7 +23,6 @@ from lingqian.storage.port import Personal
 from lingqian.storage.schema import TABLES
 from lingqian.storage.vault import Vault
 from lingqian.topup.attempt import DEAD_STATES, AttemptState
-from lingqian.topup.fee import PPM, share_of
 from lingqian.topup.payout import PayoutStage
 from lingqian.topup.refund import RefundStage
 
@@ -53,11 +52,16 @@ SELECT_REFUNDED: Final = _REFUNDED + "r.success_at_us >= ? AND r.success_at_us <
 SELECT_REFUND: Final = _REFUNDED + "r.refund_id = ?"
 # Payments that no attempt of ours has for its own: strangers, and second transactions.
 SELECT_PARKED: Final = (
-    "SELECT t.transaction_id, t.amount_fen, t.success_at_us FROM transactions t "
+    "SELECT t.transaction_key, t.transaction_id, t.amount_fen, t.success_at_us FROM transactions t "
     "LEFT JOIN attempts a ON a.attempt_id = t.attempt_id "
     "WHERE t.account = ? AND t.success_at_us >= ? AND t.success_at_us < ? "
     "AND t.attempt_id <> t.transaction_key "
     "AND (a.attempt_id IS NULL OR a.transaction_id <> t.transaction_id)"
+)
+# What the channel settled of such a payment, and the fee it took: as both were booked with it.
+SELECT_SETTLED: Final = (
+    "SELECT COALESCE(sum(max(amount_fen, 0)), 0), -COALESCE(sum(min(amount_fen, 0)), 0) "
+    "FROM entries WHERE account = ? AND seq = (SELECT min(seq) FROM trails WHERE subject_id = ?)"
 )
 SELECT_PAYOUTS: Final = (
     "SELECT COALESCE(sum(amount_fen), 0) FROM payouts "
@@ -336,14 +340,18 @@ def _payment(frame: Frame, row: tuple[Any, ...]) -> Booked:
 
 
 def _parked(frame: Frame) -> Iterator[Booked]:
-    """Yield money without an attempt of its own; its fee was booked by the plan."""
-    rows: Any = frame.connection.execute(SELECT_PARKED, (frame.account, *frame.span_us)).fetchall()
-    for number, amount_fen, at_us in rows:
-        fee_fen = share_of(amount_fen, frame.rate_ppm, PPM)
+    """Yield money without an attempt of its own."""
+    yield from _parked_in(frame, frame.span_us)
+
+
+def _parked_in(frame: Frame, span_us: tuple[int, int]) -> Iterator[Booked]:
+    execute = frame.connection.execute
+    rows: Any = execute(SELECT_PARKED, (frame.account, *span_us)).fetchall()
+    for key, number, amount_fen, at_us in rows:
+        channel = channel_account(lane_of(key), frame.account)
+        booked: Any = execute(SELECT_SETTLED, (channel, key)).fetchone()
         day = business_day(at_us)
-        yield Booked(
-            Way.PAY, number, "", number, Standing.DONE, day, amount_fen, amount_fen, fee_fen
-        )
+        yield Booked(Way.PAY, number, "", number, Standing.DONE, day, amount_fen, *booked)
 
 
 def _refunds(
@@ -435,10 +443,7 @@ def later_fen(frame: Frame) -> int:
 
 
 def _parked_after(frame: Frame, start_us: int) -> int:
-    rows: Any = frame.connection.execute(
-        SELECT_PARKED, (frame.account, start_us, 1 << 62)
-    ).fetchall()
-    return sum(amount - share_of(amount, frame.rate_ppm, PPM) for _, amount, _ in rows)
+    return sum(row.settle_fen - row.fee_fen for row in _parked_in(frame, (start_us, 1 << 62)))
 
 
 def transit_fen(frame: Frame) -> int:

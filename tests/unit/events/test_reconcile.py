@@ -300,6 +300,21 @@ def test_a_refund_of_a_payment_with_a_coupon_ties(house, back_fen):
     assert house.found() == [("S3", "REPAIRED")]
 
 
+def test_money_of_nobody_with_a_coupon_ties(house):
+    """What is parked is compared as it was settled, and its fee as it was booked."""
+    until_us = house.world.clock.us + 900 * SECOND_US
+    stranger = Purchase("from-elsewhere-1", Product.NATIVE, "", 7_000, "CNY", until_us, "", "", "")
+    asyncio.run(house.channel.prepay(stranger))
+    house.channel.rates = Rates(coupon=1_000)
+    assert house.channel.pay("from-elsewhere-1")
+    house.channel.rates = CALM
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    assert house.found() == [("L4", "OWNED")]
+
+
 def test_a_refund_that_closes_on_its_own_day_ties(house):
     """Its money and its fee have gone and come back before the bill was made of it."""
     house.begin("p1")
