@@ -132,7 +132,7 @@ def gifts_and_payouts_are_explained(connection):
             carried[account[:17]] += balance
     expected = pending_income(connection)
     for table, key, open_stages in (
-        ("refunds", "refund_id", {0, 1, 2, 3, 4, 7}),
+        ("refunds", "refund_id", {0, 1, 2, 3, 4, 7, 8}),
         ("payouts", "payout_id", {2, 3, 4, 5}),
     ):
         query = f"SELECT {key}, amount_fen, stage FROM {table}"

@@ -50,22 +50,33 @@ from lingqian.flows.command import (
 from lingqian.flows.view import Policy
 from lingqian.gift.catalogue import CATALOGUE
 from lingqian.gift.income import income_row
+from lingqian.identity.session import Token, link_digest
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
 from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
-from lingqian.storage import purse, query
+from lingqian.storage import password, purse, query, real_name
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.behaviour import Told, record_steps
-from lingqian.storage.cashier import Cashier, GiftWish, Payee
+from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
 from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.port import Personal
 from lingqian.storage.reconciliation import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.relay import waiting
+from lingqian.storage.session import (
+    Arrival,
+    NewLink,
+    Sessions,
+    add_link,
+    confirm,
+    refresh,
+    revoke,
+    sign_in,
+)
 from lingqian.storage.sqlite import SqliteStore, connect
 from lingqian.storage.vault import open_vault
 from lingqian.topup.attempt import PrepayResult
@@ -295,6 +306,15 @@ class LedgerCase:
         key = transaction_key(lane_of(again.order_id), "wx", answer.command.transaction_id)
         self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
         self.see(stranger_id(0, "wx", "nobody's"), 300)
+        self._give_unasked_back()
+
+    def _give_unasked_back(self):
+        """Send money back that nobody had asked for: arrived, and on its way."""
+        for number, state in (("one", RefundState.SUCCESS), ("another", RefundState.PROCESSING)):
+            (seen,) = self.see(stranger_id(0, "wx", number), 900)
+            key = transaction_key(0, "wx", seen.command.transaction_id)
+            (sent,) = self.step(Submission(AllocateParked(key, "refund", b"", "the operator")))
+            self.note(sent.outcome.refund.refund_id, state, 900)
 
     def _behave(self):
         """Take down what people did on the way to a top-up, one step of it twice."""
@@ -491,9 +511,21 @@ class LedgerCase:
                 refund_id = self.ask_back(order, 1_000)
                 self.note(refund_id, state, 1_000)
             self.note(refund_id, RefundState.PROCESSING, 0)
+        self._redirect()
         for refund_id, row in purse.refunds_due(self.store.connection, self.us, 10):
             if row.origin not in {Origin.PERSON, Origin.BILL}:
                 self.note(refund_id, RefundState.CLOSED, 0)
+
+    def _redirect(self):
+        """Send stuck refunds another way: one to a card, one to the merchant, one back to us."""
+        for card in (Card("ICBC_DEBIT", "6222020000001234567", "Li Ming"), None):
+            order = self.order(OrderKind.BALANCE, 5_000)
+            self.pay_order(order)
+            refund_id = self.ask_back(order, 1_000)
+            self.note(refund_id, RefundState.ABNORMAL, 1_000)
+            sent = self.cashier.redirect_refund(refund_id, card, (self.key(), "the operator"))
+            self.step(sent)
+            self.note(refund_id, RefundState.SUCCESS, 1_000)
 
     def ask_back(self, order, amount_fen):
         """Ask money of an order back, a minute after the last time; return the refund's id."""
@@ -553,6 +585,48 @@ class LedgerCase:
             )
 
         self.store.chore(write)
+        self.store.chore(self._sign_in)
+        self.store.chore(self._guard)
+
+    def _guard(self, connection):
+        """Two people have payment passwords; one is locked, one is being reset."""
+        for number, user_id in enumerate(self.people[:2]):
+            hashed = b"\x01" + secrets.token_bytes(48)
+            assert password.put(connection, user_id, hashed, self.us, instead=b"")
+            for _ in range(5 - 4 * number):
+                password.count_try(connection, user_id, self.us)
+            mac = self.vault.mac("payee", user_id, b"somebody")
+            password.add_payee(connection, user_id, mac, self.us)
+        password.reset(connection, user_id, self.us, 60)
+        for number, user_id in enumerate(self.people[:3]):
+            assert real_name.count_try(connection, user_id, 20_000)
+            if number:
+                told = real_name.Told("李小明", f"11010119900307450{number}")
+                assert real_name.put_verified(
+                    connection, self.vault, user_id, told, checks=number, at_us=self.us
+                )
+
+    def _sign_in(self, connection):
+        """Somebody signs two devices in, refreshes one and ends the other; a link waits."""
+        seal = Sessions(connection, self.vault).seal
+        user_id = self.people[0]
+        for number in range(3):
+            digest, key = link_digest(f"link {number}"), sha256(bytes((number,))).digest()
+            link = NewLink(self._identity(), digest, user_id, "/packets", "the shop", self.us)
+            add_link(connection, link)
+            if number == 2:
+                return
+            ids = (self._identity(), self._identity())
+            found = sign_in(connection, Arrival(digest, key, *ids, "a phone", self.us), seal)
+            session = found.session
+            if number:
+                revoke(connection, session.session_id, user_id, self.us + 1)
+            else:
+                confirm(connection, session, self.us)
+                refresh(connection, Token(session.session_id, 1, b""), key, self.us + 1)
+
+    def _identity(self):
+        return mint(0, self.us // 1_000, secrets.randbits(64))
 
     def close(self):
         """Stop as a wallet does: publish, fold the log into the file, release it."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import clearing_words
 from law import all_laws
 from lingqian.channels.port import PayoutState, RefundState, TradeState
+from lingqian.compliance.factor import HAS, IS, KNOWS, SIGNED
 from lingqian.compliance.limit import DEFAULT, Limit, Span
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, WrongPassphrase
@@ -36,7 +37,7 @@ from lingqian.topup.evidence import Source
 from lingqian.topup.notice import NoticeState
 from lingqian.topup.order import CreditState, OrderKind, PayState, ReturnState
 from lingqian.topup.payout import PayoutStage
-from lingqian.topup.refund import Origin, RefundStage
+from lingqian.topup.refund import Origin, RefundStage, Way
 from world import World
 
 _UNITS_US = {"us": 1, "ms": 1_000, "s": SECOND_US, "m": 60 * SECOND_US, "h": 3_600 * SECOND_US}
@@ -145,12 +146,21 @@ def verb_fund(world, words):
     return world.fund(person(world, name), yuan(amount), more.get("key"))
 
 
+_FACTORS = {"knows": KNOWS, "has": HAS, "is": IS, "signed": SIGNED}
+
+
+def factors(text):
+    """Read kinds of proof joined by `+`."""
+    return sum(_FACTORS[word] for word in text.split("+"))
+
+
 def verb_transfer(world, words):
-    """transfer NAME SOURCE TARGET YUAN [key=]."""
+    """transfer NAME SOURCE TARGET YUAN [by=has+knows] [key=]."""
     (name, source, target, amount), more = options(words)
     person(world, source)
     person(world, target)
-    return world.transfer(source, target, yuan(amount), name, more.get("key"))
+    by = factors(more["by"]) if "by" in more else 0
+    return world.transfer(source, target, yuan(amount), name, more.get("key"), factors=by)
 
 
 _SEND_WORDS = {
@@ -163,6 +173,7 @@ _SEND_WORDS = {
     "word": ("passphrase", str),
     "cover": ("cover", str),
     "key": ("key", str),
+    "by": ("factors", factors),
 }
 
 
@@ -243,6 +254,7 @@ _ORDER_WORDS = {
     "ends": ("bonus_life_us", span_us),
     "life": ("life_us", span_us),
     "packet": ("packet", str),
+    "with": ("factors", factors),
     "by": ("requested_by", str),
     "key": ("key", str),
 }
@@ -351,6 +363,11 @@ def verb_clawback(world, words):
     return world.settle_advance(person(world, *words), "claw_back", "clock")
 
 
+def verb_request(world, words):
+    """request ORDER: ask the person once for the payment of an advanced order."""
+    return world.settle_advance(person(world, *words), "request", "degrade")
+
+
 def verb_writeoff(world, words):
     """writeoff ORDER: give up what is owed of it."""
     return world.settle_advance(person(world, *words), "write_off")
@@ -371,14 +388,21 @@ def verb_return(world, words):
 
 
 def verb_returned(world, words):
-    """returned REFUND STATE [YUAN] [ppm=]: a reading of a refund arrives."""
+    """returned REFUND STATE [YUAN] [ppm=] [from=]: a reading of a refund arrives."""
     (name, state, *amount), more = options(words)
     return world.note_refund(
         person(world, name),
         RefundState[state.upper()],
         yuan(amount[0]) if amount else None,
         int(more.get("ppm", 6_000)),
+        Source[more.get("from", "query").upper()],
     )
+
+
+def verb_redirect(world, words):
+    """redirect REFUND card|merchant [key=]: a stuck refund is sent another way."""
+    (name, way), more = options(words)
+    return world.redirect(person(world, name), Way[way.upper()], **more)
 
 
 _GIFT_WORDS = {
@@ -488,6 +512,7 @@ VERBS = {
     **clearing_words.VERBS,
     "return": verb_return,
     "returned": verb_returned,
+    "redirect": verb_redirect,
     "give": verb_give,
     "earn": verb_earn,
     "wither": verb_wither,
@@ -499,6 +524,7 @@ VERBS = {
     "mode": verb_mode,
     "advance": verb_advance,
     "clawback": verb_clawback,
+    "request": verb_request,
     "writeoff": verb_writeoff,
 }
 
@@ -587,6 +613,16 @@ def move_find(world, words):
     world.ids[name] = world.refund_of(order, Origin[origin.upper()])
 
 
+def move_trace(world, words):
+    """trace NAME TRANSACTION: the newest refund of a payment of nobody's order has this name."""
+    name, transaction = words
+    world.ids[name] = world.connection.execute(
+        "SELECT refund_id FROM refunds WHERE transaction_key = ? "
+        "ORDER BY created_at_us DESC, parent <> x'' DESC",
+        (world.ids[transaction],),
+    ).fetchone()[0]
+
+
 def move_shred(world, words):
     """shred ORDER NUMBER: that many refunds of one fen, a minute apart, all of them accepted."""
     order, number = words
@@ -619,6 +655,7 @@ MOVES = {
     "exhaust": move_exhaust,
     "topped": move_topped,
     "find": move_find,
+    "trace": move_trace,
     "shred": move_shred,
     "give_up": move_give_up,
     "restart": move_restart,

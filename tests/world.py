@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from lingqian.analytics.step import Step
 from lingqian.channels.port import PayoutState, RefundState
+from lingqian.compliance.factor import factor_caps
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
     AddBeacon,
@@ -36,6 +37,7 @@ from lingqian.flows.command import (
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RedirectRefund,
     RegisterUser,
     SendGift,
     SendPacket,
@@ -58,9 +60,9 @@ from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.memory import memory_store
 from lingqian.storage.relay import waiting
-from lingqian.topup.evidence import notice_key, stranger_id, transaction_key
+from lingqian.topup.evidence import Source, notice_key, stranger_id, transaction_key
 from lingqian.topup.order import OrderKind
-from lingqian.topup.refund import Origin
+from lingqian.topup.refund import Origin, Way
 
 START_US = from_rfc3339("2026-03-01T12:00:00+08:00")
 DAY_S = 86_400
@@ -104,7 +106,7 @@ class World:
     def __init__(self, lanes=1, *, store=None, rules=(), limits=DEFAULT, clock=None):
         self.clock = clock or HandClock()
         self.store = store or fresh_store()
-        self.policy = Policy(caps(limits), tuple(rules))
+        self.policy = Policy(caps(limits), tuple(rules), factor_caps=factor_caps("sandbox"))
         self.lane_count = lanes
         self.ids: dict[str, bytes] = {}
         self.people: list[str] = []
@@ -193,7 +195,7 @@ class World:
         lane = self.lane_of(name)
         return Fund(self.key(lane, key), self.mint(lane, key), self.ids[name], amount_fen)
 
-    def transfer(self, source, target, amount_fen, name=None, key=None):
+    def transfer(self, source, target, amount_fen, name=None, key=None, *, factors=0):
         """Make the command that moves money between two people."""
         name = name or f"transfer {next(self._chances)}"
         lane = self.lane_of(source)
@@ -207,6 +209,7 @@ class World:
             b"",
             target_class,
             target_state,
+            factors,
         )
 
     def send(  # noqa: PLR0917 - the fields of a packet, by name at every call
@@ -230,6 +233,7 @@ class World:
         cover="",
         key=None,
         is_by_channel=0,
+        factors=0,
     ):
         """Make the command that funds a packet, or one whose order a channel is to pay."""
         lane = self.lane_of(sender)
@@ -267,6 +271,7 @@ class World:
             promised.beacon_chain,
             promised.beacon_round,
             bool(is_by_channel),
+            factors,
         )
 
     def word(self, passphrase):
@@ -317,6 +322,7 @@ class World:
         requested_by="shop",
         is_from_balance=0,
         key=None,
+        factors=0,
     ):
         """Make the command that opens an order."""
         lane = self.lane_of(user)
@@ -337,6 +343,7 @@ class World:
             life_us,
             requested_by,
             bool(is_from_balance),
+            factors,
         )
 
     def attempt(self, name, order, account="wx"):
@@ -463,14 +470,22 @@ class World:
         assert row is not None, f"no such refund of {order}"
         return row[0]
 
-    def note_refund(self, name, state, amount_fen=None, fee_ppm=6_000):
+    def note_refund(self, name, state, amount_fen=None, fee_ppm=6_000, source=Source.QUERY):
         """Make the command that brings a reading of a refund; success says the amount asked for."""
         if amount_fen is None:
             amount_fen = (self.row("refunds", self.ids[name], "amount_fen") or (0,))[0]
         at_us = self.clock.us if state == RefundState.SUCCESS else 0
         return NoteRefund(
-            self.ids[name], int(state), f"no {name}", amount_fen, at_us, fee_ppm, bytes(32), 2, ""
-        )
+            self.ids[name], int(state), f"no {name}", amount_fen, at_us, fee_ppm, bytes(32),
+            int(source), "",
+        )  # fmt: skip
+
+    def redirect(self, name, way, key=None):
+        """Make the command that sends a stuck refund another way."""
+        lane = self.lane_of(name)
+        mac = digest("card", name)[:16] if way == Way.CARD else b""
+        key = self.key(lane, key or f"redirect {next(self._chances)}")
+        return RedirectRefund(key, self.ids[name], int(way), mac, "amy")
 
     def gift(  # noqa: PLR0917 - the fields of a gift, by name at every call
         self, name, user, streamer, coins, count=1, ppm=500_000, after_us=0, scene="live", key=None

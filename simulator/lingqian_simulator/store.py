@@ -6,10 +6,11 @@ A restart with the same file keeps orders, money, notices still to be sent, and 
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
+_OWNER_ONLY: Final = 0o600
 Noun = TypeVar("Noun", bound=msgspec.Struct)
 
 
@@ -20,6 +21,9 @@ class Store:
         self._base: sqlite3.Connection | None = None
         if path is None:
             return
+        # Private keys are among the nouns; what SQLite keeps beside the file takes its rights.
+        path.touch(mode=_OWNER_ONLY)
+        path.chmod(_OWNER_ONLY)
         self._base = sqlite3.connect(path, isolation_level=None)
         self._base.execute("PRAGMA journal_mode = WAL")
         self._base.execute("PRAGMA synchronous = NORMAL")

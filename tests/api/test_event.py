@@ -6,7 +6,7 @@ import json
 import pytest
 
 from api.caller import Caller, moment, running, wait_for
-from lingqian.events import incoming, outgoing
+from lingqian.events import incoming, outgoing, reconciled
 from lingqian.events.envelope import TYPES
 from lingqian.identity.key import Scope
 
@@ -183,8 +183,8 @@ def test_streams_end_when_the_server_drains(tmp_path):
         assert stream.resume
 
 
-# Told by tests/unit/events/test_incoming.py and test_outgoing.py, from their scenarios.
-MONEY_IN = {*incoming.TYPES, *outgoing.TYPES, "packet.funding.v1"}
+# Told by the tests of these names in tests/unit/events, from their scenarios.
+MONEY_IN = {*incoming.TYPES, *outgoing.TYPES, *reconciled.TYPES, "packet.funding.v1"}
 
 
 def test_every_type_is_told_by_something(tmp_path):

@@ -1,16 +1,18 @@
 """The server as a process of its own: it starts, says where, drains, and leaves cleanly."""
 
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
 
-from api.caller import Caller, running, wait_for
+from api.caller import UNENCRYPTED, Caller, running, wait_for
 from lingqian.kernel.fault import Unsent
 from lingqian.web import door
 
@@ -32,6 +34,20 @@ def process(data):
             yield found, Caller(int(said.rsplit(":", 1)[1]), key)
         finally:
             found.kill()
+
+
+def test_an_answer_on_a_kept_connection_goes_out_at_once(tmp_path):
+    """Else each waits 40 ms for an acknowledgement: so slow we once were to every pooled client."""
+    with running(tmp_path) as house, closing(HTTPConnection("127.0.0.1", house.port)) as link:
+        link.request("GET", "/livez")
+        assert link.getresponse().read()
+
+        def options():
+            links = [each.transport for each in house.server.server_state.connections]
+            found = [each.get_extra_info("socket") for each in links]
+            return [each.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) for each in found]
+
+        assert [bool(each) for each in house.on_loop(options)] == [True]
 
 
 def test_a_stop_loses_no_answer(tmp_path):
@@ -161,7 +177,7 @@ def test_what_was_counted_can_be_read(api):
 
 def test_the_sandbox_is_closed_elsewhere(tmp_path):
     """Play money must not exist beside real money."""
-    with running(tmp_path, profile="licensed") as house:
+    with running(tmp_path, profile="licensed", **UNENCRYPTED) as house:
         api = house.caller()
         user = api.user()
         body = {"user_id": user, "amount_fen": 1}

@@ -183,6 +183,33 @@ def test_a_wrong_amount_is_kept_apart_and_not_credited(till):
     assert till.fen(user) == 0
 
 
+def test_a_notice_that_alone_tells_another_amount_needs_no_person(till):
+    """Rightly signed and one fen off: the channel is asked, says what was paid, and that counts."""
+    user = till.api.user()
+    order = till.top_up(user)
+    till.platform.arm("notice_wrong_amount")
+    till.platform.pay(till.number(order))
+    wait_for(lambda: till.state(order["id"]) == "credited")
+    assert till.fen(user) == 5_000
+    entries = till.api.get(f"/v1/top-ups/{order['id']}/trail").body["entries"]
+    effects = [each["facts"]["effect"] for each in entries if "effect" in each["facts"]]
+    assert effects[-2:] == ["doubted", "credited"]
+    parked = till.api.get("/v1/parked-payments").body["payments"]
+    assert not [each for each in parked if each["amount_fen"] == 5_001]
+
+
+def test_a_doubted_notice_of_a_closed_number_is_asked_about_too(till):
+    """We gave up, the person had paid, the notice is one fen off: the money is found even so."""
+    user = till.api.user()
+    order = till.top_up(user)
+    assert till.api.post(f"/v1/top-ups/{order['id']}/cancellation").status == 200
+    wait_for(lambda: till.state(order["id"]) == "closed")
+    till.platform.arm("notice_wrong_amount")
+    till.platform.pay(till.number(order), is_late=True)
+    wait_for(lambda: till.state(order["id"]) == "credited")
+    assert till.fen(user) == 5_000
+
+
 def test_bodies_that_are_too_large_are_not_read(till):
     """Five megabytes are refused by what they announce."""
     path = f"/v1/channels/{ACCOUNT}/notices"

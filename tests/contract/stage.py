@@ -5,7 +5,6 @@ import time
 from contextlib import asynccontextmanager
 
 import aiohttp
-import pytest
 from aiohttp import web
 
 from lingqian.channels.faulty import Faulty
@@ -14,6 +13,7 @@ from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow, ReportRow
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.id import show
+from lingqian_simulator.server import Simulator, SimulatorConfig
 
 WAIT_S = 10
 
@@ -145,8 +145,7 @@ def simulated(mode="public_key", suite="RSA"):
 
     @asynccontextmanager
     async def set_stage(folder):
-        server = pytest.importorskip("lingqian_simulator.server")
-        simulator = server.Simulator(server.SimulatorConfig(mode=mode, suite=suite))
+        simulator = Simulator(SimulatorConfig(mode=mode, suite=suite))
         await simulator.start()
         stage = SimulatorStage(simulator)
         app = web.Application()

@@ -1,6 +1,7 @@
 """The channel contract: one suite for every adapter, so that a fault tells the same everywhere."""
 
 import asyncio
+from hashlib import sha256
 
 import pytest
 
@@ -260,17 +261,7 @@ def test_the_bill_of_a_day_comes_in_the_morning_and_has_every_line(play):
     """What a day is closed on, and what tells of money we have never heard of."""
 
     async def scene(stage):
-        day = business_day(stage.now_us())
-        midnight_us = (day + 1) * DAY_US - 8 * 3_600 * SECOND_US
-        if stage.now_us() > midnight_us - 120 * SECOND_US:
-            await stage.advance(300)
-            day, midnight_us = day + 1, midnight_us + DAY_US
-        await paid(stage)
-        await paid(stage, B)
-        await stage.channel.refund(RefundOrder(R, A, 700, 5_000, "CNY", "a,b"))
-        with pytest.raises(Rejected):
-            await stage.channel.fetch_bill(BillKind.TRADE, day)
-        await stage.advance((midnight_us - stage.now_us()) // SECOND_US + 10 * 3_600 + 60)
+        day = await morning_after(stage)
         bill = await stage.channel.fetch_bill(BillKind.TRADE, day)
         found = {(row.side, row.attempt_no, row.refund_no): row for row in bill.rows}
         assert set(found) == {
@@ -289,5 +280,39 @@ def test_the_bill_of_a_day_comes_in_the_morning_and_has_every_line(play):
         assert sum(row.amount_fen for row in funds) == 2 * (5_000 - 30) - 700 + 4
         empty = await stage.channel.fetch_bill(BillKind.TRADE, day - 1)
         assert empty.rows == ()
+        assert stage.channel.read_bill(BillKind.TRADE, day - 1, empty.raw) == empty
 
     play(scene)
+
+
+def test_a_kept_bill_is_read_again_as_it_was_fetched(play):
+    """A closed day is derived anew from raw bytes: whoever made them must know them again."""
+
+    async def scene(stage):
+        day = await morning_after(stage)
+        for kind in BillKind:
+            bill = await stage.channel.fetch_bill(kind, day)
+            assert bill.rows
+            assert sha256(bill.raw).digest() == bill.digest
+            assert stage.channel.read_bill(kind, day, bill.raw) == bill
+            for junk in (bill.raw[:-7], b"\xff" + bill.raw, b"another channel's bill"):
+                with pytest.raises(Rejected):
+                    stage.channel.read_bill(kind, day, junk)
+
+    play(scene)
+
+
+async def morning_after(stage):
+    """Let two people pay and one be given money back, and the next morning come."""
+    day = business_day(stage.now_us())
+    midnight_us = (day + 1) * DAY_US - 8 * 3_600 * SECOND_US
+    if stage.now_us() > midnight_us - 120 * SECOND_US:
+        await stage.advance(300)
+        day, midnight_us = day + 1, midnight_us + DAY_US
+    await paid(stage)
+    await paid(stage, B)
+    await stage.channel.refund(RefundOrder(R, A, 700, 5_000, "CNY", "a,b"))
+    with pytest.raises(Rejected):
+        await stage.channel.fetch_bill(BillKind.TRADE, day)
+    await stage.advance((midnight_us - stage.now_us()) // SECOND_US + 10 * 3_600 + 60)
+    return day

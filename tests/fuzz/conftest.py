@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from api.caller import running
+from api.till import tilling
 
 
 @pytest.fixture(scope="session")
@@ -15,15 +15,14 @@ def examples():
 
 
 @pytest.fixture(scope="session")
-def house(tmp_path_factory):
-    """A running server with gates of every kind, so that all of it is reached."""
-    from lingqian.compose import RuleRow  # noqa: PLC0415 - beside its only use
-
-    rules = (
-        RuleRow("review", "transfer", "review", 5_000),
-        RuleRow("challenge", "transfer", "challenge", 700),
-        RuleRow("delay", "send", "delay", 5_000, 60),
-        RuleRow("hold", "claim", "review", 400),
-    )
-    with running(tmp_path_factory.mktemp("fuzz"), rules=rules, lanes=2) as found:
+def till(tmp_path_factory):
+    """A running server with gates of every kind and a channel, so that all of it is reached."""
+    rules = [
+        {"name": "review", "action": "transfer", "verdict": "review", "amount_fen_min": 5_000},
+        {"name": "challenge", "action": "transfer", "verdict": "challenge", "amount_fen_min": 700},
+        {"name": "delay", "action": "send", "verdict": "delay", "amount_fen_min": 5_000,
+         "delay_s": 60},
+        {"name": "hold", "action": "claim", "verdict": "review", "amount_fen_min": 400},
+    ]  # fmt: skip
+    with tilling(tmp_path_factory.mktemp("fuzz"), rules=rules, lanes=2) as found:
         yield found

@@ -15,14 +15,21 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
+from typer.testing import CliRunner
 
-from api.caller import moment
+from api.caller import moment, wait_for
+from api.till import ACCOUNT, OPENID
+from lingqian.cli.main import app
 from lingqian.web.app import OPERATIONS
 from lingqian.web.document import document
 
 DOCUMENT = document(OPERATIONS)
-# The stream never ends; its own tests read it.
-ROWS = [(row.method, row.path) for row in OPERATIONS if row.path != "/v1/events"]
+CLOCK = "/v1/sandbox/clock"
+# The stream never ends; its own tests read it. The clock comes last: it ends what could be hit.
+ROWS = sorted(
+    [(row.method, row.path) for row in OPERATIONS if row.path != "/v1/events"],
+    key=lambda row: row[1] == CLOCK,
+)
 MODES = [schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE]
 CHECKS = [
     not_a_server_error,
@@ -30,13 +37,13 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-NAMES = {"user_id", "sender_id", "source_id", "target_id", "viewer_id"}
+NAMES = {"user_id", "sender_id", "source_id", "target_id", "viewer_id", "streamer_id"}
 
 
 @pytest.fixture(scope="module")
-def world(house):
-    """People, packets of every kind and cases to hit upon."""
-    api = house.caller()
+def world(till):
+    """People, packets of every kind, cases, and the whole loop of money to hit upon."""
+    api = till.api
     users = [api.rich(50_000) for _ in range(4)]
     friends = {"kind": "targeted", "recipient_ids": users[1:3]}
     packets = [
@@ -54,6 +61,37 @@ def world(house):
         "packet_id": packets,
         "case_id": [held["case_id"]],
         "transfer_id": [held["id"]],
+        "account": [ACCOUNT],
+        **loop(till, users),
+    }
+
+
+def loop(till, users):
+    """Live the loop of money once: orders of every end, a refund, a gift, payouts, parked money."""
+    api = till.api
+    mchid = till.platform.simulator.merchant.mchid
+    till.platform.control("POST", f"/control/merchants/{mchid}/fund", {"amount_fen": 10_000_000})
+    paid, coins, wrong, opened = [
+        till.top_up(users[0], **more)
+        for more in ({"amount_fen": 9_000}, {"plan_id": "coins-30"}, {}, {"product": "native"})
+    ]
+    for order, wish in ((paid, {}), (coins, {}), (wrong, {"amount_fen": 4_999})):
+        till.platform.pay(till.number(order), **wish)
+    wait_for(lambda: till.order(coins["id"])["is_credited"], 30)
+    wait_for(lambda: till.order(paid["id"])["is_credited"], 30)
+    wait_for(lambda: till.state(wrong["id"]) == "wrong_amount", 30)
+    back = api.post(f"/v1/top-ups/{paid['id']}/refunds", {"amount_fen": 100}, once="back").body
+    rose = {"user_id": users[0], "streamer_id": users[1], "code": "rose", "count": 2}
+    out = {"user_id": users[1], "amount_fen": 1_000, "payee": {"openid": OPENID}}
+    parked = api.get("/v1/parked-payments").body["payments"]
+    orders = [paid, coins, wrong, opened]
+    return {
+        "order_id": [each["id"] for each in orders],
+        "number": [till.number(each) for each in orders],
+        "refund_id": [back["id"]],
+        "gift_id": [api.post("/v1/gifts", rose, once="rose").body["id"]],
+        "payout_id": [api.post("/v1/payouts", out, once="out").body["id"]],
+        "payment_id": [each["id"] for each in parked],
     }
 
 
@@ -70,6 +108,23 @@ def real_within(data, world, part):
     if not isinstance(part, dict):
         return part
     return {name: real(data, world, name, value) for name, value in part.items()}
+
+
+def test_what_was_hit_is_there(world):
+    """The control: ids of everything there is were taken, or every request would be a 404."""
+    api, ids = world
+    for path, name in (
+        ("top-ups", "order_id"),
+        ("refunds", "refund_id"),
+        ("gifts", "gift_id"),
+        ("payouts", "payout_id"),
+        ("trails", "number"),
+        ("cases", "case_id"),
+    ):
+        assert [api.get(f"/v1/{path}/{each}").status for each in ids[name]] == [200] * len(
+            ids[name]
+        )
+    assert ids["payment_id"]
 
 
 @pytest.mark.timeout(6 * 3_600)
@@ -107,3 +162,10 @@ def test_no_request_makes_the_server_fail(world, examples, method, path, mode):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the tools; our own would fail in other tests
             ask()
+
+
+def test_what_was_asked_has_left_the_books_whole(world, till):
+    """Whatever the requests did, it was a command that may be done: every law holds."""
+    assert world
+    done = CliRunner().invoke(app, ["audit", "--data", str(till.folder)])
+    assert done.exit_code == 0, done.output

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from lingqian.events.host import check_url
 from lingqian.events.tail import read_position, write_position
+from lingqian.flows.kind import KINDS
 from lingqian.identity.key import read_key, write_key
 from lingqian.kernel.clock import from_rfc3339
 from lingqian.kernel.fault import Damaged
@@ -18,6 +19,7 @@ from lingqian.web.page import read_cursor, write_cursor
 from lingqian.web.problem import Refused
 from lingqian.web.route.statement import safe
 
+NUMBER_MAX = max(each.number for each in KINDS.values())
 SHAPES = sorted({row.takes for row in OPERATIONS if row.takes}, key=lambda each: each.__name__)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=40),
@@ -150,7 +152,7 @@ def test_a_proof_is_read_or_refused(examples):
 def test_a_journal_row_is_read_or_damaged(examples):
     """Bytes from a disk are strangers too."""
 
-    @given(kind=st.integers(0, 20), body=st.binary(max_size=120))
+    @given(kind=st.integers(0, NUMBER_MAX + 1), body=st.binary(max_size=120))
     @often(examples)
     def feed(kind, body):
         try:

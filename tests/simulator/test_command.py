@@ -10,6 +10,7 @@ import tomllib
 
 from cryptography import x509
 
+from lingqian_simulator.store import Store
 from simulated import WAIT_S, fetch
 
 LINES = re.compile(r"API +(http://\S+) +(http://\S+)\ncontrol +(http://\S+)\nmerchant +(\d+)")
@@ -33,6 +34,10 @@ def test_the_command_serves_and_leaves_files(tmp_path):
             ).groups()
             hosts = fetch(f"{control}/control/hosts")
             assert [host["base_url"] for host in hosts] == [first, second]
+            # The store holds every private key, and so does what SQLite keeps beside it.
+            kept = {file.name: rights(file) for file in tmp_path.glob("s.db*")}
+            assert len(kept) > 1
+            assert os.name != "posix" or set(kept.values()) == {0o600}, kept
         finally:
             process.send_signal(signal.SIGTERM)
         assert process.wait(WAIT_S) == 0, process.stdout.read()
@@ -44,5 +49,18 @@ def test_the_command_serves_and_leaves_files(tmp_path):
     assert f"{certificate.serial_number:X}" == settings["serial_no"]
     assert (folder / "pub_key.pem").exists()
     assert list(folder.glob("wechatpay_*.pem"))
-    mode = stat.S_IMODE((folder / "apiclient_key.pem").stat().st_mode)
-    assert os.name != "posix" or mode == 0o600
+    assert os.name != "posix" or rights(folder / "apiclient_key.pem") == 0o600
+
+
+def rights(path):
+    """Return who may do what with a file."""
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_a_store_that_was_open_to_all_is_closed(tmp_path):
+    """A file of an older start, or of a careless copy."""
+    path = tmp_path / "s.db"
+    path.touch(mode=0o644)
+    path.chmod(0o644)
+    Store(path).close()
+    assert os.name != "posix" or rights(path) == 0o600

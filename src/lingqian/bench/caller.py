@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Callable, Coroutine
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 from lingqian.bench.batch import HOT_SHARES, SHARES
 from lingqian.bench.report import Bar, Measure, judged, percentile, timed
@@ -14,6 +14,7 @@ from lingqian.compose import Config, Wallet
 from lingqian.kernel.code import Code
 from lingqian.storage.lane import Submission
 
+Result = TypeVar("Result")
 STAMPEDE_SHARES: Final = 100
 SINGLE: Final = Bar(
     name="64 callers against one transaction per request, same file", must=3.0, aim=5.0
@@ -39,7 +40,7 @@ class Crowd(NamedTuple):
         )
 
 
-def run_loop(main: Coroutine[Any, Any, Crowd]) -> Crowd:
+def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
     """Run on the event loop that the server runs on."""
     if sys.platform == "win32":
         return asyncio.run(main)

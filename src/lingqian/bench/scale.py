@@ -7,7 +7,8 @@ class Scale(NamedTuple):
     """Counts of one run.
 
     `rounds` is how many samples stand behind each bar; `history` is thousands of transfers, with
-    half as many claims, that lie in the file before the raw bound is taken.
+    half as many claims, that lie in the file before the raw bound is taken. `notices` are made by
+    the simulator; `payments` are made `payments_per_s`, twice.
     """
 
     name: str
@@ -25,6 +26,9 @@ class Scale(NamedTuple):
     locked_s: float
     grown: int
     requests: int
+    notices: int
+    payments: int
+    payments_per_s: int
 
 
 FULL: Final = Scale(
@@ -43,6 +47,9 @@ FULL: Final = Scale(
     locked_s=5.0,
     grown=200_000,
     requests=20_000,
+    notices=2_560,
+    payments=600,
+    payments_per_s=20,
 )
 QUICK: Final = FULL._replace(
     name="quick",
@@ -58,6 +65,9 @@ QUICK: Final = FULL._replace(
     locked_s=2.0,
     grown=30_000,
     requests=4_000,
+    notices=768,
+    payments=200,
+    payments_per_s=20,
 )
 # For the project's own tests: everything happens, nothing is a figure.
 TINY: Final = FULL._replace(
@@ -76,4 +86,7 @@ TINY: Final = FULL._replace(
     locked_s=0.3,
     grown=300,
     requests=50,
+    notices=64,
+    payments=20,
+    payments_per_s=10,
 )

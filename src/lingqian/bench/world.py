@@ -52,9 +52,9 @@ class World:
         shell = Shell(BusinessClock(), secrets.token_bytes, reveal_with(self.vault))
         return Writer(make(self.folder / DATABASE), [0], policy(Config()), shell)
 
-    def copy(self, folder: Path) -> Path:
+    def copy(self, folder: Path, name: str = "copy") -> Path:
         """Copy the file, closed, so that a rival starts from the same pages."""
-        path = folder / "copy.db"
+        path = folder / f"{name}.db"
         shutil.copyfile(self.folder / DATABASE, path)
         return path
 

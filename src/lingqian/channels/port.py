@@ -129,7 +129,10 @@ class Reading(NamedTuple):
 
 
 class RefundOrder(NamedTuple):
-    """A refund to send; `refund_no` stays the same on every retry."""
+    """A refund to send; `refund_no` stays the same on every retry.
+
+    `transaction_id` names the payment by the channel's own number, where ours does not name it.
+    """
 
     refund_no: str
     attempt_no: str
@@ -137,6 +140,7 @@ class RefundOrder(NamedTuple):
     total_fen: int
     currency: str
     reason: str
+    transaction_id: str = ""
 
 
 class AbnormalRefund(NamedTuple):
@@ -321,6 +325,13 @@ class Channel(Protocol):
         """
         ...
 
+    def read_bill(self, kind: BillKind, day: int, raw: bytes) -> Bill:
+        """Read a bill again from its raw bytes, as `fetch_bill` did; calls nobody, needs no key.
+
+        Raises: Rejected for bytes that are no bill of this channel.
+        """
+        ...
+
 
 @runtime_checkable
 class SheetChannel(Protocol):
@@ -332,6 +343,15 @@ class SheetChannel(Protocol):
 
     def confirmation(self, package: str) -> dict[str, str]:
         """Return what a person's client confirms a transfer with."""
+        ...
+
+
+@runtime_checkable
+class CardChannel(Protocol):
+    """A channel that can send a refund that is stuck to a bank card."""
+
+    async def refund_abnormal(self, order: AbnormalRefund) -> RefundReading:
+        """Send it; not to be repeated without a query between."""
         ...
 
 

@@ -137,7 +137,7 @@ def routes(
 
     What served this person within a day stays first while it is healthy.
     """
-    fit = [each for each in candidates if _fits(each, wish) and is_healthy(state, each, now_us)]
+    fit = [each for each in candidates if fits(each, wish) and is_healthy(state, each, now_us)]
     fit.sort(key=lambda each: -score(state, each, now_us))
     stuck = wish.stuck
     if stuck is not None and 0 <= now_us - stuck.at_us < STICKY_US:
@@ -145,7 +145,8 @@ def routes(
     return tuple(fit)
 
 
-def _fits(candidate: Candidate, wish: Wish) -> bool:
+def fits(candidate: Candidate, wish: Wish) -> bool:
+    """Say whether a candidate could serve a wish, its health apart."""
     return (
         candidate.product in wish.products
         and candidate.amount_fen_min <= wish.amount_fen <= candidate.amount_fen_max
@@ -182,6 +183,26 @@ def open_hosts(
         if allows(breaker := state.breakers.get(Line(account, host, operation), Breaker()), now_us)
     ]
     return tuple(host for _, host in sorted(allowed, key=lambda each: each[0]))
+
+
+def is_shut(state: State, account: str, hosts: Sequence[str]) -> bool:
+    """Say whether no host of an account is known to give pay sheets: no breaker is closed."""
+    return all(each.phase is not Phase.CLOSED for each in _creators(state, account, hosts))
+
+
+def is_rested(state: State, account: str, hosts: Sequence[str], now_us: int) -> bool:
+    """Say whether some host of an account may be tried after its rest, or is being tried well."""
+    return any(_is_tried(each, now_us) for each in _creators(state, account, hosts))
+
+
+def _is_tried(breaker: Breaker, now_us: int) -> bool:
+    is_well = breaker.phase is Phase.HALF_OPEN and not breaker.probes_bad
+    return is_well or now_us - breaker.since_us >= OPEN_US
+
+
+def _creators(state: State, account: str, hosts: Sequence[str]) -> list[Breaker]:
+    lines = [Line(account, host, CREATION) for host in hosts]
+    return [state.breakers.get(line, Breaker()) for line in lines]
 
 
 def allows(breaker: Breaker, now_us: int) -> bool:

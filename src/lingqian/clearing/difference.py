@@ -43,6 +43,8 @@ class Remedy(IntEnum):
 MACHINE: Final = machine(
     DifferenceState.NEW,
     [
+        # Noted before it is repaired: a run that is cut off in between must not forget it.
+        (DifferenceState.NEW, "find", DifferenceState.NEW),
         (DifferenceState.NEW, "carry", DifferenceState.CARRIED),
         (DifferenceState.NEW, "own", DifferenceState.OWNED),
         (DifferenceState.NEW, "repair", DifferenceState.REPAIRED),
@@ -57,6 +59,7 @@ MACHINE: Final = machine(
     ],
 )
 OPEN_STATES: Final = (DifferenceState.CARRIED, DifferenceState.OWNED)
+LIVE_STATES: Final = (DifferenceState.NEW, *OPEN_STATES)
 
 # Clearing is decided in the lane of the house: one row per account and day, for all lanes.
 LANE: Final = bytes(2)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 from lingqian.channels.port import BillRow
 from lingqian.clearing.item import WAYS, Booked, Item, Way, channel_no_of, number_of
+from lingqian.kernel.order import ordered
 
 Key = tuple[Way, str]
 
@@ -37,7 +38,7 @@ class Sheet:
     def items(self) -> tuple[Item, ...]:
         """Return every item, payments first, by number; both sides where both are known."""
         keys = self._booked.keys() | self._lines.keys()
-        return tuple(sorted([item for key in keys for item in self._of(key)], key=_place))
+        return tuple(ordered([item for key in keys for item in self._of(key)], _place))
 
     def _of(self, key: Key) -> list[Item]:
         """Return the item of a key, and one for each further transaction under it."""

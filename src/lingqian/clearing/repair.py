@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from lingqian.clearing.classify import CARRY_DAYS_MAX, Class
 from lingqian.clearing.day import Comparison, Finding
-from lingqian.clearing.difference import OPEN_STATES, Difference, DifferenceState, Remedy
+from lingqian.clearing.difference import LIVE_STATES, Difference, DifferenceState, Remedy
 from lingqian.clearing.item import Item, Standing, Way, moves
 
 
@@ -31,6 +31,27 @@ def wants_evidence(item: Item) -> bool:
     if item.way != Way.PAY or booked is None or billed is None or item.copies:
         return False
     return booked.standing != Standing.DONE and item.theirs_fen > 0
+
+
+def may_end(item: Item) -> bool:
+    """Say whether an item may be ended by what its bill proves, or by a query, without a person."""
+    booked, billed = item.booked, item.billed
+    if booked is None:
+        return billed is not None and moves(billed)
+    if item.way == Way.PAY:
+        return wants_evidence(item)
+    return booked.standing == Standing.OPEN
+
+
+def finds(first: Comparison) -> tuple[Note, ...]:
+    """Return what is noted before it is repaired: a run that is cut off must not forget it."""
+    return tuple(
+        [
+            _ended(each)._replace(event="find")
+            for each in first.findings
+            if each.found != Class.T1 and may_end(each.item)
+        ]
+    )
 
 
 def notes(first: Comparison, last: Comparison) -> tuple[Note, ...]:
@@ -132,7 +153,7 @@ def carried_on(
 ) -> tuple[tuple[Difference, str], ...]:
     """Say what becomes of differences that earlier days or earlier runs have left open."""
     items = {(item.way, item.number): item for item in comparison.items}
-    steps = []
+    steps: list[tuple[Difference, str]] = []
     found = {_name(each) for each in comparison.findings}
     if bill_note(comparison) is not None:
         found.add((Way.PAY, BILL, Class.B1))
@@ -141,12 +162,23 @@ def carried_on(
         if each.class_code == Class.T1 and each.day < comparison.day:
             event = _onward(each, items.get(name[:2]), comparison.day)
         elif each.day == comparison.day and name not in found and not each.is_booked:
-            event = "agree" if each.class_code == Class.T1 else "repair"
+            event = _gone(each)
         else:
             event = ""
-        is_open = each.state in OPEN_STATES
-        steps += [(each, event)] if event and is_open else []
+        is_live = each.state in LIVE_STATES
+        steps += [(each, event)] if event and is_live else []
     return tuple(steps)
+
+
+def _gone(row: Difference) -> str:
+    """Return the step of a difference that this run no longer finds; empty where it has its owner.
+
+    Money of nobody we know is booked, and stays with a person until it is placed.
+    """
+    is_nobodys = row.class_code in (Class.L3, Class.L4) and not (row.gap_fen or row.fee_gap_fen)
+    if is_nobodys:
+        return "own" if row.state == DifferenceState.NEW else ""
+    return "agree" if row.class_code == Class.T1 else "repair"
 
 
 def _onward(row: Difference, item: Item | None, day: int) -> str:

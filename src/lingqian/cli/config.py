@@ -21,7 +21,8 @@ from lingqian.compose import SETTINGS, Config
 PREFIX: Final = "LINGQIAN_"
 FILE_SUFFIX: Final = "_FILE"
 FOLDER_VARIABLE: Final = "LINGQIAN_DATA"
-# Variables that share our prefix and say nothing about a wallet: the folder, and the test doors'.
+# Variables that share our prefix and say nothing about a wallet: the folder, the server that a
+# command asks and its key, and the test doors'.
 _ELSEWHERE: Final = frozenset(
     PREFIX + word
     for word in (
@@ -33,6 +34,8 @@ _ELSEWHERE: Final = frozenset(
         "FUZZ",
         "SIMULATION",
         "ACCEPTANCE",
+        "URL",
+        "KEY",
     )
 )
 _FIELDS: Final[dict[str, FieldInfo]] = {field.name: field for field in fields(Config)}

@@ -17,9 +17,9 @@ from rich.table import Table
 from lingqian.clearing.day import Day, DayState
 from lingqian.clearing.report import Report, read_day, report
 from lingqian.clearing.sheet import as_csv, as_page
-from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, load_or_exit
 from lingqian.cli.progress import keys_of
-from lingqian.compose import DATABASE, read_bill
+from lingqian.compose import DATABASE, bill_reader
 from lingqian.kernel.fault import Fault
 from lingqian.storage import reconciliation as books
 from lingqian.storage.audit import snapshot
@@ -164,13 +164,14 @@ def _rederive(connection: apsw.Connection, data: Path, rows: list[Day]) -> int:
     if vault is None:
         typer.echo("lingqian reconcile: the keys of this folder are needed", err=True)
         return 2
+    config = load_or_exit(data)
     closed = [row for row in rows if row.state == DayState.CLOSED]
     if not closed:
         typer.echo("no closed day of that date")
         return 1
     is_proven = True
     for row in closed:
-        found = list(faults(connection, vault, row, read_bill))
+        found = list(faults(connection, vault, row, bill_reader(config, row.account)))
         is_proven = is_proven and not found
         told = "; ".join(found) or f"follows from its inputs, result {row.result_digest.hex()}"
         typer.echo(f"{row.account}: {told}")

@@ -1,68 +1,131 @@
 """Degrading: watches channel accounts, switches their mode, and catches up after an outage (降级).
 
 Law: a switch is a command with who, what and why; after an outage every attempt of it is asked
-about, the oldest first and at a bounded pace, before the line opens again.
+about, the oldest first and at a bounded pace, before the line opens again. What was advanced and
+not paid is then closed at its channel, and its person asked for the payment, once.
+Units: µs of real time for what is heard, of business time for rows.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Final, NamedTuple
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, NamedTuple, Protocol
 
 import apsw
 
-from lingqian.flows.command import SetMode
+from lingqian.channels.route import State, is_rested, is_shut
+from lingqian.flows.advance import REQUEST
+from lingqian.flows.command import SetMode, SettleAdvance
+from lingqian.kernel.bound import CLOSE_AGE_S_MIN
 from lingqian.kernel.clock import SECOND_US, Clock
+from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
 from lingqian.storage.lane import Answer, Submission
-from lingqian.storage.standing import modes, unasked
-from lingqian.topup.mode import Mode, Signals, due_event, trouble
+from lingqian.storage.standing import modes, unasked, unpaid_advances, waiting_count
+from lingqian.topup.mode import Mode, ModeRow, Signals, due_event, trouble
 
 LOOK_EVERY_S: Final = 1.0
 BY_ITSELF: Final = "degrade"
 # Queries of one look after an outage: with one look a second, half the account's own pace.
 UNWIND_ROWS: Final = 25
+# A channel that does not answer so many of them is left alone until the next look.
+MISSES_MAX: Final = 3
 _log = logging.getLogger(__name__)
 
 Ask = Callable[[Submission], Awaitable[Answer]]
-# Asks a channel about one attempt and brings what it says to the lane; True when it has said.
-Query = Callable[[bytes], Awaitable[bool]]
+
+
+class Errand(NamedTuple):
+    """What the watch has done at a channel.
+
+    `query` asks about an attempt and brings what is said to the lane; True when something was said.
+    `reach` asks about one only to see whether its channel answers. `shut` closes an attempt, as far
+    as it can be.
+    """
+
+    query: Callable[[bytes], Awaitable[bool]]
+    reach: Callable[[bytes], Awaitable[bool]]
+    shut: Callable[[bytes], Awaitable[None]]
 
 
 class Pulse:
-    """What is heard of one account: evidence, attempts that wait for it, and calls that work."""
+    """What is heard of one account: pay sheets that can be had, and evidence that comes or not."""
 
-    def __init__(self, account: str, now_us: int) -> None:
-        self.account = account
-        self.are_routes_open = False
+    def __init__(self, now: Callable[[], int]) -> None:
+        self._now = now
         self.is_creating = True
-        self._waiting_since_us = 0
-        self._well_since_us = now_us
+        self.last_attempt = b""
+        self._silent_since_us = 0
+        self._well_since_us = now()
 
-    def began(self, now_us: int) -> None:
-        """Note that an attempt waits for evidence."""
-        if not self._waiting_since_us:
-            self._waiting_since_us = now_us
+    def created(self, attempt_id: bytes, *, is_answered: bool) -> None:
+        """Note whether a call for a pay sheet was answered at all; a refusal is an answer."""
+        self.last_attempt = attempt_id
+        self.is_creating = is_answered
 
-    def heard(self, now_us: int, *, is_waiting: bool) -> None:
-        """Note evidence: a notice or an answer; silence is counted anew while others wait."""
-        self._waiting_since_us = now_us if is_waiting else 0
+    def missed(self) -> None:
+        """Note that evidence was asked for and did not come."""
+        if not self._silent_since_us:
+            self._silent_since_us = self._now()
 
-    def signals(self, now_us: int, unasked_count: int) -> Signals:
+    def heard(self) -> None:
+        """Note evidence: a notice, or an answer to a question."""
+        self._silent_since_us = 0
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the last question had no answer and nothing has come since."""
+        return bool(self._silent_since_us)
+
+    def signals(self, *, are_routes_open: bool, unasked_count: int) -> Signals:
         """Return what is seen now; a moment of trouble begins the steady time anew."""
-        since_us = self._waiting_since_us
+        now_us, since_us = self._now(), self._silent_since_us
         silent_s = (now_us - since_us) // SECOND_US if since_us else 0
-        seen = Signals(self.are_routes_open, self.is_creating, silent_s, 0, unasked_count)
+        seen = Signals(are_routes_open, self.is_creating, silent_s, 0, unasked_count)
         if trouble(seen):
             self._well_since_us = now_us
         return seen._replace(steady_s=(now_us - self._well_since_us) // SECOND_US)
 
 
-class Outage(NamedTuple):
-    """An outage that is being caught up: its end, and the attempts that have answered since."""
+class Health(Protocol):
+    """Whoever keeps the breakers, and the time they go by."""
 
-    ended_us: int
-    asked: set[bytes]
+    state: State
+
+    def now_us(self) -> int:
+        """Return that time. Units: µs."""
+        ...
+
+
+class Outage:
+    """An outage that is being caught up: how far its attempts have been asked about."""
+
+    def __init__(self, ended_us: int) -> None:
+        self.ended_us = ended_us
+        self.asked = 0
+        self.queue: deque[bytes] = deque()
+        self.is_last = False
+        self._after = (0, b"")
+
+    def refill(self, reader: apsw.Connection, account: str) -> None:
+        """Take the next attempts into the queue, the oldest first."""
+        room = UNWIND_ROWS - len(self.queue)
+        found = unasked(reader, account, self.ended_us, self._after, room)
+        self.queue.extend([attempt_id for _, attempt_id in found])
+        self._after = found[-1] if found else self._after
+        self.is_last = len(found) < room
+
+
+class Surroundings(NamedTuple):
+    """What the watch stands on: reads, the lane, business time, breakers, each account's hosts."""
+
+    reader: apsw.Connection
+    ask: Ask
+    lanes: Sequence[int]
+    clock: Clock
+    health: Health
+    hosts: Mapping[str, tuple[str, ...]]
 
 
 class Watch:
@@ -71,71 +134,114 @@ class Watch:
     Modes are rows. After a restart in UNWINDING all attempts are asked about once more.
     """
 
-    def __init__(
-        self, connection: apsw.Connection, clock: Clock, lanes: Iterable[int], ask: Ask
-    ) -> None:
-        self._connection = connection
-        self._clock = clock
-        self._lanes = tuple(lanes)
-        self._ask = ask
-        self._pulses: dict[str, Pulse] = {}
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._pulses = {account: Pulse(around.health.now_us) for account in around.hosts}
         self._outages: dict[str, Outage] = {}
 
     def pulse(self, account: str) -> Pulse:
         """Return an account's pulse, for whoever calls its channel to note what happens."""
-        known = self._pulses.get(account)
-        if known is None:
-            known = self._pulses[account] = Pulse(account, self._clock.now_us())
-        return known
+        return self._pulses[account]
 
     def mode(self, account: str) -> Mode:
         """Return an account's mode."""
-        row = modes(self._connection).get(account)
-        return Mode.NORMAL if row is None else Mode(row.mode)
+        return _mode(modes(self._around.reader).get(account))
 
-    async def run(self, query: Query) -> None:
+    def asked(self, account: str) -> int:
+        """Return how many attempts of the last outage have answered since it ended."""
+        outage = self._outages.get(account)
+        return 0 if outage is None else outage.asked
+
+    async def run(self, errand: Errand) -> None:
         """Look for ever."""
         while True:
             try:
-                await self.look(query)
+                await self.look(errand)
             except Fault as fault:
                 _log.warning("degrade: %s", fault)
             await asyncio.sleep(LOOK_EVERY_S)
 
-    async def look(self, query: Query) -> None:
-        """Take every step that the signals call for now."""
-        now_us, known = self._clock.now_us(), modes(self._connection)
-        for account, pulse in self._pulses.items():
+    async def look(self, errand: Errand) -> None:
+        """Take every step that the signals call for now, then chase what was not paid."""
+        known = modes(self._around.reader)
+        for account in self._pulses:
             row = known.get(account)
-            mode = Mode.NORMAL if row is None else Mode(row.mode)
-            left = 0
-            if mode == Mode.UNWINDING:
-                assert row is not None, "an account that unwinds has a row"
-                left = await self._catch_up(account, row.since_us, query)
-            event, why = due_event(mode, pulse.signals(now_us, left))
+            left = await self._catch_up(account, row, errand)
+            is_open = await self._is_shut(account, errand)
+            event, why = due_event(_mode(row), self._signals(account, is_open, left))
             if event:
                 await self.switch(account, event, BY_ITSELF, why)
+        await self._chase(errand)
 
-    async def switch(self, account: str, event: str, by: str, why: str) -> int:
-        """Take one step of an account's mode in every lane; return the last answer's code.
+    async def _is_shut(self, account: str, errand: Errand) -> bool:
+        """Say whether an account cannot be paid over, by its breakers; rested, by a question.
+
+        Nobody may tap for a while, and others may serve who does: a breaker alone would stay open.
+        """
+        hosts, health = self._around.hosts[account], self._around.health
+        if not is_shut(health.state, account, hosts):
+            return False
+        attempt_id = self._pulses[account].last_attempt
+        if not attempt_id or not is_rested(health.state, account, hosts, health.now_us()):
+            return True
+        return not await errand.reach(attempt_id)
+
+    def _signals(self, account: str, are_routes_open: bool, unasked_count: int) -> Signals:  # noqa: FBT001 - a signal
+        pulse, around = self._pulses[account], self._around
+        if pulse.is_silent and not waiting_count(around.reader, account):
+            # Nobody waits for anything any more: silence is what there is to hear.
+            pulse.heard()
+        return pulse.signals(are_routes_open=are_routes_open, unasked_count=unasked_count)
+
+    async def switch(self, account: str, event: str, by: str, why: str) -> Code:
+        """Take one step of an account's mode in every lane; OK when some lane took it.
 
         Raises: what asking raises; asking again sets the lanes that were not set.
         """
-        _log.warning("%s: %s by %s: %s", account, event, by, why)
-        code = 0
-        for lane in self._lanes:
-            answer = await self._ask(Submission(SetMode(lane, account, event, by, why)))
-            code = answer.code
-        return code
+        codes = []
+        for lane in self._around.lanes:
+            submission = Submission(SetMode(lane, account, event, by, why))
+            codes.append(Code((await self._around.ask(submission)).code))
+        is_taken = Code.OK in codes
+        if is_taken:
+            _log.warning("%s: %s by %s: %s", account, event, by, why)
+        return Code.OK if is_taken else codes[0]
 
-    async def _catch_up(self, account: str, ended_us: int, query: Query) -> int:
-        """Ask about attempts of the outage, the oldest first; return how many have not answered."""
+    # --- after an outage --------------------------------------------------------------------
+
+    async def _catch_up(self, account: str, row: ModeRow | None, errand: Errand) -> int:
+        """Ask about attempts of the outage, the oldest first; return how many are left at least."""
+        if row is None or row.mode != Mode.UNWINDING:
+            return 0
         outage = self._outages.get(account)
-        if outage is None or outage.ended_us != ended_us:
-            outage = self._outages[account] = Outage(ended_us, set())
-        waiting = unasked(self._connection, account, ended_us, UNWIND_ROWS + len(outage.asked))
-        fresh = [each for each in waiting if each not in outage.asked][:UNWIND_ROWS]
-        for attempt_id in fresh:
-            if await query(attempt_id):
-                outage.asked.add(attempt_id)
-        return len([each for each in fresh if each not in outage.asked])
+        if outage is None or outage.ended_us != row.since_us:
+            outage = self._outages[account] = Outage(row.since_us)
+        outage.refill(self._around.reader, account)
+        misses = 0
+        for _ in range(len(outage.queue)):
+            attempt_id = outage.queue.popleft()
+            is_said = await errand.query(attempt_id)
+            outage.asked += is_said
+            if not is_said:
+                outage.queue.append(attempt_id)
+                misses += 1
+            if misses == MISSES_MAX:
+                break
+        return len(outage.queue) + (not outage.is_last)
+
+    async def _chase(self, errand: Errand) -> None:
+        """Close advanced and unpaid attempts; ask for the payment where none is left to be paid."""
+        around = self._around
+        degraded = [
+            account for account, row in modes(around.reader).items() if row.mode == Mode.DEGRADED
+        ]
+        old_us = around.clock.now_us() - CLOSE_AGE_S_MIN * SECOND_US
+        for order_id, attempt_id in unpaid_advances(around.reader, degraded, old_us, UNWIND_ROWS):
+            if attempt_id:
+                await errand.shut(attempt_id)
+            else:
+                await around.ask(Submission(SettleAdvance(order_id, REQUEST, BY_ITSELF)))
+
+
+def _mode(row: ModeRow | None) -> Mode:
+    return Mode.NORMAL if row is None else Mode(row.mode)

@@ -7,7 +7,7 @@ or personal text.   Units: fen.   Source: docs/reference/events.md; CloudEvents 
 from collections.abc import Callable
 from typing import Any, Final
 
-from lingqian.events import incoming, outgoing
+from lingqian.events import bridged, incoming, outgoing, reconciled
 from lingqian.events.told import Facts, Page, Told, balances, user
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, ClaimStopped
@@ -30,6 +30,7 @@ from lingqian.flows.command import (
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RecordSteps,
     RegisterUser,
     SendPacket,
     SetMembers,
@@ -40,6 +41,7 @@ from lingqian.flows.credit import Credited
 from lingqian.flows.decision import Record
 from lingqian.flows.evidence import ObserveDone
 from lingqian.flows.gate import Opened
+from lingqian.flows.kind import KINDS
 from lingqian.flows.packet import MixDone, SendDone
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone, TransferState
@@ -83,6 +85,8 @@ TYPES: Final = (
     "balance.credited.v1",
     *incoming.TYPES,
     *outgoing.TYPES,
+    *bridged.TYPES,
+    *reconciled.TYPES,
 )
 
 
@@ -90,7 +94,7 @@ def tell(record: Record, posted: list[Posted], facts: Facts) -> list[Told]:
     """Return the events of a journal row, in order; a row may tell none."""
     if record.outcome is None:
         return []
-    return _TELLERS[type(record.command)](Page(record, posted, facts))
+    return TELLERS[type(record.command)](Page(record, posted, facts))
 
 
 def _packet(packet_id: bytes) -> str:
@@ -308,7 +312,7 @@ def _observed(page: Page) -> list[Told]:
     """Tell what evidence did to an order, and to what hangs on it."""
     outcome = page.outcome
     assert isinstance(outcome, ObserveDone), "the journal names its kind"
-    told = incoming.observed(page)
+    told = [*incoming.observed(page), *bridged.observed(page)]
     if outcome.opened is not None:
         told.append(_opened_case(outcome.opened))
     return [*told, *_revived(page, outcome.order_id, outcome.credited)]
@@ -378,7 +382,7 @@ def _relayed(page: Page) -> list[Told]:
     return told
 
 
-_TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
+TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     RegisterUser: _registered,
     ChangeUser: _changed,
     SetMembers: _members,
@@ -401,5 +405,9 @@ _TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     ExpireOrder: incoming.expired,
     AllocateParked: incoming.allocated,
     **outgoing.TELLERS,
+    **bridged.TELLERS,
     AskPayout: _asked_payout,
+    **reconciled.TELLERS,
+    RecordSteps: incoming.silent,
 }
+assert set(TELLERS) == set(KINDS), "a command that nobody tells would end every stream"

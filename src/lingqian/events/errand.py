@@ -26,20 +26,31 @@ from lingqian.channels.port import (
 )
 from lingqian.events.loss import Losses
 from lingqian.events.pace import TRIES, Bucket, Priority, backoff_s
+from lingqian.events.redirect import card_order, redirected
 from lingqian.kernel.bound import CACHE_ROWS_MAX, CLOSE_AGE_S_MIN
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknown, Unsent
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, show
 from lingqian.storage import purse, query
-from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON, Cashier
+from lingqian.storage.cashier import (
+    FIELD_CARD,
+    FIELD_PAYEE,
+    FIELD_PURCHASE,
+    FIELD_REASON,
+    Cashier,
+)
 from lingqian.storage.clock import BusinessClock
 from lingqian.storage.lane import Answer, Submission
 from lingqian.topup.attempt import LIVE_STATES, AttemptState, PrepayResult
 from lingqian.topup.evidence import Effect, Source
 from lingqian.topup.payout import UNDER_WAY, Payout, PayoutStage, is_unconfirmed
-from lingqian.topup.refund import Refund, RefundStage
+from lingqian.topup.refund import Refund, RefundStage, Way
 
+# How a call for a pay sheet ended of which the channel itself has said nothing.
+UNKNOWN: Final = "unknown"
+UNSENT: Final = "unsent"
+_UNANSWERED: Final = (UNKNOWN, UNSENT)
 _log = logging.getLogger(__name__)
 # A channel prints what we say of ourselves on the person's own statement.
 REMARK: Final = "退款"
@@ -57,6 +68,22 @@ class Counts(Protocol):
         ...
 
 
+class Pulse(Protocol):
+    """Whoever listens whether an account lives."""
+
+    def created(self, attempt_id: bytes, *, is_answered: bool) -> None:
+        """Hear whether a call for a pay sheet was answered."""
+        ...
+
+    def missed(self) -> None:
+        """Hear that evidence was asked for and did not come."""
+        ...
+
+    def heard(self) -> None:
+        """Hear that evidence came."""
+        ...
+
+
 class Kit(NamedTuple):
     """What an errand needs of the house."""
 
@@ -66,6 +93,7 @@ class Kit(NamedTuple):
     channels: Mapping[str, Channel]
     clock: BusinessClock
     counts: Counts
+    pulse: Callable[[str], Pulse]
 
 
 class Sheet(NamedTuple):
@@ -128,6 +156,8 @@ class Errands:
         purchase = kit.cashier.purchase(attempt_id, sealed)
         channel = self._channel(row.account)
         sheet = await self._sheet(row.account, lambda: channel.prepay(purchase))
+        is_answered = sheet.code not in _UNANSWERED
+        kit.pulse(row.account).created(attempt_id, is_answered=is_answered)
         until_us = 0
         if sheet.prepaid is not None:
             # The channel counts in real time, orders in business time.
@@ -153,7 +183,7 @@ class Errands:
                 return Sheet(PrepayResult.PAYABLE, prepaid, "")
             await asyncio.sleep(backoff_s(tries))
         result = PrepayResult.UNKNOWN if is_unknown else PrepayResult.FAILED
-        return Sheet(result, None, "unknown" if is_unknown else "unsent")
+        return Sheet(result, None, UNKNOWN if is_unknown else UNSENT)
 
     # --- evidence ---------------------------------------------------------------------------
 
@@ -174,9 +204,18 @@ class Errands:
         Raises: the channel faults.
         """
         channel, number = self._channel(account), show(PREFIX_ATTEMPT, attempt_id)
-        reading: Reading = await self._call(
-            account, "query", priority, lambda: channel.query(number)
-        )
+        pulse = self.kit.pulse(account)
+        try:
+            reading: Reading = await self._call(
+                account, "query", priority, lambda: channel.query(number)
+            )
+        except Rejected:
+            pulse.heard()
+            raise
+        except Fault:
+            pulse.missed()
+            raise
+        pulse.heard()
         return reading
 
     async def observe(
@@ -191,6 +230,8 @@ class Errands:
         effect = getattr(answer.outcome, "effect", None)
         words = Code(answer.code).name if effect is None else effect_name(effect)
         kit.counts.evidence(source.name.lower(), words.lower())
+        if source == Source.NOTICE and account in self.losses:
+            kit.pulse(account).heard()
         if reading.state in PAID_STATES and account in self.losses:
             losses = self.losses[account]
             hear = losses.told if source == Source.NOTICE else losses.proven
@@ -200,7 +241,12 @@ class Errands:
     async def attend(self, attempt_id: bytes, priority: Priority) -> None:
         """Ask about an attempt that is due, and close it when its order has run out."""
         row = query.attempt(self.kit.reader, attempt_id)
-        if row is None or row.state not in LIVE_STATES:
+        if row is None:
+            return
+        if row.state not in LIVE_STATES:
+            # A notice has said of a dead number what only its channel can confirm.
+            if row.query_due_at_us:
+                await self.look(attempt_id, Source.QUERY, priority)
             return
         if row.state == AttemptState.CLOSING:
             await self.shut(attempt_id, priority)
@@ -237,17 +283,35 @@ class Errands:
         row = purse.refund(self.kit.reader, refund_id)
         if row is None:
             return
-        attempt = query.attempt(self.kit.reader, row.attempt_id)
-        assert attempt is not None, "a refund is of an attempt"
+        paid = purse.paid(self.kit.reader, row)
+        if row.stage == RefundStage.REDIRECTED:
+            reading = await self._redirected(refund_id, row, paid.account, priority)
+            await self.note_refund(refund_id, paid.account, Source.QUERY, reading)
+            return
         reading = RefundReading(show(PREFIX_REFUND, refund_id), RefundState.ABSENT)
         if row.stage != RefundStage.APPROVED:
-            reading = await self._refund_asked(attempt.account, reading.refund_no, priority)
+            reading = await self._refund_asked(paid.account, reading.refund_no, priority)
         if reading.state == RefundState.ABSENT:
-            order = self._refund_order(refund_id, row, attempt.paid_fen)
-            reading = await self._sent_refund(attempt.account, order, priority)
-        await self.note_refund(refund_id, attempt.account, Source.QUERY, reading)
+            order = self._refund_order(refund_id, row, paid)
+            reading = await self._sent_refund(paid.account, order, priority)
+        await self.note_refund(refund_id, paid.account, Source.QUERY, reading)
 
-    def _refund_order(self, refund_id: bytes, row: Refund, total_fen: int) -> RefundOrder:
+    async def _redirected(
+        self, refund_id: bytes, row: Refund, account: str, priority: Priority
+    ) -> RefundReading:
+        sealed = query.sealed_text(self.kit.reader, refund_id, FIELD_CARD)
+        is_named = sealed is not None and row.way == Way.CARD
+        card = self.kit.cashier.card(refund_id, sealed) if is_named and sealed else None
+        order, channel = card_order(refund_id, row, card), self._channel(account)
+        return await redirected(
+            order,
+            lambda: self._refund_asked(account, order.refund_no, priority),
+            lambda each: self._call(
+                account, "refund_abnormal", priority, lambda: channel.refund_abnormal(each)
+            ),
+        )
+
+    def _refund_order(self, refund_id: bytes, row: Refund, paid: purse.Paid) -> RefundOrder:
         sealed = query.sealed_text(self.kit.reader, refund_id, FIELD_REASON)
         reason = REMARK
         if sealed is not None:
@@ -256,9 +320,10 @@ class Errands:
             show(PREFIX_REFUND, refund_id),
             show(PREFIX_ATTEMPT, row.attempt_id),
             row.amount_fen,
-            total_fen,
+            paid.paid_fen,
             "CNY",
             reason,
+            paid.transaction_id,
         )
 
     async def _refund_asked(self, account: str, number: str, priority: Priority) -> RefundReading:
@@ -321,13 +386,33 @@ class Errands:
     async def _payout_asked(
         self, payout_id: bytes, row: Payout, priority: Priority
     ) -> PayoutReading:
-        channel, number = self._channel(row.account), show(PREFIX_PAYOUT, payout_id)
-        verb, call = "query_payout", channel.query_payout
-        if is_unconfirmed(row, self.kit.clock.now_us()):
-            verb, call = "cancel_payout", channel.cancel_payout
-        reading: PayoutReading = await self._call(row.account, verb, priority, lambda: call(number))
+        number = show(PREFIX_PAYOUT, payout_id)
+        is_over = is_unconfirmed(row, self.kit.clock.now_us())
+        look = self._payout_taken_back if is_over else self._payout_queried
+        reading = await look(row.account, number, priority)
         if reading.state == PayoutState.ABSENT:
             reading = await self._paid_out(payout_id, row, priority)
+        return reading
+
+    async def _payout_queried(self, account: str, number: str, priority: Priority) -> PayoutReading:
+        channel = self._channel(account)
+        reading: PayoutReading = await self._call(
+            account, "query_payout", priority, lambda: channel.query_payout(number)
+        )
+        return reading
+
+    async def _payout_taken_back(
+        self, account: str, number: str, priority: Priority
+    ) -> PayoutReading:
+        """Take back what nobody has confirmed; the channel may have ended it by its own clock."""
+        channel = self._channel(account)
+        try:
+            reading: PayoutReading = await self._call(
+                account, "cancel_payout", priority, lambda: channel.cancel_payout(number)
+            )
+        except Rejected as no:
+            _log.info("%s cannot be taken back: %s", number, no.code)
+            return await self._payout_queried(account, number, priority)
         return reading
 
     async def _paid_out(self, payout_id: bytes, row: Payout, priority: Priority) -> PayoutReading:
@@ -346,9 +431,7 @@ class Errands:
             return PayoutReading(number, PayoutState.UNKNOWN)
         except Rejected as no:
             _log.warning("%s was refused: %s", number, no.code)
-            reading = await self._call(
-                row.account, "query_payout", priority, lambda: channel.query_payout(number)
-            )
+            reading = await self._payout_queried(row.account, number, priority)
             if reading.state == PayoutState.ABSENT:
                 reading = PayoutReading(number, PayoutState.FAILED, fail_reason=no.code)
         return reading

@@ -21,7 +21,7 @@ from lingqian.kernel.id import (
 )
 from lingqian.topup.evidence import Effect, Reason
 from lingqian.topup.order import OrderKind
-from lingqian.topup.refund import Origin
+from lingqian.topup.refund import Origin, Refund
 
 TYPES: Final = (
     "topup.opened.v1",
@@ -149,12 +149,17 @@ def returning(page: Page, refund: Opened | None) -> list[Told]:
     subject = show(PREFIX_REFUND, refund.refund_id)
     data = {
         "refund_id": subject,
-        "order_id": show(PREFIX_ORDER, refund.order_id),
-        "user_id": user(refund.user_id),
+        "order_id": show(PREFIX_ORDER, refund.order_id) if refund.order_id else None,
+        "user_id": user(refund.user_id) if refund.user_id else None,
         "amount_fen": refund.amount_fen,
         "coins": refund.coins_paid + refund.coins_bonus,
         "origin": Origin(refund.origin).name.lower(),
         "follows": show(PREFIX_REFUND, refund.parent) if refund.parent else None,
         "balances": balances(page.posted),
     }
-    return [Told("refund.opened.v1", subject, data, (refund.user_id,))]
+    return [Told("refund.opened.v1", subject, data, owner(refund))]
+
+
+def owner(refund: Opened | Refund) -> tuple[bytes, ...]:
+    """Return whose refund it is; nobody's, where the money came under a number of nobody's."""
+    return (refund.user_id,) if refund.user_id else ()

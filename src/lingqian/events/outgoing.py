@@ -6,7 +6,7 @@ Units: fen; coins.   Source: docs/reference/events.md.
 from collections.abc import Callable
 from typing import Any, Final
 
-from lingqian.events.incoming import returning
+from lingqian.events.incoming import owner, returning
 from lingqian.events.told import Page, Told, balances, user
 from lingqian.flows.command import (
     AskRefund,
@@ -15,13 +15,14 @@ from lingqian.flows.command import (
     ExpireCoins,
     NotePayout,
     NoteRefund,
+    RedirectRefund,
     SendGift,
     SettleGift,
 )
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.id import PREFIX_GIFT, PREFIX_ORDER, PREFIX_PAYOUT, PREFIX_REFUND, show
 from lingqian.topup.payout import PayoutStage
-from lingqian.topup.refund import RefundStage
+from lingqian.topup.refund import RefundStage, Way
 
 TYPES: Final = (
     "gift.sent.v1",
@@ -31,6 +32,7 @@ TYPES: Final = (
     "refund.closed.v1",
     "refund.abnormal.v1",
     "refund.contradicted.v1",
+    "refund.redirected.v1",
     "payout.asked.v1",
     "payout.held.v1",
     "payout.refused.v1",
@@ -101,14 +103,29 @@ def _noted_refund(page: Page) -> list[Told]:
     subject = show(PREFIX_REFUND, refund_id)
     data = {
         "refund_id": subject,
-        "order_id": show(PREFIX_ORDER, refund.order_id),
-        "user_id": user(refund.user_id),
+        "order_id": show(PREFIX_ORDER, refund.order_id) if refund.order_id else None,
+        "user_id": user(refund.user_id) if refund.user_id else None,
         "amount_fen": refund.amount_fen,
         "fee_back_fen": outcome.fee_back_fen,
         "balances": balances(page.posted),
     }
-    told = [Told(f"refund.{word}.v1", subject, data, (refund.user_id,))]
+    told = [Told(f"refund.{word}.v1", subject, data, owner(refund))]
     return [*told, *returning(page, outcome.next)]
+
+
+def _redirected(page: Page) -> list[Told]:
+    command = page.command
+    refund = page.facts.refund(command.refund_id)
+    subject = show(PREFIX_REFUND, command.refund_id)
+    data = {
+        "refund_id": subject,
+        "order_id": show(PREFIX_ORDER, refund.order_id) if refund.order_id else None,
+        "user_id": user(refund.user_id) if refund.user_id else None,
+        "amount_fen": refund.amount_fen,
+        "way": Way(command.way).name.lower(),
+        "decided_by": command.by,
+    }
+    return [Told("refund.redirected.v1", subject, data, owner(refund))]
 
 
 def _payout_told(word: str, payout_id: bytes, row: Any, page: Page) -> Told:  # noqa: ANN401 - command or row
@@ -159,6 +176,7 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     ExpireCoins: _expired,
     AskRefund: _asked_refund,
     NoteRefund: _noted_refund,
+    RedirectRefund: _redirected,
     BeginPayout: _moved_payout,
     CancelPayout: _moved_payout,
     NotePayout: _moved_payout,

@@ -6,8 +6,9 @@ stored, so one that is cut off anywhere is simply run again. Days are closed in 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from itertools import islice
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 import apsw
 
@@ -36,7 +37,15 @@ from lingqian.clearing.difference import (
 )
 from lingqian.clearing.fund import set_apart
 from lingqian.clearing.item import Booked, Item, Standing, Way, moves
-from lingqian.clearing.repair import Note, bill_note, carried_on, notes, unbooked, wants_evidence
+from lingqian.clearing.repair import (
+    Note,
+    bill_note,
+    carried_on,
+    finds,
+    notes,
+    unbooked,
+    wants_evidence,
+)
 from lingqian.flows.command import (
     AskRefund,
     CloseDay,
@@ -51,11 +60,13 @@ from lingqian.kernel.clock import SECOND_US, Clock, business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault, Rejected
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, lane_of, parse, show
+from lingqian.kernel.order import ordered
 from lingqian.storage import query
 from lingqian.storage import reconciliation as books
 from lingqian.storage.cashier import STRANGERS_LANE, Cashier
 from lingqian.storage.desk import Desk, client_key
 from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.port import Personal
 from lingqian.storage.reconciliation import Frame, Sheet
 from lingqian.storage.vault import Vault
 from lingqian.topup.evidence import Source, stranger_id
@@ -73,6 +84,17 @@ _HOUR_US: Final = 3_600 * SECOND_US
 _log = logging.getLogger(__name__)
 
 
+Done = TypeVar("Done")
+
+
+class Beside(Protocol):
+    """Where work is done that would hold up the loop: in another thread, on its own connection."""
+
+    async def do(self, work: Callable[[apsw.Connection], Done]) -> Done:
+        """Do work and return what it returns."""
+        ...
+
+
 class Means(NamedTuple):
     """What reconciling needs of the house."""
 
@@ -84,6 +106,7 @@ class Means(NamedTuple):
     channels: Mapping[str, Channel]
     plans: Mapping[str, FeePlan]
     clock: Clock
+    beside: Beside
 
 
 class Run(NamedTuple):
@@ -100,20 +123,17 @@ class Run(NamedTuple):
 
 
 class Raw(NamedTuple):
-    """Both bills of a day."""
+    """Both bills of a day, line by line."""
 
-    trade: Bill
-    fund: Bill
+    lines: tuple[BillRow, ...]
+    flows: tuple[FundRow, ...]
 
-    @property
-    def lines(self) -> tuple[BillRow, ...]:
-        """Return the trade bill's lines."""
-        return tuple(row for row in self.trade.rows if isinstance(row, BillRow))
 
-    @property
-    def flows(self) -> tuple[FundRow, ...]:
-        """Return the fund bill's lines."""
-        return tuple(row for row in self.fund.rows if isinstance(row, FundRow))
+class Seen(NamedTuple):
+    """A day as it was compared, with our side of it."""
+
+    sheet: Sheet
+    result: Comparison
 
 
 class Reconciler:
@@ -176,67 +196,82 @@ class Reconciler:
     async def reconcile(self, account: str, day: int, by: str = BY_CLOCK) -> Run:
         """Fetch, compare, repair and, if nothing keeps it open, close a day.
 
+        Days that nobody has run yet are run first: begun out of their order, the same money would
+        be booked as the first day's opening and again as the missing day's own.
         Raises: the channel faults, and those of the intake.
         """
         async with self._locks[account]:
-            known = books.day_row(self.means.reader, account, day)
-            if known is not None and known.state == DayState.CLOSED:
-                return Run(account, day, DayState.CLOSED)
-            try:
-                raw = await self._fetch(account, day)
-            except Rejected as refusal:
-                state = DayState.OPEN if known is None else DayState(known.state)
-                return Run(account, day, state, (Blocker.BILL_MISSING,), refusal.code)
-            return await self._compare(self._frame(account, day), raw, by)
+            begun = [row.day for row in books.days(self.means.reader, account)]
+            early = Run(account, day, DayState.OPEN, (Blocker.DAY_BEFORE_OPEN,))
+            if begun and day < min(begun):
+                return early  # the books of this account begin later
+            for earlier in range(max(begun, default=day) + 1, day):
+                ended = await self._run_day(account, earlier, by)
+                if ended.state != DayState.CLOSED:
+                    return early._replace(waits=ended.waits)
+            return await self._run_day(account, day, by)
+
+    async def _run_day(self, account: str, day: int, by: str) -> Run:
+        known = books.day_row(self.means.reader, account, day)
+        if known is not None and known.state == DayState.CLOSED:
+            return Run(account, day, DayState.CLOSED)
+        try:
+            raw = await self._fetch(self._frame(account, day))
+        except Rejected as refusal:
+            state = DayState.OPEN if known is None else DayState(known.state)
+            return Run(account, day, state, (Blocker.BILL_MISSING,), refusal.code)
+        return await self._compare(self._frame(account, day), raw, by)
 
     def _frame(self, account: str, day: int) -> Frame:
         plan = self.means.plans.get(account, FeePlan())
         return Frame(self.means.reader, self.means.vault, account, day, plan.base_ppm)
 
-    async def _fetch(self, account: str, day: int) -> Raw:
+    async def _fetch(self, frame: Frame) -> Raw:
         """Fetch both bills and keep their raw bytes.
 
         Raises: Rejected while one is not there, and the channel faults.
         """
+        account, day = frame.account, frame.day
         channel = self.means.channels[account]
-        bills = [await channel.fetch_bill(kind, day) for kind in BillKind]
-        identity = day_id(account, day)
-        for bill in bills:
-            field = books.BILL_FIELDS[bill.kind]
-            row = books.sealed(self.means.vault, identity, field, bill.raw)
-            command = RecordBill(identity, account, day, bill.kind, bill.digest)
+        trade, fund = [await channel.fetch_bill(kind, day) for kind in BillKind]
+        for bill in (trade, fund):
+            raw = bill.raw
+            row = await self._sealed(frame, books.BILL_FIELDS[bill.kind], lambda raw=raw: raw)  # type: ignore[misc]  # bound now
+            command = RecordBill(day_id(account, day), account, day, bill.kind, bill.digest)
             await self.means.ask(Submission(command, (row,)))
-        return Raw(*bills)
+        return await self._beside(lambda _: _raw(trade, fund))
+
+    async def _beside(self, work: Callable[[apsw.Connection], Done]) -> Done:
+        """Do what takes long for a large day where it holds nobody up."""
+        return await self.means.beside.do(work)
+
+    async def _sealed(self, frame: Frame, field: int, plain: Callable[[], bytes]) -> Personal:
+        identity = day_id(frame.account, frame.day)
+        return await self._beside(lambda _: books.sealed(frame.vault, identity, field, plain()))
 
     async def _compare(self, frame: Frame, raw: Raw, by: str) -> Run:
-        sheet = await self._our_side(frame, raw)
-        last = books.derive(frame.day, sheet, raw.lines, raw.flows)
+        first = last = await self._look(frame, raw)
         # What only a bill that contradicts itself tells is not booked.
-        if bill_note(last) is None and await self._note_flows(frame, raw, sheet, last):
-            # Money that is seen to have come back is a part of our side.
-            sheet = await self._our_side(frame, raw)
-            last = books.derive(frame.day, sheet, raw.lines, raw.flows)
-        first = last
+        if bill_note(first.result) is None:
+            if await self._note_flows(frame, raw, first):
+                # Money that is seen to have come back is a part of our side.
+                first = last = await self._look(frame, raw)
+            for note in finds(first.result):
+                await self._do(_recorded(frame, note))
         for _ in range(ROUNDS_MAX):
             # A bill that contradicts itself proves nothing: the day waits for a better one.
-            if bill_note(last) is not None or not await self._repair(frame, last):
+            if bill_note(last.result) is not None or not await self._repair(frame, last.result):
                 break
-            sheet = await self._our_side(frame, raw)
-            last = books.derive(frame.day, sheet, raw.lines, raw.flows)
-        await self._note_differences(frame, first, last)
-        digest = await self._note_match(frame, sheet, last)
-        return await self._close(frame, last, digest, by)
+            last = await self._look(frame, raw)
+        await self._note_differences(frame, first.result, last.result)
+        digest = await self._note_match(frame, last)
+        return await self._close(frame, last.result, digest, by)
 
-    async def _our_side(self, frame: Frame, raw: Raw) -> Sheet:
-        """Collect our rows; what no bill shows is asked about, so that a loss is seen at once."""
-        sheet = books.our_side(frame, raw.lines)
-        shown = set(sheet.shown)
-        lonely = [row for row in sheet.booked if _is_lonely(row, frame.day, shown)][:QUERIES_MAX]
-        if not lonely:
-            return sheet
+    async def _look(self, frame: Frame, raw: Raw) -> Seen:
+        """Compare both sides; what no bill shows is asked about, so that a loss is seen at once."""
+        sheet, lonely = await self._beside(lambda c: _our_side(frame.on(c), raw))
         says = {row.number: await self._says(frame.account, row) for row in lonely}
-        rows = [row._replace(says=says.get(row.number, row.says)) for row in sheet.booked]
-        return sheet._replace(booked=tuple(rows))
+        return await self._beside(lambda _: _seen(frame.day, _told(sheet, says), raw))
 
     async def _says(self, account: str, row: Booked) -> TradeState:
         if not row.attempt_no:
@@ -251,21 +286,12 @@ class Reconciler:
 
     async def _repair(self, frame: Frame, last: Comparison) -> bool:
         """Bring home what the bill proves; say whether anything was written."""
-        booked = {
-            (row.way, row.number)
-            for _, row in books.differences(frame.connection, frame.account, frame.day)
-            if row.is_booked and row.day == frame.day
-        }
-        found = {
-            (each.item.way, each.item.number, each.item.is_second): each.item
-            for each in last.findings
-            # What a remedy has booked is not brought home a second time.
-            if each.found != Class.B1 and (each.item.way, each.item.number) not in booked
-        }
-        works = [work for key in sorted(found) for work in self._works(frame, found[key])]
+        found = await self._beside(lambda c: _repairable(frame.on(c), last))
         written = False
-        for start in range(0, len(works), TOGETHER_MAX):
-            answers = await asyncio.gather(*works[start : start + TOGETHER_MAX])
+        for start in range(0, len(found), TOGETHER_MAX):
+            items = found[start : start + TOGETHER_MAX]
+            works = [work for item in items for work in self._works(frame, item)]
+            answers = await asyncio.gather(*works)
             written = written or any(answers)
         return written
 
@@ -352,52 +378,25 @@ class Reconciler:
 
     # --- what is written down ---------------------------------------------------------------
 
-    async def _note_flows(self, frame: Frame, raw: Raw, sheet: Sheet, last: Comparison) -> bool:
+    async def _note_flows(self, frame: Frame, raw: Raw, last: Seen) -> bool:
         """Note what only the fund bill shows, and what lay in the account on its first day.
 
         Return whether anything of it was news.
         """
-        refunds = books.refunds_in(raw.lines)
-        apart = [
-            row
-            for row in set_apart(raw.flows, frozenset(sheet.earlier), refunds)
-            if row.side in (BillSide.OTHER_IN, BillSide.OTHER_OUT) and row.amount_fen
-        ]
-        news = [await self._note_flow(frame, row) for row in apart]
-        opening = last.chain.opening_fen
-        if self._is_first(frame) and opening:
+        apart = await self._beside(lambda c: _apart(frame.on(c), raw, last.sheet))
+        opening = last.result.chain.opening_fen
+        if last.sheet.opening_fen is None and opening:
             name = "opening"
             identity = flow_id(frame.account, name)
             flow = RecordFlow(identity, frame.account, frame.day, name, "期初余额", opening, b"")
-            news.append(await self._written(Submission(flow)))
-        return any(news)
-
-    async def _note_flow(self, frame: Frame, row: FundRow) -> bool:
-        subject = books.subject_of_flow(frame.connection, frame.account, row)
-        flow = RecordFlow(
-            flow_id(frame.account, row.flow_no),
-            frame.account,
-            frame.day,
-            row.flow_no,
-            row.kind,
-            row.amount_fen,
-            subject,
-        )
-        return await self._written(Submission(flow))
-
-    def _is_first(self, frame: Frame) -> bool:
-        return books.day_row(frame.connection, frame.account, frame.day - 1) is None
+            apart.append(flow)
+        return await self._do_all(apart)
 
     async def _note_differences(self, frame: Frame, first: Comparison, last: Comparison) -> None:
-        known = books.differences(frame.connection, frame.account, frame.day)
-        identities = {id(row): identity for identity, row in known}
-        for row, event in carried_on([row for _, row in known], last):
-            await self._do(_moved(identities[id(row)], row, event))
-        found, whole = notes(first, last), bill_note(last)
-        if whole is not None:
-            found = (*map(unbooked, found), whole)
+        moves, found = await self._beside(lambda c: _steps(frame.on(c), first, last))
+        await self._do_all(moves)
+        await self._do_all([_recorded(frame, note) for note in found])
         for note in found:
-            await self._do(_recorded(frame, note))
             if note.found == Class.S1:
                 await self._freeze(frame, note)
 
@@ -425,10 +424,10 @@ class Reconciler:
             )
         )
 
-    async def _note_match(self, frame: Frame, sheet: Sheet, last: Comparison) -> bytes:
-        plain, digest = books.write_sheet(sheet), books.result_digest(last)
-        identity = day_id(frame.account, frame.day)
-        row = books.sealed(self.means.vault, identity, books.FIELD_SHEET, plain)
+    async def _note_match(self, frame: Frame, seen: Seen) -> bytes:
+        identity, last = day_id(frame.account, frame.day), seen.result
+        row = await self._sealed(frame, books.FIELD_SHEET, lambda: books.write_sheet(seen.sheet))
+        digest = books.result_digest(last)
         command = RecordMatch(
             identity,
             len(last.items),
@@ -443,31 +442,15 @@ class Reconciler:
         return digest
 
     async def _close(self, frame: Frame, last: Comparison, digest: bytes, by: str) -> Run:
-        rows = [
-            (identity, row)
-            for identity, row in books.differences(frame.connection, frame.account, frame.day)
-            if row.state in OPEN_STATES
-        ]
-        standing = Books(
-            books.channel_fen(frame.connection, frame.account),
-            books.later_fen(frame),
-            books.transit_fen(frame),
-        )
-        before = books.day_row(frame.connection, frame.account, frame.day - 1)
-        found = blockers(
-            last,
-            [Stand(Class(row.class_code), DifferenceState(row.state), row.day) for _, row in rows],
-            standing,
-            is_first_or_follows=before is None or before.state == DayState.CLOSED,
-        )
-        if found:
-            return Run(frame.account, frame.day, DayState.MATCHED, found)
+        end = await self._beside(lambda c: _end(frame.on(c), last))
+        if end.blockers:
+            return Run(frame.account, frame.day, DayState.MATCHED, end.blockers)
         command = CloseDay(
             day_id(frame.account, frame.day),
-            before is None,
-            explained(last),
-            standing.channel_fen - standing.later_fen + standing.transit_fen,
-            b"".join(identity for identity, _ in rows),
+            end.is_first,
+            end.explained_fen,
+            end.books_fen,
+            b"".join(end.open_ids),
             digest,
             by,
         )
@@ -477,15 +460,140 @@ class Reconciler:
             return Run(frame.account, frame.day, DayState.MATCHED, waits=word)
         return Run(frame.account, frame.day, DayState.CLOSED)
 
+    async def _do_all(self, commands: Sequence[Command]) -> bool:
+        """Put commands that do not depend on each other, so many of them in one batch.
+
+        Return whether anything was written for one of them.
+        """
+        is_news = False
+        for start in range(0, len(commands), TOGETHER_MAX):
+            some = commands[start : start + TOGETHER_MAX]
+            answers = await asyncio.gather(*map(self._do, some))
+            is_news = is_news or any(not each.code and each.seq for each in answers)
+        return is_news
+
     async def _do(self, command: Command) -> Answer:
         return await self.means.ask(Submission(command))
+
+
+# --- what is done beside the loop: it reads, and holds nobody up ----------------------------------
+
+
+def _raw(trade: Bill, fund: Bill) -> Raw:
+    return Raw(
+        tuple(row for row in trade.rows if isinstance(row, BillRow)),
+        tuple(row for row in fund.rows if isinstance(row, FundRow)),
+    )
+
+
+def _our_side(frame: Frame, raw: Raw) -> tuple[Sheet, list[Booked]]:
+    """Collect our rows, and those that no bill has shown and the channel is to be asked about."""
+    sheet = books.our_side(frame, raw.lines)
+    shown = {each for each in sheet.shown}  # noqa: C416 - in steps, not in one that holds all up
+    lonely = (row for row in sheet.booked if _is_lonely(row, frame.day, shown))
+    return sheet, list(islice(lonely, QUERIES_MAX))
 
 
 def _is_lonely(row: Booked, day: int, shown: set[tuple[int, str]]) -> bool:
     """Say whether no bill has shown this money of ours yet."""
     if row.way != Way.PAY or row.standing != Standing.DONE or row.seen_day not in (0, day):
         return False
-    return not {(row.way, row.number), (row.way, row.channel_no)} & shown
+    return (row.way, row.number) not in shown and (row.way, row.channel_no) not in shown
+
+
+def _told(sheet: Sheet, says: Mapping[str, TradeState]) -> Sheet:
+    """Write what the channel says of our rows beside them."""
+    if not says:
+        return sheet
+    rows = [row._replace(says=says.get(row.number, row.says)) for row in sheet.booked]
+    return sheet._replace(booked=tuple(rows))
+
+
+def _seen(day: int, sheet: Sheet, raw: Raw) -> Seen:
+    return Seen(sheet, books.derive(day, sheet, raw.lines, raw.flows))
+
+
+def _repairable(frame: Frame, last: Comparison) -> list[Item]:
+    """Return the items that may be brought home; not what a remedy has booked already."""
+    booked = {
+        (row.way, row.number)
+        for _, row in books.differences(frame.connection, frame.account, frame.day)
+        if row.is_booked and row.day == frame.day
+    }
+    found = {
+        (each.item.way, each.item.number, each.item.is_second): each.item
+        for each in last.findings
+        if each.found != Class.B1 and (each.item.way, each.item.number) not in booked
+    }
+    return [found[key] for key in ordered(found, lambda key: key)]
+
+
+def _apart(frame: Frame, raw: Raw, sheet: Sheet) -> list[Command]:
+    """Return the notes about movements that the fund bill alone shows."""
+    return [
+        RecordFlow(
+            flow_id(frame.account, row.flow_no),
+            frame.account,
+            frame.day,
+            row.flow_no,
+            row.kind,
+            row.amount_fen,
+            books.subject_of_flow(frame.connection, frame.account, row),
+        )
+        for row in set_apart(raw.flows, frozenset(sheet.earlier), books.refunds_in(raw.lines))
+        if row.side in (BillSide.OTHER_IN, BillSide.OTHER_OUT) and row.amount_fen
+    ]
+
+
+def _steps(
+    frame: Frame, first: Comparison, last: Comparison
+) -> tuple[list[Command], tuple[Note, ...]]:
+    """Return what becomes of known differences, and what is found besides."""
+    known = books.differences(frame.connection, frame.account, frame.day)
+    identities = {id(row): identity for identity, row in known}
+    moves: list[Command] = [
+        _moved(identities[id(row)], row, event)
+        for row, event in carried_on([row for _, row in known], last)
+    ]
+    found, whole = notes(first, last), bill_note(last)
+    return moves, found if whole is None else (*map(unbooked, found), whole)
+
+
+class End(NamedTuple):
+    """What a day would be closed with, and what keeps it open."""
+
+    blockers: tuple[Blocker, ...]
+    is_first: bool
+    explained_fen: int
+    books_fen: int
+    open_ids: tuple[bytes, ...]
+
+
+def _end(frame: Frame, last: Comparison) -> End:
+    rows = [
+        (identity, row)
+        for identity, row in books.differences(frame.connection, frame.account, frame.day)
+        if row.state in OPEN_STATES
+    ]
+    standing = Books(
+        books.channel_fen(frame.connection, frame.account),
+        books.later_fen(frame),
+        books.transit_fen(frame),
+    )
+    before = books.day_row(frame.connection, frame.account, frame.day - 1)
+    found = blockers(
+        last,
+        [Stand(Class(row.class_code), DifferenceState(row.state), row.day) for _, row in rows],
+        standing,
+        is_first_or_follows=before is None or before.state == DayState.CLOSED,
+    )
+    return End(
+        found,
+        before is None,
+        explained(last),
+        standing.channel_fen - standing.later_fen + standing.transit_fen,
+        tuple(identity for identity, _ in rows),
+    )
 
 
 def _recorded(frame: Frame, note: Note) -> RecordDifference:

@@ -14,6 +14,8 @@ from typing import Any, Final, NamedTuple
 import apsw
 import msgspec
 
+from lingqian.clearing.day import Day
+from lingqian.clearing.difference import Difference
 from lingqian.events.envelope import tell
 from lingqian.events.told import Told
 from lingqian.flows.case import Case
@@ -21,7 +23,7 @@ from lingqian.flows.view import Transferred
 from lingqian.gift.gift import Gift
 from lingqian.kernel.clock import rfc3339
 from lingqian.redpacket.packet import Packet
-from lingqian.storage import purse, query
+from lingqian.storage import purse, query, reconciliation
 from lingqian.storage.codec import Row, decode
 from lingqian.topup.order import Order
 from lingqian.topup.payout import Payout
@@ -120,6 +122,18 @@ class Facts:
         """Return an order, of which only what it was opened with may be told."""
         found = query.order(self._connection, order_id)
         assert found is not None, "the journal speaks of orders that exist"
+        return found
+
+    def day(self, day_id: bytes) -> Day:
+        """Return a day, which is told only once it is closed and so never changes."""
+        found = reconciliation.day_of_id(self._connection, day_id)
+        assert found is not None, "the journal speaks of days that exist"
+        return found
+
+    def difference(self, difference_id: bytes) -> Difference:
+        """Return a difference, of which only what names it may be told."""
+        found = reconciliation.difference(self._connection, difference_id)
+        assert found is not None, "the journal speaks of differences that exist"
         return found
 
 

@@ -5,6 +5,8 @@ Units: fen.
 
 from typing import Any, NamedTuple, Protocol
 
+from lingqian.clearing.day import Day
+from lingqian.clearing.difference import Difference
 from lingqian.flows.case import Case
 from lingqian.flows.decision import Record
 from lingqian.flows.view import Transferred
@@ -61,6 +63,14 @@ class Facts(Protocol):
 
     def order(self, order_id: bytes) -> Order:
         """Return an order, of which only what it was opened with may be told."""
+        ...
+
+    def day(self, day_id: bytes) -> Day:
+        """Return a day, which is told only once it is closed and so never changes."""
+        ...
+
+    def difference(self, difference_id: bytes) -> Difference:
+        """Return a difference, of which only what names it may be told."""
         ...
 
 

@@ -47,6 +47,8 @@ from lingqian.topup.order import CREDIT_MACHINE, CreditState, Order, OrderKind, 
 
 CLAW_BACK: Final = "claw_back"
 WRITE_OFF: Final = "write_off"
+# Ends nothing: the channel has proven that nothing was paid, and the person is told so, once.
+REQUEST: Final = "request"
 # Something was given before the money came: what the money does then is told here.
 BRIDGED_STATES: Final = (CreditState.ADVANCED, CreditState.CLAWED_BACK, CreditState.WRITTEN_OFF)
 # Money that is not here yet and may still come.
@@ -68,7 +70,10 @@ class AdvanceDone(NamedTuple):
 
 
 class AdvanceSettled(NamedTuple):
-    """An advance ended without its money: what came back unspent, and what is owed or lost."""
+    """An advance ended without its money: what came back unspent, and what is owed or lost.
+
+    After a payment request it is still open, and nothing has moved.
+    """
 
     state: int
     unspent_fen: int
@@ -231,7 +236,10 @@ def _put_advance(view: View, order_id: bytes, order: Order, record: Record) -> N
     deadline_us = record.outcome.deadline_us  # type: ignore[attr-defined]  # an AdvanceDone
     state = MACHINE.step(AdvanceState.OFFERED, "advance")
     amount_fen, user_id = order.amount_fen, order.user_id
-    row = Advance(amount_fen, record.at_us, deadline_us, deadline_us, 0, 0, state, 0, user_id)
+    account: str = record.command.account  # type: ignore[attr-defined]  # an AskAdvance
+    row = Advance(
+        amount_fen, record.at_us, deadline_us, deadline_us, 0, 0, state, 0, user_id, account, 0
+    )
     view.advances.put(order_id, row)
     known = view.borrowers.get(user_id) or Borrower()
     known.open_order = order_id
@@ -320,11 +328,15 @@ def need_settle_advance(command: SettleAdvance, wanted: Wanted) -> None:
 def decide_settle_advance(view: View, command: SettleAdvance, at_us: int) -> Decision:
     """Take an unpaid advance's coins back at its deadline, or give up what is still owed of it.
 
+    Before that, ask the person once for the payment that the channel has not had.
+
     Refuses: advance_unknown, already_settled, not_due.
     """
     advance = view.advances.get(command.order_id)
     if advance is None:
         return refused(Code.ADVANCE_UNKNOWN)
+    if command.event == REQUEST:
+        return _requested(view, command.order_id, advance)
     if (advance.state, command.event) not in MACHINE.steps or command.event == "confirm":
         return refused(Code.ALREADY_SETTLED)
     if command.event == WRITE_OFF:
@@ -334,6 +346,16 @@ def decide_settle_advance(view: View, command: SettleAdvance, at_us: int) -> Dec
         return refused(Code.NOT_DUE)
     # From here it must succeed.
     return _clawed_back(view, command.order_id, advance)
+
+
+def _requested(view: View, order_id: bytes, advance: Advance) -> Decision:
+    """Ask for the payment of the same order, when none of its numbers can be paid any more."""
+    if advance.state != AdvanceState.OPEN or advance.asked_at_us:
+        return refused(Code.ALREADY_SETTLED)
+    if view.orders.have(order_id).live_attempt:
+        return refused(Code.NOT_DUE)
+    # From here it must succeed.
+    return Decision(OK, AdvanceSettled(AdvanceState.OPEN, 0, 0, 0))
 
 
 def _clawed_back(view: View, order_id: bytes, advance: Advance) -> Decision:
@@ -366,11 +388,15 @@ def _written_off(view: View, order_id: bytes, advance: Advance) -> Decision:
 
 
 def fold_settle_advance(view: View, record: Record) -> None:
-    """Write how an advance ended: the coins gone, the debt recorded or given up."""
+    """Write how an advance ended: coins gone, debt recorded or given up; or was asked for."""
     command, outcome = record.command, record.outcome
     assert isinstance(command, SettleAdvance), "the journal names its kind"
     assert isinstance(outcome, AdvanceSettled), "the journal names its kind"
     advance = view.advances.edit(command.order_id)
+    if command.event == REQUEST:
+        advance.asked_at_us = record.at_us
+        view.trail(record.seq, command.order_id)
+        return
     advance.state = MACHINE.step(advance.state, command.event)
     advance.due_at_us = 0
     advance.ended_at_us = record.at_us

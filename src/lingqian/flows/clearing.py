@@ -277,6 +277,9 @@ def fold_difference(view: View, record: Record) -> None:
     if view.differences.get(command.difference_id) is None:
         view.differences.put(command.difference_id, _new_difference(command, record.at_us))
     row = view.differences.edit(command.difference_id)
+    if row.state == DifferenceState.NEW:
+        # Until it has its end or its owner, a difference is as large as it was last found.
+        row.gap_fen, row.fee_gap_fen = command.gap_fen, command.fee_gap_fen
     row.state = outcome.state
     if command.remedy:
         row.remedy = command.remedy
@@ -320,6 +323,8 @@ def _fold_booked(view: View, identity: bytes, row: Difference, at_us: int) -> No
         reason=Reason.UNKNOWN_ORDER,
         success_at_us=row.found_at_us,
         transaction_id=row.number,
+        refund_count=0,
+        settle_fen=row.gap_fen,
     )
     # Named by the difference itself: a surplus is no transaction of the channel.
     view.transactions.put(identity, parked)

@@ -47,7 +47,7 @@ class Fund(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """Move money from one person to another."""
+    """Move money from one person to another; `factors` are bits of compliance.factor."""
 
     key: bytes
     transfer_id: bytes
@@ -57,6 +57,7 @@ class Transfer(NamedTuple):
     note_mac: bytes
     target_class: int
     target_state: int
+    factors: int = 0
 
 
 class SendPacket(NamedTuple):
@@ -88,6 +89,7 @@ class SendPacket(NamedTuple):
     beacon_chain: bytes = b""
     beacon_round: int = 0
     is_by_channel: bool = False
+    factors: int = 0
 
 
 class AddEntropy(NamedTuple):
@@ -156,6 +158,7 @@ class OpenOrder(NamedTuple):
     life_us: int
     requested_by: str
     is_from_balance: bool
+    factors: int = 0
 
 
 class BeginAttempt(NamedTuple):
@@ -275,6 +278,19 @@ class NoteRefund(NamedTuple):
     notice_key: bytes = b""
 
 
+class RedirectRefund(NamedTuple):
+    """Send a refund that is stuck another way; `way` is a topup.refund.Way but ORIGINAL.
+
+    `card_mac` is a digest of the person's card, empty for the merchant's own account.
+    """
+
+    key: bytes
+    refund_id: bytes
+    way: int
+    card_mac: bytes
+    by: str
+
+
 class SendGift(NamedTuple):
     """Give coins to a streamer, whose status travels with the command.
 
@@ -322,6 +338,7 @@ class AskPayout(NamedTuple):
     payee_mac: bytes
     delay_us: int
     requested_by: str
+    factors: int = 0
 
 
 class NotePayout(NamedTuple):
@@ -463,7 +480,10 @@ class AskAdvance(NamedTuple):
 
 
 class SettleAdvance(NamedTuple):
-    """End an unpaid advance: `claw_back` at its deadline, `write_off` by a person."""
+    """End an unpaid advance: `claw_back` at its deadline, `write_off` by a person.
+
+    `request` ends nothing: it asks the person once to pay the same order.
+    """
 
     order_id: bytes
     event: str
@@ -516,6 +536,7 @@ Command = (
     | DeliverRelay
     | AskRefund
     | NoteRefund
+    | RedirectRefund
     | SendGift
     | SettleGift
     | ExpireCoins

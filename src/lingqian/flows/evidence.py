@@ -181,12 +181,17 @@ _ENDS: Final = {
 }
 
 
+# What a channel may say of a number that it has not ended.
+_UNSAID: Final = (TradeState.UNKNOWN, TradeState.NOT_PAID, TradeState.PAYING)
+
+
 def _effect(command: Observe, attempt: Attempt) -> Effect:
     if attempt.state == AttemptState.SUCCEEDED:
         is_denied = command.state in DENIALS and attempt.mark == Mark.NONE
         return Effect.CONTRADICTED if is_denied else Effect.NOTED
     if attempt.state in DEAD_STATES:
-        return Effect.NOTED
+        is_asked = attempt.query_due_at_us and command.source == Source.QUERY
+        return Effect.WAITING if is_asked and command.state in _UNSAID else Effect.NOTED
     if command.state == TradeState.ABSENT and attempt.state == AttemptState.CLOSING:
         return Effect.SHUT
     ends = _ENDS.get(TradeState(command.state))
@@ -205,6 +210,9 @@ def _paid(view: View, command: Observe, attempt: Attempt | None, at_us: int) -> 
         return Decision(OK, _noted(Effect.NOTED, attempt, reason))
     # From here it must succeed.
     reason = _unplaced(command, attempt)
+    if reason == Reason.WRONG_AMOUNT and command.source == Source.NOTICE:
+        # A notice alone does not call a person: the channel is asked, and its answer decides.
+        return Decision(OK, _noted(Effect.DOUBTED, attempt, reason))
     if reason or attempt is None:
         target = unallocated_account(view.lane)
         outcome = _noted(Effect.PARKED, attempt, reason)
@@ -309,10 +317,26 @@ def fold_observe(view: View, record: Record) -> None:
         attempt = view.attempts.edit(command.attempt_id)
         attempt.tries += 1
         attempt.query_due_at_us = outcome.query_due_at_us
-    elif effect == Effect.CONTRADICTED:
-        view.attempts.edit(command.attempt_id).mark = Mark.CONTRADICTED
+    elif effect in _MARKS:
+        attempt = view.attempts.edit(command.attempt_id)
+        attempt.mark = _MARKS[effect]
+        if effect == Effect.DOUBTED:
+            attempt.query_due_at_us = record.at_us
+    elif effect == Effect.NOTED:
+        _fold_asked(view, command)
     elif effect in (Effect.SHUT, Effect.FAILED):
         _fold_end(view, command, outcome, record.at_us)
+
+
+_MARKS: Final = {Effect.CONTRADICTED: Mark.CONTRADICTED, Effect.DOUBTED: Mark.DOUBTED}
+
+
+def _fold_asked(view: View, command: Observe) -> None:
+    """Write that a dead number's channel has answered, after a notice that nobody could believe."""
+    attempt = view.attempts.get(command.attempt_id)
+    is_asked = attempt is not None and attempt.state in DEAD_STATES and attempt.query_due_at_us
+    if is_asked and command.source == Source.QUERY:
+        view.attempts.edit(command.attempt_id).query_due_at_us = 0
 
 
 def _fold_notice(view: View, command: Observe, outcome: ObserveDone) -> None:
@@ -352,6 +376,8 @@ def _fold_money(view: View, command: Observe, outcome: ObserveDone, record: Reco
         reason=outcome.reason,
         success_at_us=command.success_at_us,
         transaction_id=command.transaction_id,
+        refund_count=0,
+        settle_fen=settled_fen(command),
     )
     view.transactions.put(key, payment)
     view.trail(record.seq, key)

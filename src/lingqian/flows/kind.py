@@ -21,6 +21,7 @@ from lingqian.flows import (
     packet,
     park,
     payout,
+    redirect,
     refund,
     relay,
     settle,
@@ -60,6 +61,7 @@ from lingqian.flows.command import (
     RecordFlow,
     RecordMatch,
     RecordSteps,
+    RedirectRefund,
     RegisterUser,
     ResolveDifference,
     SendGift,
@@ -232,6 +234,11 @@ _TABLE: Final = (
         22, NoteRefund, (refund.RefundNoted,), "refund_id",
         refund.need_note, refund.decide_note, refund.fold_note,
         (refund.deepen_note, refund.deepen_channel),
+    ),
+    Kind(
+        60, RedirectRefund, (redirect.Redirected,), "refund_id",
+        redirect.need_redirect, redirect.decide_redirect, redirect.fold_redirect,
+        asked=("refund_id", "way", "card_mac"),
     ),
     Kind(
         23, SendGift, (gift.GiftDone,), "user_id",

@@ -142,7 +142,7 @@ def _check_shape(command: OpenOrder) -> Code:
 
 def _check_person(view: View, command: OpenOrder, at_us: int) -> Code:
     if command.is_from_balance:
-        return check_payer(view, command.user_id, command.amount_fen, at_us)
+        return check_payer(view, command.user_id, command.amount_fen, at_us, command.factors)
     user = view.users.get(command.user_id)
     if user is None:
         return Code.USER_UNKNOWN
@@ -151,7 +151,9 @@ def _check_person(view: View, command: OpenOrder, at_us: int) -> Code:
 
 def _check_object(view: View, command: OpenOrder) -> Code:
     """Say whether there is something to pay for: a packet waits for exactly this money."""
-    assert view.orders.get(command.order_id) is None, "a minted id is new"
+    if view.orders.get(command.order_id) is not None:
+        # An id that follows from another one may be asked for under two keys.
+        return Code.ALREADY_SETTLED
     if command.order_kind != OrderKind.PACKET:
         counters = view.accounts.get(balance_account(command.user_id))
         owned_fen = 0 if counters is None else counters.credits_posted

@@ -4,16 +4,25 @@ from typing import Final, NamedTuple
 
 from lingqian.flows.command import AllocateParked
 from lingqian.flows.decision import Decision, Record, refused
-from lingqian.flows.refund import Opened, fold_opened_refund, open_refund, want_refund
+from lingqian.flows.refund import (
+    Opened,
+    fold_opened_refund,
+    open_payment_refund,
+    open_refund,
+    want_payment_refund,
+    want_refund,
+)
 from lingqian.flows.transfer import landing, want_landing
 from lingqian.flows.view import View, Wanted
+from lingqian.kernel.bound import REFUND_DAYS_MAX
+from lingqian.kernel.clock import DAY_US
 from lingqian.kernel.code import OK, Code
 from lingqian.kernel.id import lane_of
 from lingqian.ledger.chart import unallocated_account
 from lingqian.ledger.posting import Phase, Posting
-from lingqian.topup.evidence import Payment, Reason
+from lingqian.topup.evidence import UNASKED, Payment, Reason
 from lingqian.topup.order import CREDIT_MACHINE, CreditState
-from lingqian.topup.refund import Origin
+from lingqian.topup.refund import Origin, refund_id
 
 CREDIT: Final = "credit"
 REFUND: Final = "refund"
@@ -43,6 +52,7 @@ def deepen_allocate(view: View, command: AllocateParked, wanted: Wanted) -> None
     if payment is not None:
         wanted.attempts.add(payment.attempt_id)
         want_refund(payment.attempt_id, Origin.SURPLUS, wanted)
+        want_payment_refund(command.transaction_key, payment, wanted)
 
 
 def deepen_parked(view: View, command: AllocateParked, wanted: Wanted) -> None:
@@ -56,28 +66,50 @@ def deepen_parked(view: View, command: AllocateParked, wanted: Wanted) -> None:
 def decide_allocate(view: View, command: AllocateParked, at_us: int) -> Decision:
     """End parked money.
 
-    Refuses: nothing_parked, attempt_unknown.
+    Refuses: nothing_parked, attempt_unknown, not_refundable, refund_too_late.
     """
-    del at_us
     payment = view.transactions.get(command.transaction_key)
     if payment is None or not payment.parked_fen:
         return refused(Code.NOTHING_PARKED)
-    source = unallocated_account(view.lane)
-    order_id = _order_id(view, payment)
     if command.action == REFUND:
-        # Only what an attempt of ours has received can go back under a number of ours.
-        if payment.reason != Reason.WRONG_AMOUNT:
-            return refused(Code.ATTEMPT_UNKNOWN)
+        return _refunded(view, command.transaction_key, payment, at_us)
+    # From here it must succeed.
+    source = unallocated_account(view.lane)
+    target, relayed = landing(view.lane, command.user_id, payment.parked_fen)
+    posting = Posting(Phase.POST, source, target, payment.parked_fen)
+    order_id = _order_id(view, payment)
+    outcome = AllocateDone(payment.parked_fen, payment.attempt_id, order_id, None)
+    return Decision(OK, outcome, (posting,), relayed)
+
+
+def _refunded(view: View, key: bytes, payment: Payment, at_us: int) -> Decision:
+    """Send parked money back to its payment, the way it came and no other."""
+    code = _check_refund(view, key, payment, at_us)
+    if code:
+        return refused(code)
+    # From here it must succeed.
+    source = unallocated_account(view.lane)
+    if payment.reason == Reason.WRONG_AMOUNT:
         refund, posting = open_refund(
             view, payment.attempt_id, source, payment.parked_fen, Origin.SURPLUS
         )
-        outcome = AllocateDone(payment.parked_fen, payment.attempt_id, order_id, refund)
-        return Decision(OK, outcome, (posting,))
-    # From here it must succeed.
-    target, relayed = landing(view.lane, command.user_id, payment.parked_fen)
-    posting = Posting(Phase.POST, source, target, payment.parked_fen)
-    outcome = AllocateDone(payment.parked_fen, payment.attempt_id, order_id, None)
-    return Decision(OK, outcome, (posting,), relayed)
+    else:
+        refund, posting = open_payment_refund(view, key, source)
+    order_id = _order_id(view, payment)
+    outcome = AllocateDone(payment.parked_fen, payment.attempt_id, order_id, refund)
+    return Decision(OK, outcome, (posting,))
+
+
+def _check_refund(view: View, key: bytes, payment: Payment, at_us: int) -> Code:
+    if payment.attempt_id == key:
+        # A surplus that reconciling has found: there is no payment it could go back to.
+        return Code.ATTEMPT_UNKNOWN
+    # What came back to the merchant has been refunded: its payment takes no second one.
+    is_gone = payment.reason not in (*UNASKED, Reason.WRONG_AMOUNT) or payment.refund_count
+    if is_gone or view.refunds.get(refund_id(payment.attempt_id, Origin.SURPLUS)) is not None:
+        return Code.NOT_REFUNDABLE
+    is_late = at_us - payment.success_at_us > REFUND_DAYS_MAX * DAY_US
+    return Code.REFUND_TOO_LATE if is_late else Code.OK
 
 
 def _order_id(view: View, payment: Payment) -> bytes:
@@ -94,7 +126,9 @@ def fold_allocate(view: View, record: Record) -> None:
     view.transactions.edit(command.transaction_key).parked_fen = 0
     view.trail(record.seq, command.transaction_key, outcome.order_id or outcome.attempt_id)
     if outcome.refund is not None:
-        fold_opened_refund(view, outcome.refund, record)
+        is_unasked = outcome.refund.origin == Origin.UNASKED
+        key = command.transaction_key if is_unasked else b""
+        fold_opened_refund(view, outcome.refund, record, key)
     if outcome.order_id:
         order = view.orders.edit(outcome.order_id)
         if order.credit_state == CreditState.NONE:

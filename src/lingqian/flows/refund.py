@@ -14,6 +14,7 @@ from lingqian.flows.notice import end_notice, want_notice
 from lingqian.flows.view import View, Wanted
 from lingqian.identity.user import UserState
 from lingqian.kernel.bound import (
+    REDIRECT_TRIES_MAX,
     REFUND_AGAIN_S,
     REFUND_DAYS_MAX,
     REFUND_GAP_S,
@@ -34,16 +35,26 @@ from lingqian.ledger.chart import (
     coin_value_account,
     house_account,
     payable_account,
+    unallocated_account,
 )
 from lingqian.ledger.hold import MACHINE as HOLD_MACHINE
 from lingqian.ledger.hold import Hold, HoldState
 from lingqian.ledger.posting import Phase, Posting
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.coin import Part, destroy, freeze, part_for, thaw, worth_fen
-from lingqian.topup.evidence import Reason
+from lingqian.topup.evidence import Payment, Reason, Source, transaction_key
 from lingqian.topup.fee import fee_back
 from lingqian.topup.order import CREDIT_MACHINE, CreditState, Order, OrderKind, return_state
-from lingqian.topup.refund import MACHINE, Origin, Refund, RefundStage, next_id, refund_id
+from lingqian.topup.refund import (
+    MACHINE,
+    Origin,
+    Refund,
+    RefundStage,
+    Way,
+    next_id,
+    payment_refund_id,
+    refund_id,
+)
 from lingqian.topup.schedule import ask_at_us
 
 
@@ -83,11 +94,38 @@ def open_refund(
     return opened, Posting(Phase.POST, source, payable_account(identity), amount_fen)
 
 
-def fold_opened_refund(view: View, opened: Opened, record: Record) -> None:
-    """Write a refund that may be sent now, and count it at its attempt and order."""
+def want_payment_refund(key: bytes, payment: Payment, wanted: Wanted) -> None:
+    """Name the rows of a refund of a payment that nobody had asked for."""
+    identity = payment_refund_id(key, payment.at_us)
+    wanted.refunds.add(identity)
+    wanted.accounts.add(payable_account(identity))
+
+
+def open_payment_refund(view: View, key: bytes, source: bytes) -> tuple[Opened, Posting]:
+    """Return the refund of a payment nobody had asked for, and the posting that sets it aside.
+
+    It names the order it came for, where it did, and is counted at none.
+    """
+    payment = view.transactions.have(key)
+    attempt = view.attempts.get(payment.attempt_id)
+    order_id = b"" if attempt is None else attempt.order_id
+    order = view.orders.get(order_id) if order_id else None
+    user_id = b"" if order is None else order.user_id
+    identity = payment_refund_id(key, payment.at_us)
+    opened = Opened(
+        identity, order_id, payment.attempt_id, user_id, payment.parked_fen, Origin.UNASKED
+    )
+    return opened, Posting(Phase.POST, source, payable_account(identity), payment.parked_fen)
+
+
+def fold_opened_refund(
+    view: View, opened: Opened, record: Record, transaction_key: bytes = b""
+) -> None:
+    """Write a refund that may be sent now, and count it at its order, or at its own payment."""
     refund = Refund(
         amount_fen=opened.amount_fen,
         attempt_id=opened.attempt_id,
+        card_mac=b"",
         channel_refund_id="",
         coins_bonus=opened.coins_bonus,
         coins_paid=opened.coins_paid,
@@ -102,16 +140,25 @@ def fold_opened_refund(view: View, opened: Opened, record: Record) -> None:
         success_at_us=0,
         tries=0,
         user_id=opened.user_id,
+        transaction_key=transaction_key,
+        way=Way.ORIGINAL,
     )
     view.refunds.put(opened.refund_id, refund)
+    view.trail(record.seq, opened.refund_id)
+    if transaction_key:
+        view.transactions.edit(transaction_key).refund_count += 1
+    else:
+        _count_opened(view, opened, record.at_us)
+
+
+def _count_opened(view: View, opened: Opened, at_us: int) -> None:
     attempt = view.attempts.edit(opened.attempt_id)
     attempt.refunding_fen += opened.amount_fen
     attempt.refund_count += 1
-    attempt.refund_at_us = record.at_us
+    attempt.refund_at_us = at_us
     order = view.orders.edit(opened.order_id)
     order.refunding_fen += opened.amount_fen
     order.refund_state = return_state(order)
-    view.trail(record.seq, opened.refund_id)
 
 
 class RefundNoted(NamedTuple):
@@ -277,12 +324,15 @@ def need_note(command: NoteRefund, wanted: Wanted) -> None:
     wanted.accounts.add(cash_account(lane))
     wanted.accounts.add(house_account(lane, Book.FEE_EXPENSE))
     wanted.accounts.add(house_account(lane, Book.COUPON_COST))
+    wanted.accounts.add(unallocated_account(lane))
 
 
 def deepen_note(view: View, command: NoteRefund, wanted: Wanted) -> None:
     """Name the order, its coins, the payment, and where the money came from."""
     refund = view.refunds.get(command.refund_id)
-    if refund is not None:
+    if refund is not None and refund.transaction_key:
+        wanted.transactions.add(refund.transaction_key)
+    elif refund is not None:
         wanted.orders.add(refund.order_id)
         wanted.grants.add(refund.order_id)
         wanted.attempts.add(refund.attempt_id)
@@ -290,11 +340,43 @@ def deepen_note(view: View, command: NoteRefund, wanted: Wanted) -> None:
 
 
 def deepen_channel(view: View, command: NoteRefund, wanted: Wanted) -> None:
-    """Name the channel's account, once the payment says which that is."""
+    """Name the channel's account and the payment, once the attempt says which those are."""
     refund = view.refunds.get(command.refund_id)
-    attempt = None if refund is None else view.attempts.get(refund.attempt_id)
-    if attempt is not None:
-        wanted.accounts.add(channel_account(view.lane, attempt.account))
+    if refund is not None:
+        wanted.accounts.add(channel_account(view.lane, _payment(view, refund).account))
+        wanted.transactions.add(_payment_key(view, refund))
+
+
+class _Paid(NamedTuple):
+    """The payment a refund goes back to, and how often and how much has gone back of it."""
+
+    account: str
+    paid_fen: int
+    settle_fen: int
+    refunded_fen: int
+    refund_count: int
+
+
+def _payment(view: View, refund: Refund) -> _Paid:
+    """Return the payment a refund is of; one that nobody had asked for goes back whole, once."""
+    if refund.transaction_key:
+        row = view.transactions.have(refund.transaction_key)
+        return _Paid(row.account, row.amount_fen, row.settle_fen, 0, row.refund_count)
+    attempt = view.attempts.have(refund.attempt_id)
+    return _Paid(
+        attempt.account,
+        attempt.paid_fen,
+        attempt.settle_fen,
+        attempt.refunded_fen,
+        attempt.refund_count,
+    )
+
+
+def _payment_key(view: View, refund: Refund) -> bytes:
+    if refund.transaction_key:
+        return refund.transaction_key
+    attempt = view.attempts.have(refund.attempt_id)
+    return transaction_key(view.lane, attempt.account, attempt.transaction_id)
 
 
 # What a reading does; UNKNOWN and ABSENT leave a refund with its number, to be sent or asked again.
@@ -342,21 +424,40 @@ def decide_note(view: View, command: NoteRefund, at_us: int) -> Decision:
 
 def _stage_after(refund: Refund, command: NoteRefund) -> int:
     event = EVENT[RefundState(command.state)]
+    if refund.stage == RefundStage.REDIRECTED:
+        event = _redirected(refund, command, event)
     if event == "succeed" and command.amount_fen != refund.amount_fen:
         event = "fail"
     return MACHINE.steps.get((refund.stage, event), refund.stage)
 
 
+def _redirected(refund: Refund, command: NoteRefund, event: str) -> str:
+    """Say what a reading does to a refund that was sent another way and is not taken yet.
+
+    That it is stuck is what we know; only the query after the channel's no says that it stays so.
+    A call that is cut off again and again goes back to a person, who asks first as we do.
+    """
+    if event == "fail":
+        return event if command.source == Source.QUERY else "submit"
+    is_given_up = event == "submit" and refund.tries + 1 >= REDIRECT_TRIES_MAX
+    return "fail" if is_given_up else event
+
+
 def _arrived(view: View, command: NoteRefund, refund: Refund) -> Decision:
-    """Pay out what was set aside: the settled part by the channel, a coupon's part by the house."""
-    attempt, lane = view.attempts.have(refund.attempt_id), view.lane
-    before, after = attempt.refunded_fen, attempt.refunded_fen + refund.amount_fen
-    gone_fen = attempt.settle_fen * before // attempt.paid_fen
-    settled_fen = attempt.settle_fen * after // attempt.paid_fen - gone_fen
-    fee_fen = fee_back(command.fee_ppm, attempt.settle_fen, gone_fen, settled_fen)
-    payable, channel = payable_account(command.refund_id), channel_account(lane, attempt.account)
+    """Pay out what was set aside: the settled part by the channel, a coupon's part by the house.
+
+    What arrives with the merchant is still the person's: it is parked under its payment.
+    """
+    paid, lane = _payment(view, refund), view.lane
+    before, after = paid.refunded_fen, paid.refunded_fen + refund.amount_fen
+    gone_fen = paid.settle_fen * before // paid.paid_fen
+    settled_fen = paid.settle_fen * after // paid.paid_fen - gone_fen
+    fee_fen = fee_back(command.fee_ppm, paid.settle_fen, gone_fen, settled_fen)
+    payable, channel = payable_account(command.refund_id), channel_account(lane, paid.account)
+    is_ours = refund.way == Way.MERCHANT
     postings = [
-        (payable, channel, settled_fen),
+        (bank_account(lane) if is_ours else payable, channel, settled_fen),
+        (payable, unallocated_account(lane), settled_fen * is_ours),
         (payable, bank_account(lane), refund.amount_fen - settled_fen),
         (
             cash_account(lane),
@@ -393,8 +494,7 @@ def _given_up(view: View, refund_id: bytes, refund: Refund) -> Decision:
 
 
 def _followed(view: View, refund_id: bytes, refund: Refund) -> Decision:
-    attempt = view.attempts.have(refund.attempt_id)
-    if attempt.refund_count >= REFUNDS_PER_ATTEMPT_MAX:
+    if _payment(view, refund).refund_count >= REFUNDS_PER_ATTEMPT_MAX:
         # The channel takes no further number: a person has to find another way.
         return Decision(Code.OK, RefundNoted(RefundStage.ABNORMAL, 0))
     following = Opened(
@@ -422,7 +522,13 @@ def fold_note(view: View, record: Record) -> None:
         view.trail(record.seq, command.notice_key)
         return
     refund = view.refunds.edit(command.refund_id)
-    view.trail(record.seq, command.refund_id, refund.order_id, command.notice_key)
+    view.trail(
+        record.seq,
+        command.refund_id,
+        refund.order_id,
+        command.notice_key,
+        refund.transaction_key,
+    )
     is_over = refund.stage in MACHINE.final
     end_notice(view, command.notice_key, "repeat" if is_over else "apply", Reason.NONE)
     if is_over:
@@ -435,14 +541,17 @@ def fold_note(view: View, record: Record) -> None:
         refund.success_at_us = command.success_at_us or record.at_us
         refund.fee_back_fen = outcome.fee_back_fen
         _fold_end(view, refund, command.refund_id, record)
+        _fold_parked(view, refund, record)
     elif outcome.stage == RefundStage.CLOSED:
         _fold_end(view, refund, command.refund_id, record)
         if outcome.next is not None:
-            _fold_next(view, outcome.next, record)
+            _fold_next(view, outcome.next, record, refund.transaction_key)
 
 
 def _fold_end(view: View, refund: Refund, refund_id: bytes, record: Record) -> None:
     """Count what arrived or came back at the payment and at the order, and end its coins."""
+    if refund.transaction_key:
+        return
     is_back = refund.stage == RefundStage.SUCCESS
     attempt, order = view.attempts.edit(refund.attempt_id), view.orders.edit(refund.order_id)
     for counted in (attempt, order):
@@ -463,13 +572,24 @@ def _fold_end(view: View, refund: Refund, refund_id: bytes, record: Record) -> N
             thaw(grant, part, refund.amount_fen)
 
 
+def _fold_parked(view: View, refund: Refund, record: Record) -> None:
+    """Write what has come back to us under its payment, until a person says whose it is."""
+    target = unallocated_account(view.lane)
+    parked_fen = sum(each.amount_fen for each in record.postings if each.credit == target)
+    if parked_fen:
+        key = _payment_key(view, refund)
+        view.transactions.edit(key).parked_fen += parked_fen
+        if not refund.transaction_key:
+            view.trail(record.seq, key)
+
+
 def _reversed(attempt: Attempt) -> str:
     if not attempt.refunded_fen:
         return "restore"
     return "full" if attempt.refunded_fen == attempt.paid_fen else "part"
 
 
-def _fold_next(view: View, following: Opened, record: Record) -> None:
-    fold_opened_refund(view, following, record)
+def _fold_next(view: View, following: Opened, record: Record, transaction_key: bytes) -> None:
+    fold_opened_refund(view, following, record, transaction_key)
     refund = view.refunds.edit(following.refund_id)
     refund.due_at_us = record.at_us + REFUND_AGAIN_S * SECOND_US

@@ -22,6 +22,7 @@ COIN, ISSUED = 50, 51
 CNY, COINS = 1, 2
 FOR_COINS: Final = 2
 PAID_WORDS: Final = (4, 5)
+NOTICE: Final = 1
 REFUND_SUCCESS, REFUND_CLOSED = 3, 4
 PAYOUT_SUCCESS, PAYOUT_BACK = 6, (7, 9)
 BY_BILL: Final = 5
@@ -247,9 +248,12 @@ class Assessor:
         if key in self.seen:
             self.counts["truth told again"] += 1
             return
-        self.seen[key] = command.attempt_id
         self.counts["payment found by the bill"] += command.source == BY_BILL
         known = self.tries.get(command.attempt_id)
+        if known is not None and self._is_doubtful(known, command):
+            self.counts["doubted"] += 1
+            return
+        self.seen[key] = command.attempt_id
         if known is None or not self._fits(known, command):
             self._park(lane, key, command, known)
             return
@@ -258,6 +262,11 @@ class Assessor:
         known.settled = _settled(command)
         self._receive(lane, command, (known.order, HELD, CNY))
         self._place(lane, known, command, at)
+
+    def _is_doubtful(self, known: Try, command: Any) -> bool:  # noqa: ANN401 - as above
+        """Say whether a notice alone speaks of another amount: then nothing is booked yet."""
+        is_own = known.account == command.account and not known.is_paid
+        return is_own and command.source == NOTICE and known.amount != command.amount_fen
 
     def _fits(self, known: Try, command: Any) -> bool:  # noqa: ANN401 - as above
         return (

@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import apsw
 
@@ -29,6 +29,7 @@ from lingqian.topup.fee import FeePlan
 
 _SELECT_DAYS: Final = "SELECT account, day FROM days WHERE state = 3"
 
+Done = TypeVar("Done")
 Ask = Callable[[list[Submission]], list[Answer] | None]
 
 
@@ -50,6 +51,17 @@ class _Reader:
     def execute(self, *words: Any) -> apsw.Cursor:  # noqa: ANN401 - as a connection takes them
         """Read."""
         return self._connection().execute(*words)
+
+
+class _Beside:
+    """Does at once what a server does in another thread: a world has one."""
+
+    def __init__(self, reader: Any) -> None:  # noqa: ANN401 - as above
+        self._reader = reader
+
+    async def do(self, work: Callable[[apsw.Connection], Done]) -> Done:
+        """Do work and return what it returns."""
+        return work(self._reader)
 
 
 class Office:
@@ -95,6 +107,7 @@ class Office:
             channels,
             self._plans,
             self._reach.clock,
+            _Beside(reader),
         )
         return Reconciler(means)
 

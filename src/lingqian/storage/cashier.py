@@ -20,8 +20,10 @@ from lingqian.channels.port import (
     Reading,
     RefundReading,
 )
+from lingqian.flows.advance import WRITE_OFF
 from lingqian.flows.command import (
     AllocateParked,
+    AskAdvance,
     AskPayout,
     AskRefund,
     BeginAttempt,
@@ -29,13 +31,16 @@ from lingqian.flows.command import (
     BeginPayout,
     CancelPayout,
     ExpireOrder,
+    FundLine,
     NotePayout,
     NotePrepay,
     NoteRefund,
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RedirectRefund,
     SendGift,
+    SettleAdvance,
 )
 from lingqian.gift.catalogue import GiftRow
 from lingqian.gift.income import IncomeRow, settle_after_us
@@ -47,16 +52,18 @@ from lingqian.storage.desk import FIELD_NOTICE, client_key
 from lingqian.storage.lane import Submission
 from lingqian.storage.port import Personal
 from lingqian.storage.vault import Vault
+from lingqian.topup.advance import History
 from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source, notice_key, stranger_id
 from lingqian.topup.fee import FeePlan, fees
 from lingqian.topup.order import OrderKind
 from lingqian.topup.plan import Plan
-from lingqian.topup.refund import Origin
+from lingqian.topup.refund import Origin, Way
 
 FIELD_PURCHASE: Final = 6
 FIELD_REASON: Final = 7
 FIELD_PAYEE: Final = 8
+FIELD_CARD: Final = 9
 # Money for a number that is none of ours is kept here, until a person has placed it.
 STRANGERS_LANE: Final = 0
 
@@ -72,6 +79,7 @@ class OrderWish(NamedTuple):
     object_id: bytes = b""
     order_id: bytes = b""
     is_from_balance: bool = False
+    factors: int = 0
 
 
 class Payee(NamedTuple):
@@ -80,6 +88,14 @@ class Payee(NamedTuple):
     payee: str
     real_name: str
     remark: str
+
+
+class Card(NamedTuple):
+    """A person's bank card, as the channel wants it named: the bank's code, number, holder."""
+
+    bank_type: str
+    bank_account: str
+    real_name: str
 
 
 class GiftWish(NamedTuple):
@@ -145,6 +161,7 @@ class Cashier:
             wish.life_s * SECOND_US,
             requested_by,
             wish.is_from_balance,
+            wish.factors,
         )
         return Submission(command)
 
@@ -278,6 +295,25 @@ class Cashier:
         )
         return Submission(command)
 
+    def redirect_refund(
+        self, refund_id: bytes, card: Card | None, caller: tuple[str, str]
+    ) -> Submission:
+        """Make the command that sends a stuck refund to a card, or without one to the merchant."""
+        caller_key, by = caller
+        key = client_key(lane_of(refund_id), caller_key)
+        if card is None:
+            return Submission(RedirectRefund(key, refund_id, Way.MERCHANT, b"", by))
+        mac, row = self._sealed(refund_id, FIELD_CARD, msgspec.json.encode(card))
+        return Submission(RedirectRefund(key, refund_id, Way.CARD, mac, by), (row,))
+
+    def card(self, refund_id: bytes, cipher: bytes) -> Card:
+        """Return the card a refund goes to, as it was sealed.
+
+        Raises: Damaged.
+        """
+        plain = self.open_sealed(refund_id, FIELD_CARD, cipher)
+        return msgspec.json.decode(plain, type=Card)
+
     def ask_payout(  # noqa: PLR0913 - what a payout slip has, by name
         self,
         user_id: bytes,
@@ -287,6 +323,7 @@ class Cashier:
         account: str,
         delay_s: int,
         caller: tuple[str, str],
+        factors: int = 0,
     ) -> Submission:
         """Make the command that sets money aside to be paid out."""
         caller_key, requested_by = caller
@@ -302,6 +339,7 @@ class Cashier:
             mac,
             delay_s * SECOND_US,
             requested_by,
+            factors,
         )
         return Submission(command, (row,))
 
@@ -338,6 +376,25 @@ class Cashier:
             key,
         )
         return Submission(command)
+
+    # --- advances ---------------------------------------------------------------------------
+
+    def fund_line(
+        self, lane: int, amount_fen: int, caller_key: str, requested_by: str
+    ) -> Submission:
+        """Make the command that puts the operator's own money into a lane's line, or takes it."""
+        key = client_key(lane, caller_key)
+        return Submission(FundLine(key, lane, amount_fen, requested_by))
+
+    def ask_advance(
+        self, order_id: bytes, account: str, history: History, requested_by: str
+    ) -> Submission:
+        """Make the command that asks for an order's coins before its money is proven."""
+        return Submission(AskAdvance(order_id, account, *history, requested_by))
+
+    def write_off(self, order_id: bytes, by: str) -> Submission:
+        """Make the command by which a person gives up what is owed of an advance."""
+        return Submission(SettleAdvance(order_id, WRITE_OFF, by))
 
     # --- gifts ------------------------------------------------------------------------------
 

@@ -65,7 +65,7 @@ from lingqian.risk.rule import Action
 from lingqian.storage import outgoing
 from lingqian.topup.evidence import Effect
 from lingqian.topup.order import OrderKind
-from lingqian.topup.refund import Origin, refund_id
+from lingqian.topup.refund import Origin, payment_refund_id, refund_id
 
 _POST: Final = int(Phase.POST)
 
@@ -208,6 +208,8 @@ def _advance(view: View, command: AskAdvance, outcome: AdvanceDone) -> Movement:
 def _settle_advance(view: View, command: SettleAdvance, outcome: AdvanceSettled) -> Movement:
     lane, row = view.lane, view.advances.have(command.order_id)
     debt, receivable = debt_account(row.user_id), house_account(lane, Book.ADVANCE)
+    if command.event == "request":
+        return _moved()
     if command.event == "write_off":
         return _moved((house_account(lane, Book.CREDIT_LOSS), debt, outcome.owed_fen))
     given = view.grants.have(command.order_id)
@@ -370,6 +372,12 @@ def _allocate(view: View, command: AllocateParked, outcome: AllocateDone) -> Mov
     source = unallocated_account(view.lane)
     if outcome.refund is None:
         return _to(view, source, command.user_id, payment.parked_fen)
+    if outcome.refund.origin == Origin.UNASKED:
+        key = command.transaction_key
+        assert outcome.refund.refund_id == payment_refund_id(key, payment.at_us), "its one number"
+        assert not payment.refund_count, "a payment goes back once"
+        target = payable_account(outcome.refund.refund_id)
+        return ((_POST, source, target, payment.parked_fen),), ()
     assert outcome.refund.origin == Origin.SURPLUS, "money that fits no order"
     step = _refunded(source, outcome.refund, payment.parked_fen, payment.attempt_id)
     return (step,), ()

@@ -35,12 +35,13 @@ from lingqian.ledger.chart import (
     income_account,
     payable_account,
     transit_account,
+    unallocated_account,
 )
 from lingqian.ledger.posting import Phase
 from lingqian.topup.coin import Taken
 from lingqian.topup.order import OrderKind
 from lingqian.topup.payout import PayoutStage
-from lingqian.topup.refund import Origin, Refund, RefundStage
+from lingqian.topup.refund import Origin, Refund, RefundStage, Way
 
 _POST: Final = int(Phase.POST)
 _PPM: Final = 1_000_000
@@ -97,29 +98,44 @@ def _note_refund(view: View, command: NoteRefund, outcome: RefundNoted) -> Movem
 
 def _arrival(view: View, command: NoteRefund, refund: Refund, fee_fen: int) -> tuple[Step, ...]:
     """Return how a refund leaves: by the channel what it settles, the rest by the operator."""
-    attempt = view.attempts.have(refund.attempt_id)
-    ratio = Fraction(attempt.settle_fen, attempt.paid_fen)
-    before = int(attempt.refunded_fen * ratio)
-    after = int((attempt.refunded_fen + refund.amount_fen) * ratio)
+    account, ratio, settle_fen, gone_fen = _paid(view, refund)
+    before, after = int(gone_fen * ratio), int((gone_fen + refund.amount_fen) * ratio)
     rate = Fraction(command.fee_ppm, _PPM)
-    kept, keeps = (
-        int((attempt.settle_fen - gone) * rate + Fraction(1, 2)) for gone in (before, after)
-    )
+    kept, keeps = (int((settle_fen - gone) * rate + Fraction(1, 2)) for gone in (before, after))
     assert fee_fen == kept - keeps, f"the fee gives back {kept - keeps}, the row says {fee_fen}"
     payable, channel = (
         payable_account(command.refund_id),
-        channel_account(view.lane, attempt.account),
+        channel_account(view.lane, account),
     )
     bank, cash = bank_account(view.lane), cash_account(view.lane)
     coupon_fen = refund.amount_fen - (after - before)
+    left: tuple[Step, ...] = ((_POST, payable, channel, after - before),)
+    if refund.way == Way.MERCHANT:
+        # The channel pays the merchant's bank, and what it pays is owed as before.
+        left = (
+            (_POST, bank, channel, after - before),
+            (_POST, payable, unallocated_account(view.lane), after - before),
+        )
     steps = (
-        (_POST, payable, channel, after - before),
+        *left,
         (_POST, payable, bank, coupon_fen),
         (_POST, cash, _house(view, Book.COUPON_COST), coupon_fen),
         (_POST, channel, _house(view, Book.FEE_EXPENSE), fee_fen),
         (_POST, cash, bank, fee_fen),
     )
     return tuple([step for step in steps if step[3]])
+
+
+def _paid(view: View, refund: Refund) -> tuple[str, Fraction, int, int]:
+    """Return what a refund is of: account, settled share, settled fen, and what has gone back."""
+    if refund.origin == Origin.UNASKED:
+        payment = view.transactions.have(refund.transaction_key)
+        assert refund.amount_fen == payment.amount_fen, "what nobody asked for goes back whole"
+        share = Fraction(payment.settle_fen, payment.amount_fen)
+        return payment.account, share, payment.settle_fen, 0
+    attempt = view.attempts.have(refund.attempt_id)
+    share = Fraction(attempt.settle_fen, attempt.paid_fen)
+    return attempt.account, share, attempt.settle_fen, attempt.refunded_fen
 
 
 def _coins(view: View, user_id: bytes, taken: tuple[Taken, ...]) -> Step:

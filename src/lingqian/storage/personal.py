@@ -10,7 +10,7 @@ from typing import Final
 import apsw
 
 from lingqian.kernel.fault import Damaged
-from lingqian.storage.cashier import FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
+from lingqian.storage.cashier import FIELD_CARD, FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
 from lingqian.storage.desk import (
     FIELD_EXTERNAL,
     FIELD_GREETING,
@@ -24,6 +24,7 @@ from lingqian.storage.reconciliation import (
     FIELD_FUND_BILL,
     FIELD_SHEET,
     FIELD_TRADE_BILL,
+    unpacked,
 )
 from lingqian.storage.vault import Vault
 
@@ -37,13 +38,15 @@ _HOMES: Final = {
     FIELD_PURCHASE: ("attempts", "attempt_id", "payer_mac"),
     FIELD_REASON: ("refunds", "refund_id", "reason_mac"),
     FIELD_PAYEE: ("payouts", "payout_id", "payee_mac"),
+    FIELD_CARD: ("refunds", "refund_id", "card_mac"),
     FIELD_TRADE_BILL: ("days", "day_id", "trade_digest"),
     FIELD_FUND_BILL: ("days", "day_id", "fund_digest"),
     FIELD_SHEET: ("days", "day_id", "sheet_digest"),
     FIELD_DIFFERENCE_NOTE: ("differences", "difference_id", "note_mac"),
 }
 # What hides nothing: whoever has the raw bytes can make their digest.
-_PLAIN: Final = (FIELD_NOTICE, FIELD_TRADE_BILL, FIELD_FUND_BILL, FIELD_SHEET)
+_PACKED: Final = (FIELD_TRADE_BILL, FIELD_FUND_BILL, FIELD_SHEET)
+_PLAIN: Final = (FIELD_NOTICE, *_PACKED)
 _PURPOSES: Final = {FIELD_EXTERNAL: "external"}
 _SELECT_ALL: Final = "SELECT owner_id, field, cipher, mac FROM personal"
 
@@ -73,6 +76,8 @@ def _open(vault: Vault, key: tuple[bytes, int], cipher: bytes, mac: bytes) -> It
     owner_id, field = key
     try:
         plain = vault.open("personal", owner_id + bytes((field,)), cipher)
+        if field in _PACKED:
+            plain = unpacked(plain)
     except Damaged as error:
         yield _finding(FindingKind.PERSONAL_OWNER, owner_id, field, f"field {field}: {error}")
         return

@@ -63,6 +63,19 @@ SELECT_REFUNDS_OF_ORDER: Final = (
     f"SELECT {_columns('refunds')} FROM refunds WHERE order_id = ? "  # noqa: S608 - names from the schema table
     "ORDER BY created_at_us, refund_id"
 )
+SELECT_ATTEMPT: Final = "SELECT account, paid_fen, '' FROM attempts WHERE attempt_id = ?"
+SELECT_PAYMENT: Final = (
+    "SELECT account, amount_fen, transaction_id FROM transactions WHERE transaction_key = ?"
+)
+SELECT_REFUNDS_OF_PAYMENT: Final = (
+    "SELECT refund_id FROM refunds WHERE transaction_key = ? AND transaction_key <> x'' "
+    "ORDER BY created_at_us"
+)
+SELECT_REFUNDS_STUCK: Final = (
+    # Stage 7 is ABNORMAL.
+    f"SELECT {_columns('refunds')} FROM refunds WHERE stage = 7 "  # noqa: S608 - names from the schema table
+    "AND refund_id < ? ORDER BY refund_id DESC LIMIT ?"
+)
 SELECT_PAYOUT: Final = _one("payouts")
 SELECT_PAYOUTS: Final = _page("payouts")
 # Work of the agent: what is due, the longest due first.
@@ -87,6 +100,14 @@ class CoinBalance(NamedTuple):
     frozen: int
     worth_fen: int
     expiring: tuple[tuple[int, int], ...]
+
+
+class Paid(NamedTuple):
+    """The payment a refund is of; `transaction_id` where only the channel's number names it."""
+
+    account: str
+    paid_fen: int
+    transaction_id: str
 
 
 class Income(NamedTuple):
@@ -171,6 +192,21 @@ def refund(connection: apsw.Connection, refund_id: bytes) -> Refund | None:
     return found
 
 
+def paid(connection: apsw.Connection, row: Refund) -> Paid:
+    """Return the payment that a refund goes back to."""
+    if row.transaction_key:
+        found: Any = connection.execute(SELECT_PAYMENT, (row.transaction_key,)).fetchone()
+        return Paid(*found)
+    found = connection.execute(SELECT_ATTEMPT, (row.attempt_id,)).fetchone()
+    return Paid(*found)
+
+
+def refunds_of_payment(connection: apsw.Connection, key: bytes) -> list[bytes]:
+    """Return the refunds of a payment that no order of ours has for its own, the oldest first."""
+    rows: Any = connection.execute(SELECT_REFUNDS_OF_PAYMENT, (key,)).fetchall()
+    return [identity for (identity,) in rows]
+
+
 def refunds(
     connection: apsw.Connection, user_id: bytes, rows_max: int, before: bytes = _END
 ) -> list[tuple[bytes, Refund]]:
@@ -195,6 +231,16 @@ def refunds_due(
     """Return refunds to send or to ask about, the longest due first."""
     rows: list[tuple[bytes, Refund]] = _rows(
         connection, "refunds", SELECT_REFUNDS_DUE, (at_us, rows_max)
+    )
+    return rows
+
+
+def refunds_stuck(
+    connection: apsw.Connection, rows_max: int, before: bytes = _END
+) -> list[tuple[bytes, Refund]]:
+    """Return a page of the refunds that wait for a person."""
+    rows: list[tuple[bytes, Refund]] = _rows(
+        connection, "refunds", SELECT_REFUNDS_STUCK, (before, rows_max)
     )
     return rows
 

@@ -4,21 +4,34 @@ Law: a bill's raw bytes and the sheet of our own rows lie sealed beside the jour
 in it, so that a closed day can be derived again from exactly what was compared.
 """
 
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
 import apsw
 import msgspec
 
-from lingqian.channels.port import BillKind, BillRow, FundRow
+from lingqian.channels.port import Bill, BillKind, BillRow, FundRow
 from lingqian.clearing.day import Comparison, Day, compare
 from lingqian.clearing.difference import OPEN_STATES, Difference, day_id
 from lingqian.clearing.fund import set_apart
 from lingqian.clearing.item import WAYS, Booked, Standing, Way, channel_no_of, number_of
+from lingqian.flows.command import Observe
+from lingqian.flows.receipt import settled_fen
 from lingqian.kernel.clock import DAY_US, SECOND_US, business_day
-from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, lane_of, parse, show
+from lingqian.kernel.fault import Damaged
+from lingqian.kernel.id import (
+    PREFIX_ATTEMPT,
+    PREFIX_PAYOUT,
+    PREFIX_REFUND,
+    lane_of,
+    parse,
+    show,
+)
+from lingqian.kernel.order import RUN_ROWS_MAX, ordered
 from lingqian.ledger.chart import channel_account, payable_account
+from lingqian.storage.codec import Row, decode
 from lingqian.storage.port import Personal
 from lingqian.storage.schema import TABLES
 from lingqian.storage.vault import Vault
@@ -46,7 +59,9 @@ SELECT_ATTEMPT: Final = _PAID + "a.attempt_id = ?"
 _REFUNDED: Final = (
     "SELECT r.refund_id, r.stage, r.amount_fen, r.fee_back_fen, r.channel_refund_id, "
     "r.success_at_us, r.created_at_us, r.attempt_id FROM refunds r "
-    "JOIN attempts a ON a.attempt_id = r.attempt_id WHERE a.account = ? AND "
+    "LEFT JOIN transactions t ON t.transaction_key = r.transaction_key "
+    "LEFT JOIN attempts a ON a.attempt_id = r.attempt_id "
+    "WHERE COALESCE(t.account, a.account) = ? AND "
 )
 SELECT_REFUNDED: Final = _REFUNDED + "r.success_at_us >= ? AND r.success_at_us < ?"
 SELECT_REFUND: Final = _REFUNDED + "r.refund_id = ?"
@@ -58,10 +73,10 @@ SELECT_PARKED: Final = (
     "AND t.attempt_id <> t.transaction_key "
     "AND (a.attempt_id IS NULL OR a.transaction_id <> t.transaction_id)"
 )
-# What the channel settled of such a payment, and the fee it took: as both were booked with it.
-SELECT_SETTLED: Final = (
-    "SELECT COALESCE(sum(max(amount_fen, 0)), 0), -COALESCE(sum(min(amount_fen, 0)), 0) "
-    "FROM entries WHERE account = ? AND seq = (SELECT min(seq) FROM trails WHERE subject_id = ?)"
+# The row that booked a transaction: what was settled of it after a coupon, and its fee.
+SELECT_BOOKED: Final = (
+    "SELECT j.lane, j.seq, j.at_us, j.kind, j.code, j.body FROM trails t "
+    "JOIN journal j ON j.lane = ? AND j.seq = t.seq WHERE t.subject_id = ? ORDER BY t.seq LIMIT 1"
 )
 SELECT_PAYOUTS: Final = (
     "SELECT COALESCE(sum(amount_fen), 0) FROM payouts "
@@ -69,8 +84,10 @@ SELECT_PAYOUTS: Final = (
 )
 SELECT_PAYOUT: Final = "SELECT payout_id FROM payouts WHERE account = ? AND channel_no = ?"
 SELECT_REFUND_NO: Final = (
-    "SELECT r.refund_id FROM refunds r JOIN attempts a ON a.attempt_id = r.attempt_id "
-    "WHERE a.account = ? AND r.channel_refund_id = ?"
+    "SELECT r.refund_id FROM refunds r "
+    "LEFT JOIN transactions t ON t.transaction_key = r.transaction_key "
+    "LEFT JOIN attempts a ON a.attempt_id = r.attempt_id "
+    "WHERE COALESCE(t.account, a.account) = ? AND r.channel_refund_id = ?"
 )
 # What of a refund the channel has borne: the posting that leads from what was set aside to it.
 SELECT_SETTLED_BACK: Final = (
@@ -92,17 +109,28 @@ SELECT_DAYS: Final = f"SELECT {_COLUMNS['days']} FROM days WHERE account = ? ORD
 SELECT_NEWEST_DAYS: Final = (
     f"SELECT {_COLUMNS['days']} FROM days ORDER BY day DESC, account LIMIT ?"  # noqa: S608 - as above
 )
+# A day's own, and of the days before it what still waits: of years of ended ones none is read.
 SELECT_DIFFERENCES: Final = (
     f"SELECT {_COLUMNS['differences']} FROM differences "  # noqa: S608 - as above
-    "WHERE account = ? AND day <= ? ORDER BY difference_id"
+    "WHERE account = ?1 AND day = ?2 UNION ALL "
+    f"SELECT {_COLUMNS['differences']} FROM differences INDEXED BY differences_by_due "
+    "WHERE state IN (1, 2) AND account = ?1 AND day < ?2 ORDER BY difference_id"
 )
 SELECT_DIFFERENCE: Final = (
     f"SELECT {_COLUMNS['differences']} FROM differences WHERE difference_id = ?"  # noqa: S608 - as above
 )
+SELECT_TOLD: Final = (
+    "SELECT 1 FROM days WHERE account = ? AND day < ? AND fund_digest NOT IN (x'', ?) LIMIT 1"
+)
+_NO_BILL: Final = sha256(b"").digest()
 SELECT_SEALED: Final = "SELECT cipher FROM personal WHERE owner_id = ? AND field = ?"
 SELECT_LANES: Final = "SELECT lane FROM lanes"
 SELECT_ACCOUNT: Final = "SELECT debits_posted - credits_posted FROM accounts WHERE account = ?"
 SELECT_FIRST: Final = "SELECT min(created_at_us) FROM attempts WHERE account = ?"
+
+
+# Reads a channel's raw bytes as a bill, as they were read when they were fetched.
+ReadBill = Callable[[BillKind, int, bytes], Bill]
 
 
 class Sheet(NamedTuple):
@@ -118,7 +146,19 @@ class Sheet(NamedTuple):
     shown: tuple[tuple[int, str], ...]
 
 
-_SHEETS: Final = msgspec.msgpack.Decoder(Sheet)
+# A sheet in pieces begins so; one in one piece begins with the mark of four fields.
+_IN_PIECES: Final = b"\x01"
+_PART_OPENING, _PART_BOOKED, _PART_EARLIER, _PART_SHOWN = range(4)
+_PIECES: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {
+    _PART_OPENING: msgspec.msgpack.Decoder(list[int | None]),
+    _PART_BOOKED: msgspec.msgpack.Decoder(list[Booked]),
+    _PART_EARLIER: msgspec.msgpack.Decoder(list[str]),
+    _PART_SHOWN: msgspec.msgpack.Decoder(list[tuple[int, str]]),
+}
+_WHOLE: Final = msgspec.msgpack.Decoder(Sheet)
+_encode: Final = msgspec.msgpack.Encoder().encode
+# What is kept packed begins so; neither a bill nor a sheet does.
+_PACKED: Final = b"\x78\x01"
 
 
 def day_start_us(day: int) -> int:
@@ -131,7 +171,12 @@ def day_start_us(day: int) -> int:
 
 def day_row(connection: apsw.Connection, account: str, day: int) -> Day | None:
     """Return a day as it is stored."""
-    row = connection.execute(SELECT_DAY, (day_id(account, day),)).fetchone()
+    return day_of_id(connection, day_id(account, day))
+
+
+def day_of_id(connection: apsw.Connection, identity: bytes) -> Day | None:
+    """Return the day of an id."""
+    row = connection.execute(SELECT_DAY, (identity,)).fetchone()
     return None if row is None else Day(*row[1:])
 
 
@@ -149,7 +194,7 @@ def newest_days(connection: apsw.Connection, rows_max: int) -> list[Day]:
 def differences(
     connection: apsw.Connection, account: str, day: int
 ) -> list[tuple[bytes, Difference]]:
-    """Return an account's differences of a day and of all days before it."""
+    """Return an account's differences of a day, and those that earlier days have left open."""
     rows = connection.execute(SELECT_DIFFERENCES, (account, day))
     return [(row[0], Difference(*row[1:])) for row in rows]
 
@@ -162,11 +207,7 @@ def difference(connection: apsw.Connection, identity: bytes) -> Difference | Non
 
 def told(connection: apsw.Connection, day: Day) -> list[tuple[bytes, Difference]]:
     """Return what a report of a day shows: its own differences, and what it was carried."""
-    return [
-        each
-        for each in differences(connection, day.account, day.day)
-        if each[1].day == day.day or each[1].state in OPEN_STATES
-    ]
+    return differences(connection, day.account, day.day)
 
 
 def first_day(connection: apsw.Connection, account: str) -> int | None:
@@ -179,8 +220,13 @@ def first_day(connection: apsw.Connection, account: str) -> int | None:
 
 
 def sealed(vault: Vault, owner_id: bytes, field: int, plain: bytes) -> Personal:
-    """Seal a bill or a sheet; its digest is a plain SHA-256, for it hides nothing."""
-    cipher = vault.seal("personal", owner_id + bytes((field,)), plain)
+    """Seal a bill or a sheet, packed; its digest is a plain SHA-256 of it, for it hides nothing.
+
+    A large day's bill has fifty million bytes, and three when it is packed.
+    """
+    packed = zlib.compress(plain, zlib.Z_BEST_SPEED)
+    assert packed.startswith(_PACKED), "the fastest packing has its own mark"
+    cipher = vault.seal("personal", owner_id + bytes((field,)), packed)
     return Personal(owner_id, field, cipher, sha256(plain).digest())
 
 
@@ -202,13 +248,39 @@ def opened(connection: apsw.Connection, vault: Vault, owner_id: bytes, field: in
     row: Any = connection.execute(SELECT_SEALED, (owner_id, field)).fetchone()
     if row is None:
         return None
-    return vault.open("personal", owner_id + bytes((field,)), row[0])
+    return unpacked(vault.open("personal", owner_id + bytes((field,)), row[0]))
+
+
+def unpacked(kept: bytes) -> bytes:
+    """Return a bill or a sheet as it was before it was packed; an older one never was.
+
+    Raises: Damaged.
+    """
+    if not kept.startswith(_PACKED):
+        return kept
+    try:
+        return zlib.decompress(kept)
+    except zlib.error as error:
+        raise Damaged("a kept bill or sheet cannot be unpacked") from error
 
 
 def write_sheet(sheet: Sheet) -> bytes:
-    """Write a sheet; equal sheets have equal bytes."""
-    ordered = sheet._replace(booked=tuple(sorted(sheet.booked, key=_place)))
-    return msgspec.msgpack.encode(ordered)
+    """Write a sheet in short pieces; equal sheets have equal bytes.
+
+    A piece is its length, its part and so many rows: reading or writing one holds nobody up.
+    """
+    parts: tuple[tuple[int, Sequence[Any]], ...] = (
+        (_PART_OPENING, (sheet.opening_fen,)),
+        (_PART_BOOKED, ordered(sheet.booked, _place)),
+        (_PART_EARLIER, sheet.earlier),
+        (_PART_SHOWN, sheet.shown),
+    )
+    pieces = [_IN_PIECES]
+    for part, rows in parts:
+        for start in range(0, len(rows), RUN_ROWS_MAX):
+            piece = bytes((part,)) + _encode(rows[start : start + RUN_ROWS_MAX])
+            pieces += [len(piece).to_bytes(4, "big"), piece]
+    return b"".join(pieces)
 
 
 def _place(row: Booked) -> tuple[Way, str]:
@@ -216,8 +288,37 @@ def _place(row: Booked) -> tuple[Way, str]:
 
 
 def read_sheet(plain: bytes) -> Sheet:
-    """Read a sheet that was written."""
-    return _SHEETS.decode(plain)
+    """Read a sheet that was written; one from before there were pieces is one piece."""
+    if not plain.startswith(_IN_PIECES):
+        return _WHOLE.decode(plain)
+    found: dict[int, list[Any]] = {part: [] for part in _PIECES}
+    for part, piece in _pieces(plain):
+        found[part] += _PIECES[part].decode(piece)
+    return Sheet(
+        tuple(found[_PART_BOOKED]),
+        found[_PART_OPENING][0],
+        tuple(found[_PART_EARLIER]),
+        tuple(found[_PART_SHOWN]),
+    )
+
+
+def _pieces(plain: bytes) -> Iterator[tuple[int, memoryview]]:
+    """Yield a sheet's pieces and what each is a part of."""
+    view, place = memoryview(plain), len(_IN_PIECES)
+    while place < len(plain):
+        end = place + 4 + int.from_bytes(view[place : place + 4], "big")
+        yield view[place + 4], view[place + 5 : end]
+        place = end
+
+
+def _shown_in(plain: bytes) -> Iterator[tuple[int, str]]:
+    """Yield the numbers a sheet's bill has shown, and read nothing else of it."""
+    if not plain.startswith(_IN_PIECES):
+        yield from read_sheet(plain).shown
+        return
+    for part, piece in _pieces(plain):
+        if part == _PART_SHOWN:
+            yield from _PIECES[part].decode(piece)
 
 
 def result_digest(comparison: Comparison) -> bytes:
@@ -261,6 +362,10 @@ class Frame(NamedTuple):
     day: int
     rate_ppm: int
 
+    def on(self, connection: apsw.Connection) -> "Frame":
+        """Return the same frame over another connection."""
+        return self._replace(connection=connection)
+
     @property
     def span_us(self) -> tuple[int, int]:
         """Return from when on our rows are read, and the end of the day."""
@@ -279,14 +384,28 @@ def our_side(frame: Frame, lines: Iterable[BillRow]) -> Sheet:
     named = {(WAYS[line.side], number_of(line)) for line in bill} | set(carried)
     payments = {row.number: row for row in _payments(frame, named)}
     refunds = {row.number: row for row in _refunds(frame, named, shown)}
-    rows = [*payments.values(), *_parked(frame), *refunds.values()]
-    before = day_row(frame.connection, frame.account, frame.day - 1)
+    rows = [*payments.values(), *_parked(frame, frame.span_us), *refunds.values()]
     return Sheet(
         tuple(row._replace(seen_day=_seen(shown, row)) for row in rows),
-        None if before is None else before.closing_fen,
-        tuple(sorted(number for way, number in shown if way == Way.REFUND)),
-        tuple(sorted({each for line in bill for each in _names(line)})),
+        _opening_fen(frame),
+        tuple(ordered((number for way, number in shown if way == Way.REFUND), _itself)),
+        tuple(ordered({each for line in bill for each in _names(line)}, _itself)),
     )
+
+
+def _opening_fen(frame: Frame) -> int | None:
+    """Return where the day before ended; None as long as no fund bill has told of the balance.
+
+    A day without traffic has no bill, and what lies in the account on it stays unknown.
+    """
+    values = (frame.account, frame.day, _NO_BILL)
+    told: Any = frame.connection.execute(SELECT_TOLD, values).fetchone()
+    before = day_row(frame.connection, frame.account, frame.day - 1)
+    return None if told is None or before is None else before.closing_fen
+
+
+def _itself(each: Any) -> Any:  # noqa: ANN401 - whatever is put in order
+    return each
 
 
 def _names(line: BillRow) -> tuple[tuple[int, str], tuple[int, str]]:
@@ -304,17 +423,19 @@ def _shown_before(frame: Frame, past: Iterable[int]) -> dict[tuple[int, str], in
     for day in past:
         plain = opened(frame.connection, frame.vault, day_id(frame.account, day), FIELD_SHEET)
         if plain is not None:
-            found.update(dict.fromkeys(read_sheet(plain).shown, day))
+            for each in _shown_in(plain):
+                found[each] = day
     return found
 
 
 def _payments(frame: Frame, named: set[tuple[Way, str]]) -> Iterator[Booked]:
     execute, account = frame.connection.execute, frame.account
-    for row in execute(SELECT_PAID, (account, *frame.span_us)).fetchall():
-        yield _payment(frame, row)
-    for way, number in sorted(named):
+    paid: list[Any] = execute(SELECT_PAID, (account, *frame.span_us)).fetchall()
+    yield from (_payment(frame, row) for row in paid)
+    known: set[bytes] = {row[0] for row in paid}
+    for way, number in named:
         identity = parse(PREFIX_ATTEMPT, number) if way == Way.PAY else None
-        if identity is not None:
+        if identity is not None and identity not in known:
             for row in execute(SELECT_ATTEMPT, (account, identity)).fetchall():
                 yield _payment(frame, row)
 
@@ -339,30 +460,37 @@ def _payment(frame: Frame, row: tuple[Any, ...]) -> Booked:
     )
 
 
-def _parked(frame: Frame) -> Iterator[Booked]:
-    """Yield money without an attempt of its own."""
-    yield from _parked_in(frame, frame.span_us)
-
-
-def _parked_in(frame: Frame, span_us: tuple[int, int]) -> Iterator[Booked]:
+def _parked(frame: Frame, span_us: tuple[int, int]) -> Iterator[Booked]:
+    """Yield money without an attempt of its own, as the row that booked it says."""
     execute = frame.connection.execute
     rows: Any = execute(SELECT_PARKED, (frame.account, *span_us)).fetchall()
     for key, number, amount_fen, at_us in rows:
-        channel = channel_account(lane_of(key), frame.account)
-        booked: Any = execute(SELECT_SETTLED, (channel, key)).fetchone()
-        day = business_day(at_us)
-        yield Booked(Way.PAY, number, "", number, Standing.DONE, day, amount_fen, *booked)
+        row: Any = execute(SELECT_BOOKED, (lane_of(key), key)).fetchone()
+        booked = decode(Row(*row)).record.command
+        assert isinstance(booked, Observe), "a transaction begins with the evidence that booked it"
+        yield Booked(
+            Way.PAY,
+            number,
+            "",
+            number,
+            Standing.DONE,
+            business_day(at_us),
+            amount_fen,
+            settled_fen(booked),
+            booked.fee_fen,
+        )
 
 
 def _refunds(
     frame: Frame, named: set[tuple[Way, str]], shown: dict[tuple[int, str], int]
 ) -> Iterator[Booked]:
     execute, account = frame.connection.execute, frame.account
-    for row in execute(SELECT_REFUNDED, (account, *frame.span_us)).fetchall():
-        yield _refund(frame, row, shown)
-    for way, number in sorted(named):
+    back: list[Any] = execute(SELECT_REFUNDED, (account, *frame.span_us)).fetchall()
+    yield from (_refund(frame, row, shown) for row in back)
+    known: set[bytes] = {row[0] for row in back}
+    for way, number in named:
         identity = parse(PREFIX_REFUND, number) if way == Way.REFUND else None
-        if identity is not None:
+        if identity is not None and identity not in known:
             for row in execute(SELECT_REFUND, (account, identity)).fetchall():
                 yield _refund(frame, row, shown)
 
@@ -430,20 +558,15 @@ def later_fen(frame: Frame) -> int:
     shown = _shown_before(frame, range(frame.day - LOOK_BACK_DAYS, frame.day + 1))
     paid = [_payment(frame, row) for row in execute(SELECT_PAID, span).fetchall()]
     back = [_refund(frame, row, shown) for row in execute(SELECT_REFUNDED, span).fetchall()]
-    parked = _parked_after(frame, start)
+    parked = _parked(frame, span[1:])
     payouts: Any = execute(SELECT_PAYOUTS, (frame.account, PayoutStage.SUCCESS, start)).fetchone()
     # A refund that a bill has shown has left the account on that bill's day, whenever it ended.
     gone = [row for row in back if not _seen(shown, row)]
     return (
-        sum(row.settle_fen - row.fee_fen for row in paid)
-        + parked
+        sum(row.settle_fen - row.fee_fen for row in (*paid, *parked))
         - sum(row.settle_fen - row.fee_fen for row in gone)
         - int(payouts[0])
     )
-
-
-def _parked_after(frame: Frame, start_us: int) -> int:
-    return sum(row.settle_fen - row.fee_fen for row in _parked_in(frame, (start_us, 1 << 62)))
 
 
 def transit_fen(frame: Frame) -> int:

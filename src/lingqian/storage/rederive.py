@@ -1,26 +1,24 @@
 """A closed day derived again from its raw inputs, and compared with what was closed (日结复核)."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from hashlib import sha256
 
 import apsw
 
-from lingqian.channels.port import Bill, BillKind, BillRow, FundRow
+from lingqian.channels.port import BillKind, BillRow, FundRow
 from lingqian.clearing.day import Comparison, Day
 from lingqian.clearing.difference import day_id
 from lingqian.kernel.fault import Damaged, Rejected
 from lingqian.storage.reconciliation import (
     BILL_FIELDS,
     FIELD_SHEET,
+    ReadBill,
     derive,
     opened,
     read_sheet,
     result_digest,
 )
 from lingqian.storage.vault import Vault
-
-# Reads a channel's raw bytes as a bill, as they were read on the day.
-ReadBill = Callable[[BillKind, int, bytes], Bill]
 
 
 def faults(

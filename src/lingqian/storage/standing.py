@@ -3,12 +3,24 @@
 Each is one statement on a snapshot, past the lane. Units: fen; µs.
 """
 
+import json
 from typing import Any, Final, NamedTuple
 
 import apsw
 
+from lingqian.flows.advance import line_key
 from lingqian.kernel.clock import DAY_US
-from lingqian.topup.advance import CREDITED_WINDOW_DAYS, AdvanceState, History, Line
+from lingqian.ledger.account import Account, balance_fen
+from lingqian.ledger.chart import debt_account
+from lingqian.storage.query import one
+from lingqian.topup.advance import (
+    CREDITED_WINDOW_DAYS,
+    Advance,
+    AdvanceState,
+    Borrower,
+    History,
+    Line,
+)
 from lingqian.topup.attempt import AttemptState
 from lingqian.topup.mode import ModeRow
 from lingqian.topup.order import CreditState, OrderKind
@@ -33,14 +45,39 @@ SELECT_LINES: Final = (
     "SELECT lane, limit_fen, lost_fen, minute, minute_fen, open_fen FROM lines ORDER BY lane"
 )
 SELECT_MODES: Final = "SELECT mode_key, account, by, mode, since_us, why FROM modes"
+# Every attempt that can still be paid has a time to be asked about, and so stands in its index.
 SELECT_UNASKED: Final = """
-SELECT attempt_id FROM attempts WHERE account = :account AND created_at_us <= :until_us
-    AND state IN (:payable, :unknown, :closing) ORDER BY created_at_us, attempt_id LIMIT :rows
+SELECT created_at_us, attempt_id FROM attempts
+WHERE query_due_at_us > 0 AND account = :account AND created_at_us <= :until_us
+    AND state IN (:payable, :unknown, :closing)
+    AND (created_at_us, attempt_id) > (:after_us, :after_id)
+ORDER BY created_at_us, attempt_id LIMIT :rows
+"""
+SELECT_WAITING: Final = (
+    "SELECT count(*) FROM attempts WHERE query_due_at_us > 0 AND account = ? AND state <> ?"
+)
+# The account is that of the order's last number, or of the outage when it never had one.
+SELECT_UNPAID: Final = """
+SELECT order_id, live_attempt FROM (
+    SELECT v.order_id, o.live_attempt, v.created_at_us, t.created_at_us AS begun_at_us, t.state,
+        COALESCE((SELECT account FROM attempts WHERE order_id = v.order_id
+            ORDER BY attempt_id DESC LIMIT 1), v.account) AS account
+    FROM advances v JOIN orders o ON o.order_id = v.order_id
+    LEFT JOIN attempts t ON t.attempt_id = o.live_attempt
+    WHERE v.state = :open AND v.asked_at_us = 0
+)
+WHERE account NOT IN (SELECT value FROM json_each(:degraded))
+    AND (live_attempt = x'' OR (begun_at_us <= :old_us AND state <> :closing))
+ORDER BY created_at_us LIMIT :rows
+"""
+SELECT_ADVANCES: Final = """
+SELECT order_id FROM advances WHERE (created_at_us, order_id) < (?, ?)
+ORDER BY created_at_us DESC, order_id DESC LIMIT ?
 """
 SELECT_ENDS: Final = """
 SELECT state, count(*), COALESCE(sum(amount_fen), 0), COALESCE(sum(unspent_fen), 0),
     COALESCE(sum(owed_fen), 0)
-FROM advances WHERE created_at_us BETWEEN ? AND ? GROUP BY state
+FROM advances WHERE account = ? AND created_at_us BETWEEN ? AND ? GROUP BY state
 """
 PPM: Final = 1_000_000
 
@@ -90,16 +127,76 @@ def modes(connection: apsw.Connection) -> dict[str, ModeRow]:
     return latest
 
 
-def unasked(connection: apsw.Connection, account: str, until_us: int, rows: int) -> list[bytes]:
-    """Return attempts made by then whose end nobody knows yet, the oldest first."""
+def line(connection: apsw.Connection, lane: int) -> Line | None:
+    """Return a lane's line; None before it was first funded."""
+    found: Line | None = one(connection, "lines", line_key(lane))
+    return found
+
+
+def borrower(connection: apsw.Connection, user_id: bytes) -> Borrower | None:
+    """Return what a person has of advances."""
+    found: Borrower | None = one(connection, "borrowers", user_id)
+    return found
+
+
+def debt_fen(connection: apsw.Connection, user_id: bytes) -> int:
+    """Return what a person owes."""
+    account = debt_account(user_id)
+    counters: Account | None = one(connection, "accounts", account)
+    return 0 if counters is None else balance_fen(account, counters)
+
+
+def advance(connection: apsw.Connection, order_id: bytes) -> Advance | None:
+    """Return an order's advance."""
+    found: Advance | None = one(connection, "advances", order_id)
+    return found
+
+
+def advances(
+    connection: apsw.Connection, before: tuple[int, bytes], rows_max: int
+) -> list[tuple[bytes, Advance]]:
+    """Return a page of advances, the newest first, of those given before a moment."""
+    rows: list[Any] = connection.execute(SELECT_ADVANCES, (*before, rows_max)).fetchall()
+    return [(order_id, one(connection, "advances", order_id)) for (order_id,) in rows]
+
+
+def unasked(
+    connection: apsw.Connection, account: str, until_us: int, after: tuple[int, bytes], rows: int
+) -> list[tuple[int, bytes]]:
+    """Return attempts made by then whose end nobody knows, with their time, the oldest first."""
     words = {**_WORDS, "account": account, "until_us": until_us, "rows": rows}
+    words |= {"after_us": after[0], "after_id": after[1]}
     found: list[Any] = connection.execute(SELECT_UNASKED, words).fetchall()
-    return [attempt_id for (attempt_id,) in found]
+    return found
 
 
-def report(connection: apsw.Connection, since_us: int, until_us: int) -> Report:
-    """Return what became of the advances given in a span of time."""
-    found: list[Any] = connection.execute(SELECT_ENDS, (since_us, until_us)).fetchall()
+def waiting_count(connection: apsw.Connection, account: str) -> int:
+    """Return how many attempts of an account wait for evidence."""
+    row: Any = connection.execute(SELECT_WAITING, (account, int(AttemptState.INIT))).fetchone()
+    return int(row[0])
+
+
+def unpaid_advances(
+    connection: apsw.Connection, degraded: list[str], old_us: int, rows: int
+) -> list[tuple[bytes, bytes]]:
+    """Return advanced orders nobody was asked to pay, with the number to be closed first, if any.
+
+    Those of an account that is still bridged are left out, and numbers begun after `old_us`.
+    """
+    words = {
+        "open": int(AdvanceState.OPEN),
+        "closing": int(AttemptState.CLOSING),
+        "degraded": json.dumps(degraded),
+        "old_us": old_us,
+        "rows": rows,
+    }
+    found: list[Any] = connection.execute(SELECT_UNPAID, words).fetchall()
+    return found
+
+
+def report(connection: apsw.Connection, account: str, since_us: int, until_us: int) -> Report:
+    """Return what became of the advances given for an account in a span of time."""
+    found: list[Any] = connection.execute(SELECT_ENDS, (account, since_us, until_us)).fetchall()
     ends = {state: columns for state, *columns in found}
     empty = [0, 0, 0, 0]
     clawed = ends.get(AdvanceState.CLAWED_BACK, empty)

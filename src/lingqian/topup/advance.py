@@ -54,7 +54,8 @@ class Advance:
     """One advance, named by its order: amount, deadline, and what became of it.
 
     `unspent_fen` came back with the coins that were taken back, `owed_fen` had been spent by then.
-    `due_at_us` is the deadline while the advance is open, else 0.
+    `due_at_us` is the deadline while the advance is open, else 0. `account` is the channel account
+    whose outage it bridged; `asked_at_us` is when the person was asked to pay after all, 0 if not.
     """
 
     amount_fen: int
@@ -66,6 +67,8 @@ class Advance:
     state: int
     unspent_fen: int
     user_id: bytes
+    account: str
+    asked_at_us: int
 
 
 @dataclass(slots=True)

@@ -34,6 +34,8 @@ class Mark(IntEnum):
     CONTRADICTED = 2
     # One attempt, two different payments at the channel.
     TWO_PAYMENTS = 3
+    # A notice has told another amount; only what the channel answers when asked counts.
+    DOUBTED = 4
 
 
 LIVE_STATES: Final = (

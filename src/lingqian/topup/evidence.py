@@ -40,6 +40,8 @@ class Effect(IntEnum):
     # Money for coins that were advanced, and for coins that were taken back.
     CONFIRMED = 10
     REPAID = 11
+    # A notice told another amount than was asked for: the channel is asked, and decides.
+    DOUBTED = 12
 
 
 class Reason(IntEnum):
@@ -52,6 +54,10 @@ class Reason(IntEnum):
     TWO_PAYMENTS = 4
     TRANSACTION_TAKEN = 5
 
+
+# Money under a number of nobody's, on another account, or a second time under one number: it can be
+# given back to its own payment.
+UNASKED: Final = (Reason.UNKNOWN_ORDER, Reason.OTHER_ACCOUNT, Reason.TWO_PAYMENTS)
 
 # Effects that book money of a channel.
 RECEIVED: Final = (
@@ -70,7 +76,10 @@ DENIALS: Final = (TradeState.ABSENT, TradeState.CLOSED, TradeState.REVOKED)
 
 @dataclass(slots=True)
 class Payment:
-    """One transaction of a channel and the attempt it pays; `parked_fen` is not placed yet."""
+    """One transaction of a channel and the attempt it pays; `parked_fen` is not placed yet.
+
+    `refund_count` are refunds of the payment itself, which no order of ours has for its own.
+    """
 
     account: str
     amount_fen: int
@@ -80,6 +89,9 @@ class Payment:
     reason: int
     success_at_us: int
     transaction_id: str
+    # Later than the others, so at the end of the table.
+    refund_count: int
+    settle_fen: int
 
 
 def transaction_key(lane: int, account: str, transaction_id: str) -> bytes:

@@ -6,6 +6,7 @@ is a statement about us, not about the person's money.   Units: fen; coins; µs.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from hashlib import sha256
 from typing import Final
 
 from lingqian.kernel.machine import machine
@@ -125,6 +126,14 @@ class Order:
     requested_by: str
     scene: str
     user_id: bytes
+
+
+def wallet_order(order_id: bytes) -> bytes:
+    """Return the id of the order by which a person's own wallet pays in another's place: one each.
+
+    It is of the same lane and time, so whoever knows the one finds the other.
+    """
+    return order_id[:8] + sha256(b"lingqian wallet order\x01" + order_id).digest()[:8]
 
 
 def return_state(order: Order) -> ReturnState:

@@ -9,7 +9,7 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Final
 
-from lingqian.kernel.id import ID_BYTES
+from lingqian.kernel.id import ID_BYTES, lane_of, mint
 from lingqian.kernel.machine import machine
 
 
@@ -23,6 +23,8 @@ class Origin(IntEnum):
     SURPLUS = 5
     REJECTED = 6
     BILL = 7
+    # Money that nobody had asked for: back to the payment itself, counted at no order.
+    UNASKED = 8
 
 
 class RefundStage(IntEnum):
@@ -36,6 +38,16 @@ class RefundStage(IntEnum):
     SUCCESS = 5
     CLOSED = 6
     ABNORMAL = 7
+    # A person has named another way; the channel has not yet said that it takes it.
+    REDIRECTED = 8
+
+
+class Way(IntEnum):
+    """Where a refund arrives: with its payment, on the person's card, with the merchant."""
+
+    ORIGINAL = 0
+    CARD = 1
+    MERCHANT = 2
 
 
 MACHINE: Final = machine(
@@ -60,6 +72,11 @@ MACHINE: Final = machine(
         (RefundStage.ABNORMAL, "process", RefundStage.PROCESSING),
         (RefundStage.ABNORMAL, "succeed", RefundStage.SUCCESS),
         (RefundStage.ABNORMAL, "close", RefundStage.CLOSED),
+        (RefundStage.ABNORMAL, "redirect", RefundStage.REDIRECTED),
+        (RefundStage.REDIRECTED, "process", RefundStage.PROCESSING),
+        (RefundStage.REDIRECTED, "succeed", RefundStage.SUCCESS),
+        (RefundStage.REDIRECTED, "close", RefundStage.CLOSED),
+        (RefundStage.REDIRECTED, "fail", RefundStage.ABNORMAL),
     ],
 )
 
@@ -69,6 +86,8 @@ class Refund:
     """One refund; `parent` is the closed one it follows, empty for a first.
 
     `coins_paid` and `coins_bonus` are the coins set aside for it, destroyed when it succeeds.
+    `transaction_key` is the payment it goes back to where no order counts it, else empty.
+    `way` is where it arrives, `card_mac` a digest of the card that was named last, if one was.
     """
 
     amount_fen: int
@@ -87,6 +106,10 @@ class Refund:
     success_at_us: int
     tries: int
     user_id: bytes
+    # Later than the others, so at the end of the table.
+    card_mac: bytes
+    transaction_key: bytes
+    way: int
 
 
 def refund_id(attempt_id: bytes, origin: Origin) -> bytes:
@@ -96,6 +119,16 @@ def refund_id(attempt_id: bytes, origin: Origin) -> bytes:
     """
     digest = sha256(b"lingqian refund\x01" + attempt_id + bytes((origin,))).digest()
     return attempt_id[:8] + digest[: ID_BYTES - 8]
+
+
+def payment_refund_id(transaction_key: bytes, at_us: int) -> bytes:
+    """Return the number of the refund of a payment nobody had asked for: always the same.
+
+    Lane and time are the payment's.
+    """
+    digest = sha256(b"lingqian payment refund\x01" + transaction_key).digest()
+    chance = int.from_bytes(digest[: ID_BYTES - 8], "big")
+    return mint(lane_of(transaction_key), at_us // 1_000, chance)
 
 
 def next_id(closed_id: bytes) -> bytes:

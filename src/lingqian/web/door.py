@@ -10,29 +10,35 @@ from typing import Any, Final
 
 import apsw
 
-from lingqian.compose import Wallet, fee_plans
+from lingqian.compose import Wallet, fee_plans, real_us
 from lingqian.events import beacon
 from lingqian.events.agent import Agent
+from lingqian.events.degrade import Errand, Surroundings, Watch
 from lingqian.events.errand import Kit as AgentKit
 from lingqian.events.inbox import Rejects
+from lingqian.events.pace import Priority
 from lingqian.events.push import Notices
 from lingqian.events.reconcile import Means, Reconciler
 from lingqian.events.tail import Bell, Journal
 from lingqian.events.webhook import Dispatcher, Kit
 from lingqian.flows.command import ClosePacket, Command
 from lingqian.kernel.bound import CACHE_ROWS_MAX
-from lingqian.kernel.clock import rfc3339
-from lingqian.kernel.fault import Damaged, Fault
-from lingqian.kernel.id import PREFIX_PACKET, show
+from lingqian.kernel.clock import SECOND_US, rfc3339
+from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknown, Unsent
+from lingqian.kernel.id import PREFIX_PACKET, mint, show
 from lingqian.storage import query
+from lingqian.storage.clock import unix_ms
 from lingqian.storage.desk import FIELD_NICKNAME
 from lingqian.storage.endpoint import Endpoint
 from lingqian.storage.intake import Batched
 from lingqian.storage.keyring import Keyring
 from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.session import Sessions
 from lingqian.storage.sweep import due
 from lingqian.storage.vault import fingerprint
+from lingqian.topup.evidence import Source
 from lingqian.web.meter import Meter
+from lingqian.web.person import Spent
 from lingqian.web.reply import encode
 
 STUCK_S: Final = 5
@@ -51,6 +57,8 @@ class Door:
     def __init__(self, wallet: Wallet) -> None:
         self.wallet = wallet
         self.keys = Keyring(wallet.reader)
+        self.sessions = Sessions(wallet.reader, wallet.vault)
+        self.spent = Spent(real_us() // SECOND_US)
         self.meter = Meter()
         self.meter.watch_depth(lambda: wallet.intake.depth)
         self.body_bytes_max = wallet.config.body_bytes_max
@@ -59,9 +67,13 @@ class Door:
         self.source = f"urn:lingqian:{fingerprint(wallet.vault.public_key)}"
         self.journal = Journal(wallet.reader, self.source)
         self.dispatcher = Dispatcher(self._kit())
+        self.watch = Watch(self._surroundings())
         self.agent = Agent(self._agent_kit())
         for account, losses in self.agent.errands.losses.items():
             self.meter.watch_losses(account, lambda losses=losses: losses.lost_ppm)  # type: ignore[misc]  # bound now
+            self.meter.watch_mode(account, lambda account=account: self.watch.mode(account))  # type: ignore[misc]  # as above
+        # What is slow on purpose runs in threads, two at a time: it is memory as well as time.
+        self.slow = asyncio.Semaphore(2)
         self.rejects = Rejects()
         self.reconciler = Reconciler(self._means())
         self.streams = 0
@@ -93,6 +105,14 @@ class Door:
             wallet.channels,
             wallet.clock,
             self.meter,
+            self.watch.pulse,
+        )
+
+    def _surroundings(self) -> Surroundings:
+        wallet = self.wallet
+        hosts = {row.account: row.hosts for row in wallet.config.channels}
+        return Surroundings(
+            wallet.reader, self.ask, wallet.lanes, wallet.clock, wallet.health, hosts
         )
 
     def _means(self) -> Means:
@@ -106,6 +126,7 @@ class Door:
             wallet.channels,
             fee_plans(wallet.config),
             wallet.clock,
+            wallet.beside,
         )
 
     def _heard(self, batched: Batched) -> None:
@@ -141,6 +162,10 @@ class Door:
     def reader(self) -> apsw.Connection:
         """The connection for reads, of the event loop's thread."""
         return self.wallet.reader
+
+    def new_id(self, lane: int) -> bytes:
+        """Mint the id of a row that no lane decides about."""
+        return mint(lane, unix_ms(), secrets.randbits(64))
 
     async def ask(self, submission: Submission) -> Answer:
         """Put a command to the lane and wait until its answer is durable.
@@ -209,11 +234,42 @@ class Door:
             follower = beacon.Follower(wallet.beacon, wallet.reader, wallet.clock, self._mix)
             works.append(lambda: beacon.follow(follower))
         if wallet.channels:
-            works += [self.agent.run, self.reconciler.run]
+            works += [self.agent.run, self.reconciler.run, self._degrade]
         try:
             await asyncio.gather(*[keep(work) for work in works])
         finally:
             await wallet.close_channels()
+
+    async def _degrade(self) -> None:
+        await self.watch.run(Errand(self._asked, self._reached, self._shut))
+
+    async def _asked(self, attempt_id: bytes) -> bool:
+        """Ask a channel about one attempt; a no of the channel is an answer too."""
+        try:
+            await self.agent.errands.look(attempt_id, Source.QUERY, Priority.OLDEST)
+        except Rejected as no:
+            _log.info("%s: %s", attempt_id.hex(), no.code)
+        except (Unsent, Unknown, BadSignature) as fault:
+            _log.info("%s: %s", attempt_id.hex(), fault)
+            return False
+        return True
+
+    async def _reached(self, attempt_id: bytes) -> bool:
+        """Say whether the channel of an attempt answers at all."""
+        row = query.attempt(self.reader, attempt_id)
+        assert row is not None, "an attempt that was tried exists"
+        try:
+            await self.agent.errands.ask(attempt_id, row.account, Priority.OLDEST)
+        except Rejected:
+            return True
+        except (Unsent, Unknown, BadSignature):
+            return False
+        return True
+
+    async def _shut(self, attempt_id: bytes) -> None:
+        """Begin to close an attempt; whatever is left of it has its own schedule."""
+        await self.ask(self.wallet.cashier.begin_close(attempt_id))
+        self.agent.close_soon(attempt_id)
 
     async def _mix(self, packet_id: bytes, randomness: bytes, signature: bytes) -> Answer:
         return await self.ask(self.wallet.desk.beacon(packet_id, randomness, signature))

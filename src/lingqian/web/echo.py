@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from lingqian.compose import Config, Wallet
 from lingqian.identity.key import Scope
 from lingqian.kernel.code import Code
@@ -16,6 +18,7 @@ from lingqian.kernel.id import PREFIX_PACKET, parse
 from lingqian.web.app import create_app
 from lingqian.web.call import Call
 from lingqian.web.door import Door
+from lingqian.web.loop import new_loop
 from lingqian.web.operation import Operation, bind
 from lingqian.web.problem import problem
 from lingqian.web.reply import Reply, reply
@@ -31,8 +34,8 @@ async def echo(door: Door, call: Call) -> Reply:
     del door
     packet_id = parse(PREFIX_PACKET, call.path_params["packet_id"])
     body = await call.take(NewClaim)
-    user_id = parse("us", body.user_id)
-    if packet_id is None or user_id is None:
+    user_id = call.who(body.user_id, "user_id")
+    if packet_id is None:
         return problem(Code.INVALID_FIELD)
     receipt = Receipt(1, packet_id.hex(), user_id.hex() + _ZEROS)
     return reply(201, ClaimMade("claimed", 1, 1, receipt))
@@ -49,9 +52,9 @@ ECHO: Final = Operation(
 )
 
 
-async def serve(folder: Path) -> None:
+async def serve(folder: Path, config: Config) -> None:
     """Serve the API and the echo on a free port until a signal; say where on standard output."""
-    wallet = Wallet(folder, Config())
+    wallet = Wallet(folder, config)
     try:
         with listen("127.0.0.1", 0) as listening:
             app = create_app(wallet)
@@ -64,14 +67,14 @@ async def serve(folder: Path) -> None:
 
 
 def main() -> None:
-    """Serve the folder named on the command line, on the loop that `lingqian serve` uses."""
-    if sys.platform == "win32":
-        asyncio.run(serve(Path(sys.argv[1])))
-        return
-    import uvloop  # noqa: PLC0415 - does not exist on Windows
+    """Serve the folder named on the command line, on the loop that `lingqian serve` uses.
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(Path(sys.argv[1])))
+    A second argument is the settings, as JSON.
+    """
+    folder, *given = sys.argv[1:]
+    config = msgspec.json.decode(given[0], type=Config) if given else Config()
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        runner.run(serve(Path(folder), config))
 
 
 if __name__ == "__main__":

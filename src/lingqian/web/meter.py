@@ -69,6 +69,12 @@ class Meter:
             ("account",),
             registry=self._registry,
         )
+        self._mode = Gauge(
+            "lingqian_channel_mode",
+            "How an account is served: 0 normal, 1 degraded, 2 unwinding, 3 forced off.",
+            ("account",),
+            registry=self._registry,
+        )
         self._children: dict[tuple[type, int], Count] = {}
 
     def watch_depth(self, depth: Callable[[], int]) -> None:
@@ -124,6 +130,10 @@ class Meter:
     def watch_losses(self, account: str, lost_ppm: Callable[[], int]) -> None:
         """Show an account's rate of lost callbacks, as it is when somebody looks."""
         self._lost.labels(account).set_function(lost_ppm)
+
+    def watch_mode(self, account: str, mode: Callable[[], int]) -> None:
+        """Show an account's mode by its number, as it is when somebody looks."""
+        self._mode.labels(account).set_function(mode)
 
     def text(self) -> bytes:
         """Return everything counted so far."""

@@ -8,7 +8,7 @@ from lingqian.clearing.classify import Class
 from lingqian.clearing.day import compare
 from lingqian.clearing.difference import MACHINE, Difference, DifferenceState, Remedy
 from lingqian.clearing.item import Standing, Way, fee_fen, moves
-from lingqian.clearing.repair import carried_on, notes, wants_evidence
+from lingqian.clearing.repair import carried_on, finds, notes, wants_evidence
 from unit.clearing.lines import DAY, line, paid, refunded
 
 STANDINGS = st.sampled_from(Standing)
@@ -97,6 +97,21 @@ def test_evidence_ends_a_difference_and_is_noted():
     assert (left.event, left.remedy) == ("own", Remedy.NONE)
 
 
+def test_what_may_be_repaired_is_noted_before_it_is():
+    """A run that is cut off behind the repair would not find it again, and nobody would know."""
+    waiting, failed = paid("a1", standing=Standing.OPEN, day=0), refunded("r1", day=0)
+    stranger, unknown = paid("a2"), refunded("r2")
+    rows = [waiting, failed._replace(standing=Standing.DEAD), paid("a3")]
+    lines = [line(waiting), line(stranger), line(unknown), line(paid("a3"), amount_fen=7_000)]
+    found = finds(compare(DAY, rows, lines, []))
+    assert {(note.found, note.event) for note in found} == {
+        (Class.L1, "find"),
+        (Class.L4, "find"),
+        (Class.S3, "find"),
+    }
+    assert next(note.gap_fen for note in found if note.found == Class.L4) == 0
+
+
 def test_a_refund_is_no_evidence_of_a_payment():
     """Refund lines go another way, and a line that moved nothing proves nothing."""
     back = refunded("r1", standing=Standing.OPEN, day=0)
@@ -136,6 +151,12 @@ def carried(day, **change):
         ("", carried(DAY, class_code="L1", state=DifferenceState.OWNED, is_booked=1), paid("a1"),
          True),
         ("", carried(DAY - 1, class_code="L1", state=DifferenceState.OWNED), paid("a1"), True),
+        ("repair", carried(DAY, class_code="L1", state=DifferenceState.NEW), paid("a1"), True),
+        # Found, booked as money of nobody we know, and then the run was cut off.
+        ("own", carried(DAY, class_code="L4", state=DifferenceState.NEW, gap_fen=0, fee_gap_fen=0),
+         paid("t1"), True),
+        ("", carried(DAY, class_code="L4", state=DifferenceState.OWNED, gap_fen=0, fee_gap_fen=0),
+         paid("t1"), True),
     ],
 )  # fmt: skip
 def test_what_was_left_open_finds_its_end(event, row, booked, has_line):

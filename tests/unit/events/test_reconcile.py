@@ -1,9 +1,11 @@
 """Reconciling against a channel that keeps the truth: what was lost comes home, and days close."""
 
 import asyncio
+from dataclasses import replace
 from hashlib import sha256
 
 import apsw
+import msgspec
 import pytest
 
 from law import all_laws
@@ -21,15 +23,18 @@ from lingqian.events.reconcile import Means, Reconciler
 from lingqian.flows.command import NotePrepay
 from lingqian.kernel.clock import SECOND_US, business_day
 from lingqian.kernel.code import Code
+from lingqian.kernel.fault import Damaged
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, show
 from lingqian.storage import reconciliation as books
 from lingqian.storage.cashier import Cashier
 from lingqian.storage.desk import Desk
 from lingqian.storage.lane import Submission
+from lingqian.storage.rederive import faults
 from lingqian.storage.vault import Vault
 from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source
 from lingqian.topup.fee import FeePlan
+from unit.clearing.lines import paid
 from world import World
 
 ACCOUNT = "wx"
@@ -38,6 +43,17 @@ PROFILE = Profile(
     can_refund_in_part=True, can_pay_out=True, refund_days_max=365, bill_hour=10,
 )  # fmt: skip
 MORNING_US = 11 * 3_600 * SECOND_US
+
+
+class Here:
+    """What would be done in a thread of its own, done here: the world is in one connection."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    async def do(self, work):
+        """Do it."""
+        return work(self.connection)
 
 
 class House:
@@ -54,7 +70,7 @@ class House:
         self.reconciler = Reconciler(
             Means(
                 self.world.connection, self.vault, self.ask, self.desk, self.cashier,
-                {ACCOUNT: self.channel}, {ACCOUNT: plan}, clock,
+                {ACCOUNT: self.channel}, {ACCOUNT: plan}, clock, Here(self.world.connection),
             )
         )  # fmt: skip
         for name in "ab":
@@ -119,8 +135,8 @@ class House:
     def found(self):
         """Return class → state of every difference, and check the laws."""
         all_laws(self.world.connection)
-        rows = books.differences(self.world.connection, ACCOUNT, self.day + 99)
-        return sorted((row.class_code, DifferenceState(row.state).name) for _, row in rows)
+        rows = self.world.connection.execute("SELECT class_code, state FROM differences")
+        return sorted((found, DifferenceState(state).name) for found, state in rows)
 
     def balance(self, name):
         """Return what a person has."""
@@ -179,6 +195,55 @@ def test_money_of_nobody_is_booked_and_waits_for_a_person(house):
     assert ended.blockers == ()
     assert ended.state == DayState.CLOSED
     assert house.found() == [("L4", "OWNED")]
+
+
+def test_money_of_nobody_with_a_coupon_does_not_keep_the_day_open(house):
+    """What is settled is less than what was paid; of a stranger too it is the settled money."""
+    until_us = house.world.clock.us + 900 * SECOND_US
+    stranger = Purchase("from-elsewhere-2", Product.NATIVE, "", 7_000, "CNY", until_us, "", "", "")
+    asyncio.run(house.channel.prepay(stranger))
+    house.channel.rates = Rates(coupon=1_000)
+    assert house.channel.pay("from-elsewhere-2")
+    house.channel.rates = CALM
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    assert ("L4", "OWNED") in house.found()
+    house.morning(after=2)
+    assert house.run(after=1).state == DayState.CLOSED, "and the next day starts where it ended"
+
+
+def test_an_account_that_was_not_empty_may_begin_with_a_day_without_traffic(house):
+    """What lay in it is known by the first fund bill there is, not by the first day."""
+    today_us = house.world.clock.us
+    house.world.clock.us -= 5 * 86_400 * SECOND_US
+    until_us = house.world.clock.us + 900 * SECOND_US
+    before_us = Purchase("long-ago", Product.NATIVE, "", 7_000, "CNY", until_us, "", "", "")
+    asyncio.run(house.channel.prepay(before_us))
+    assert house.channel.pay("long-ago")
+    house.world.clock.us = today_us
+    house.begin("p1")
+    house.pay("p1")
+    house.morning()
+    assert house.run(after=-1).state == DayState.CLOSED
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    row = books.day_row(house.world.connection, ACCOUNT, house.day)
+    assert (row.opening_fen, row.closing_fen) == (7_000 - 42, 7_000 - 42 + 5_000 - 30)
+
+
+def test_a_second_payment_with_a_coupon_does_not_keep_the_day_open(house):
+    """Two payments of one number: the second goes back whole, and both bills tie."""
+    house.begin("p1")
+    house.channel.rates = Rates(double=1_000, coupon=1_000)
+    house.pay("p1")
+    house.channel.rates = CALM
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
 
 
 def test_a_refund_past_us_is_made_ours(house):
@@ -242,6 +307,27 @@ def test_days_are_caught_up_in_their_order(house):
     assert [row.day for row in days] == [house.day + each for each in range(7)]
     assert {row.state for row in days} == {DayState.CLOSED}
     assert {row.closing_fen for row in days} == {4_970} or days[0].closing_fen == 4_970
+
+
+def test_a_day_run_by_hand_runs_the_days_before_it_that_nobody_has(house):
+    """Begun out of its order it would take what lies in the account for its opening, and the day
+    before it would book the same money again."""
+    house.morning()
+    assert house.run().state == DayState.CLOSED
+    house.begin("p1")
+    house.pay("p1")
+    house.morning(after=4)
+    house.channel.rates = Rates(bill_late=1_000)
+    ended = house.run(after=3)
+    assert (ended.state, ended.blockers) == (DayState.OPEN, (Blocker.DAY_BEFORE_OPEN,))
+    house.channel.rates = CALM
+    assert house.run(after=3).state == DayState.CLOSED
+    days = books.days(house.world.connection, ACCOUNT)
+    assert [row.day - house.day for row in days] == [0, 1, 2, 3]
+    assert [row.opening_fen for row in days] == [0, 0, 4_970, 4_970]
+    assert house.found() == []
+    assert house.run(after=-1).blockers == (Blocker.DAY_BEFORE_OPEN,)
+    assert len(books.days(house.world.connection, ACCOUNT)) == len(days)
 
 
 def test_a_spoilt_line_is_classified_and_keeps_the_day_open(house):
@@ -343,7 +429,12 @@ def test_a_closed_day_cannot_be_changed_in_the_database(house):
     """The trigger stands behind the refusal."""
     house.morning()
     assert house.run().state == DayState.CLOSED
-    for statement in ("UPDATE days SET items = 9", "DELETE FROM days"):
+    for statement in (
+        "UPDATE days SET items = 9",
+        "DELETE FROM days",
+        "INSERT OR REPLACE INTO days SELECT * FROM days",
+        "REPLACE INTO days SELECT * FROM days LIMIT 1",
+    ):
         with pytest.raises(apsw.ConstraintError, match="never"):
             house.world.connection.execute(statement)
 
@@ -358,9 +449,72 @@ def test_a_closed_day_is_derived_again_from_its_inputs(house):
     identity = books.day_id(ACCOUNT, house.day)
     plain = books.opened(house.world.connection, house.vault, identity, books.FIELD_SHEET)
     assert sha256(plain).digest() == row.sheet_digest
-    raw = asyncio.run(house.reconciler._fetch(ACCOUNT, house.day))
+    raw = asyncio.run(house.reconciler._fetch(house.reconciler._frame(ACCOUNT, house.day)))
     again = books.derive(house.day, books.read_sheet(plain), raw.lines, raw.flows)
     assert books.result_digest(again) == row.result_digest
     broken = [raw.lines[0]._replace(amount_fen=4_999)]
     other = books.derive(house.day, books.read_sheet(plain), broken, raw.flows)
     assert books.result_digest(other) != row.result_digest
+
+
+def test_a_sheet_in_pieces_is_read_as_it_was_written():
+    """Also one of more rows than a piece has; and one written before there were pieces."""
+    number = books.RUN_ROWS_MAX * 2 + 3
+    sheet = books.Sheet(
+        tuple(paid(f"p{place:05d}") for place in range(number)),
+        None,
+        tuple(f"r{place:05d}" for place in range(5)),
+        tuple((1, f"n{place:05d}") for place in range(number)),
+    )
+    plain = books.write_sheet(sheet)
+    assert books.read_sheet(plain) == sheet
+    assert list(books._shown_in(plain)) == list(sheet.shown)
+    shuffled = sheet._replace(booked=sheet.booked[::-1])
+    assert books.write_sheet(shuffled) == plain
+    whole = msgspec.msgpack.encode(sheet)
+    assert books.read_sheet(whole) == sheet
+    assert list(books._shown_in(whole)) == list(sheet.shown)
+
+
+def test_a_bill_is_kept_packed_and_opened_as_it_came():
+    """Years of bills lie in the file; one that was kept before they were packed is still read."""
+    vault, plain = Vault({1: bytes(32)}), "交易时间,".encode() * 1_000
+    row = books.sealed(vault, bytes(16), books.FIELD_TRADE_BILL, plain)
+    assert len(row.cipher) < len(plain) // 10
+    kept = vault.open("personal", bytes(16) + bytes((books.FIELD_TRADE_BILL,)), row.cipher)
+    assert books.unpacked(kept) == plain
+    assert books.unpacked(plain) == plain
+    assert row.mac == sha256(plain).digest()
+    with pytest.raises(Damaged):
+        books.unpacked(kept[:-2])
+
+
+def test_a_day_that_no_longer_follows_from_its_inputs_is_told_in_words(house):
+    """P11 with its controls: a bill exchanged, keys of another house, a figure, a finding."""
+    house.begin("p1")
+    house.pay("p1", is_seen=False)
+    house.morning()
+    assert house.run().state == DayState.CLOSED
+    connection, vault = house.world.connection, house.vault
+    row = books.day_row(connection, ACCOUNT, house.day)
+
+    def told(row, vault=vault):
+        return list(faults(connection, vault, row, house.channel.read_bill))
+
+    assert told(row) == []
+    assert told(replace(row, items=9)) == ["items was closed as 9, the inputs make it 1"]
+    assert told(replace(row, closing_fen=1)) == [
+        "the closing balance was closed as 1, the inputs make it 4970"
+    ]
+    words = "the findings are not those the day was closed with"
+    assert told(replace(row, result_digest=bytes(32))) == [words]
+    assert "cannot be opened" in told(row, Vault({1: b"x" * 32}))[0]
+    identity = books.day_id(ACCOUNT, house.day)
+    other = books.sealed(vault, identity, books.FIELD_TRADE_BILL, b"[]")
+    connection.execute(
+        "UPDATE personal SET cipher = ? WHERE owner_id = ? AND field = ?",
+        (other.cipher, identity, books.FIELD_TRADE_BILL),
+    )
+    assert told(row) == ["input 20 is not what the day was closed with"]
+    connection.execute("DELETE FROM personal WHERE owner_id = ?", (identity,))
+    assert told(row) == ["input 20 is not what the day was closed with"]

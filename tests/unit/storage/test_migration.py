@@ -4,12 +4,14 @@ import apsw
 import msgspec
 import pytest
 
+from ledger_case import lived
 from lingqian.flows.close import CloseDone, DrawDone
-from lingqian.flows.command import ClosePacket, DrawPacket, SendPacket, SettleCase
+from lingqian.flows.command import ClosePacket, DrawPacket, SendPacket, SettleCase, Transfer
 from lingqian.flows.packet import SendDone
 from lingqian.flows.settle import SettleDone
+from lingqian.flows.transfer import TransferDone
 from lingqian.storage.codec import Row, decode, encode
-from lingqian.storage.sqlite import migrate, migrations
+from lingqian.storage.sqlite import connect, migrate, migrations
 from sample import sample
 
 BEFORE_TOP_UP = 2
@@ -57,11 +59,16 @@ def test_who_asked_cannot_decide_even_for_a_program_gone_mad(database):
 
 # Kind, command, outcome, and how many fields each has gained since.
 OLDER = (
-    (6, sample(SendPacket)._replace(is_by_channel=False), SendDone(3, 0, 5, None), (1, 0)),
+    (5, sample(Transfer)._replace(factors=0), TransferDone(1, None), (1, 0)),
+    (
+        6, sample(SendPacket)._replace(is_by_channel=False, factors=0),
+        SendDone(3, 0, 5, None), (2, 0),
+    ),
+    (6, sample(SendPacket)._replace(factors=0), SendDone(3, 0, 5, None), (1, 0)),
     (9, sample(DrawPacket), DrawDone((1, 0), (5, 6), 7), (0, 1)),
     (10, sample(ClosePacket), CloseDone(7), (0, 1)),
     (11, sample(SettleCase), SettleDone(5, 0, 9), (0, 2)),
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "command", "outcome", "gained"), OLDER)
@@ -76,3 +83,17 @@ def test_older_journal_rows_are_read(kind, command, outcome, gained):
     body = encode(command, outcome, [], ())[:2] + msgspec.msgpack.encode(parts)
     record = decode(Row(1, 1, 1, kind, 0, body)).record
     assert (record.command, record.outcome) == (command, outcome)
+
+
+def test_what_older_payments_settled_is_found_in_their_entries(tmp_path):
+    """Refunds of old payments return the fee of what was settled: coupons, strangers, surpluses."""
+    lived(tmp_path / "old", lanes=4)
+    (text,) = [each for _, name, each in migrations() if name == "0008_way.sql"]
+    connection = connect(str(tmp_path / "old" / "ledger.db"))
+    select = "SELECT transaction_key, settle_fen FROM transactions ORDER BY 1"
+    folded = connection.execute(select).fetchall()
+    assert len({fen for _, fen in folded}) > 3
+    connection.execute("UPDATE transactions SET settle_fen = 0")
+    connection.execute(text[text.index("WITH channels") :])
+    assert connection.execute(select).fetchall() == folded
+    connection.close()

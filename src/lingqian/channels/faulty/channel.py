@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lingqian.channels.faulty.fault import CALM, Dice, Rates
 from lingqian.channels.faulty.truth import (
@@ -24,6 +24,8 @@ from lingqian.channels.port import (
     Bill,
     BillKind,
     BillRow,
+    BillSide,
+    FundRow,
     Notice,
     NoticeKind,
     PayoutOrder,
@@ -215,12 +217,26 @@ class Faulty:
         ready_us = (day + 1) * DAY_US - _ZONE_US + self._profile.bill_hour * _HOUR_US
         if self._clock() < ready_us or self._falls("bill_late"):
             raise Rejected("bill_creating", "", 400)
-        if kind is BillKind.FUND:
-            funds = tuple(fund_rows(self.truth, day))
-            raw = repr(funds).encode()
-            return Bill(kind, day, raw, hashlib.sha256(raw).digest(), funds)
-        rows = tuple(self._spoilt(trade_rows(self.truth, day)))
-        raw = repr(rows).encode()
+        rows: list[BillRow] | list[FundRow] = (
+            fund_rows(self.truth, day)
+            if kind is BillKind.FUND
+            else self._spoilt(trade_rows(self.truth, day))
+        )
+        raw = json.dumps(rows, ensure_ascii=False).encode()
+        return self.read_bill(kind, day, raw if rows else b"")
+
+    @staticmethod
+    def read_bill(kind: BillKind, day: int, raw: bytes) -> Bill:
+        """Read a bill again from its raw bytes: lists of cells in the port's order.
+
+        Raises: Rejected.
+        """
+        try:
+            said = json.loads(raw) if raw else []
+            read = _fund_row if kind is BillKind.FUND else _trade_row
+            rows: Any = tuple([read(cells) for cells in said])
+        except (ValueError, TypeError) as error:
+            raise Rejected("bill_malformed", "no bill of this channel") from error
         return Bill(kind, day, raw, hashlib.sha256(raw).digest(), rows)
 
     def pay(self, attempt_no: str) -> bool:
@@ -409,6 +425,14 @@ class Faulty:
 
 
 _Said = list[object]
+
+
+def _trade_row(cells: list[Any]) -> BillRow:
+    return BillRow(BillSide(cells[0]), *cells[1:])
+
+
+def _fund_row(cells: list[Any]) -> FundRow:
+    return FundRow(BillSide(cells[0]), *cells[1:])
 
 
 def _reading_of(kind: NoticeKind, said: _Said) -> Reading | RefundReading | PayoutReading:

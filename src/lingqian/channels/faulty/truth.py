@@ -163,10 +163,7 @@ class Truth:
             if known.order != order:
                 raise Rejected("INVALID_REQUEST", "the refund differs from the first", 400)
             return known
-        paid = self.orders.get(order.attempt_no)
-        if paid is None or not paid.payments:
-            raise Rejected("RESOURCE_NOT_EXISTS", "", 404)
-        first = paid.payments[0]
+        paid, first = self._paid(order)
         if order.total_fen != first.amount_fen:
             raise Rejected("INVALID_REQUEST", "the total differs from the order", 400)
         left_fen = first.amount_fen - paid.refunded_fen(now_us)
@@ -187,6 +184,21 @@ class Truth:
         )
         paid.refunds.append(found)
         return found
+
+    def _paid(self, order: RefundOrder) -> tuple[Order, Payment]:
+        """Return what a refund names: an order's first payment, or one by its own number.
+
+        Raises: Rejected.
+        """
+        if order.transaction_id:
+            for found in self.orders.values():
+                for payment in found.payments:
+                    if payment.transaction_id == order.transaction_id:
+                        return found, payment
+        paid = self.orders.get(order.attempt_no)
+        if paid is None or not paid.payments:
+            raise Rejected("RESOURCE_NOT_EXISTS", "", 404)
+        return paid, paid.payments[0]
 
     def reopen(self, refund: Refund, now_us: int) -> None:
         """Send an abnormal refund elsewhere: it succeeds a minute later.

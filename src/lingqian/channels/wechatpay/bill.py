@@ -2,15 +2,17 @@
 
 Law: columns are found by name, money goes from yuan text to integers without floats, and the sums
 of the rows are the sums of the summary line, or the file is refused.
-Refuses (Rejected): bill_encoding, bill_columns, bill_malformed, bill_sum.
+Refuses (Rejected): bill_encoding, bill_columns, bill_malformed, bill_sum, bill_too_large.
 Source: WeChat Pay APIv3, pages "trade bill format" and "fund bill format", read 2026-09.
 """
 
 import hashlib
+import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Final, NamedTuple
+from functools import lru_cache
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from lingqian.channels.port import Bill, BillKind, BillRow, BillSide, FundRow
 from lingqian.kernel.bound import AMOUNT_FEN_MAX
@@ -22,7 +24,8 @@ _COUNT: Final = re.compile(r"(\d{1,12})(\.0+)?", re.ASCII)
 _RATE: Final = re.compile(r"(\d{1,3})(?:\.(\d{1,4}))?%", re.ASCII)
 _TIME: Final = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}", re.ASCII)
 _UNIT: Final = re.compile(r"[(（]元[)）]$")
-_LINE_END: Final = re.compile(r"\r?\n")
+# Prices, fees and rates are few; what a file repeats is not read a second time.
+_KEPT_MAX: Final = 4_096
 _E5: Final = 5
 _FEN: Final = 2
 # What an older or a newer file calls a column, and what we call it.
@@ -53,6 +56,7 @@ _FUND_NEEDED: Final = (
     "账户结余",
 )
 _REFUNDED: Final = ("REFUND", "REVOKED")
+BILL_LINES_MAX: Final = 1_000_000
 _FUND_SIDE: Final = {
     "交易": BillSide.PAYMENT,
     "退款": BillSide.REFUND,
@@ -63,13 +67,15 @@ _IN: Final = "收入"
 _OUT: Final = "支出"
 
 Record = dict[str, str]
+Row = TypeVar("Row")
 
 
-class Sheet(NamedTuple):
-    """A file taken apart: its rows and its summary, cells by the name of their column."""
+class Form(NamedTuple, Generic[Row]):
+    """A kind of file: the columns it must have, the sums of its summary, and how a row is read."""
 
-    rows: list[Record]
-    summary: Record
+    needed: tuple[str, ...]
+    rules: "tuple[_Rule, ...]"
+    read: Callable[[Record], Row]
 
 
 def parse_bill(kind: BillKind, day: int, raw: bytes) -> Bill:
@@ -81,31 +87,64 @@ def parse_bill(kind: BillKind, day: int, raw: bytes) -> Bill:
     if not raw:
         return Bill(kind, day, raw, digest, ())
     if kind is BillKind.TRADE:
-        return Bill(kind, day, raw, digest, _trade_rows(read_sheet(raw, _TRADE_NEEDED)))
-    return Bill(kind, day, raw, digest, _fund_rows(read_sheet(raw, _FUND_NEEDED)))
+        return Bill(kind, day, raw, digest, tuple(read_rows(raw, _TRADE)))
+    return Bill(kind, day, raw, digest, tuple(read_rows(raw, _FUND)))
 
 
-def read_sheet(raw: bytes, needed: tuple[str, ...]) -> Sheet:
-    """Take a file apart: a header, its rows, a second header, its one line.
+def read_rows(raw: bytes, form: Form[Row]) -> list[Row]:
+    """Read a file in one pass: a header, its rows, a second header, its one line.
+
+    A line is let go once it is read, and no step takes long, so that others get their turn.
+    Raises: Rejected.
+    """
+    lines = _lines(raw)
+    names = _header(next(lines, ""), form.needed)
+    sums = [0] * len(form.rules)
+    rows: list[Row] = []
+    foot = ""
+    for line in lines:
+        if not line.startswith("`"):
+            foot = line
+            break
+        record = _record(names, line, len(rows) + 1)
+        for place, rule in enumerate(form.rules):
+            sums[place] += rule.part(record)
+        rows.append(form.read(record))
+        if len(rows) > BILL_LINES_MAX:
+            raise Rejected("bill_too_large", f"a bill has at most {BILL_LINES_MAX} lines")
+    last = next(lines, "")
+    if not (foot and last.startswith("`")) or next(lines, ""):
+        raise Rejected("bill_malformed", "a bill is a header, rows, a header and one summary line")
+    _check_sums(_record(_header(foot, ()), last, len(rows) + 2), form.rules, sums)
+    return rows
+
+
+def _lines(raw: bytes) -> Iterator[str]:
+    """Yield the lines of a file; only at its end may some be empty.
 
     Raises: Rejected.
     """
+    empty = False
     try:
-        text = raw.decode("utf-8-sig")
+        for each in io.TextIOWrapper(io.BytesIO(raw), "utf-8-sig", newline="\n"):
+            line = each.removesuffix("\n").removesuffix("\r")
+            if line and empty:
+                raise Rejected("bill_malformed", "an empty line stands among the others")
+            empty = empty or not line
+            if line:
+                yield line
     except UnicodeDecodeError as error:
         raise Rejected("bill_encoding", "the bill is not UTF-8") from error
-    lines = _LINE_END.split(text)
-    while lines and not lines[-1]:
-        lines.pop()
-    heads = [number for number, line in enumerate(lines) if not line.startswith("`")]
-    if len(heads) != 2 or heads[0] != 0 or heads[1] != len(lines) - 2:
-        raise Rejected("bill_malformed", "a bill is a header, rows, a header and one summary line")
-    head, foot = _names(lines[0]), _names(lines[heads[1]])
-    missing = [name for name in needed if name not in head]
-    if missing or len(set(head)) != len(head) or len(set(foot)) != len(foot):
+
+
+def _header(line: str, needed: tuple[str, ...]) -> list[str]:
+    names = _names(line)
+    missing = [name for name in needed if name not in names]
+    if line.startswith("`") or (needed and len(missing) == len(needed)):
+        raise Rejected("bill_malformed", "a bill begins with the names of its columns")
+    if missing or len(set(names)) != len(names):
         raise Rejected("bill_columns", f"columns are missing or doubled: {' '.join(missing)}")
-    rows = [_record(head, lines[number], number) for number in range(1, heads[1])]
-    return Sheet(rows, _record(foot, lines[-1], len(lines) - 1))
+    return names
 
 
 def _names(line: str) -> list[str]:
@@ -121,6 +160,7 @@ def _record(names: list[str], line: str, number: int) -> Record:
     return dict(zip(names, cells, strict=True))
 
 
+@lru_cache(_KEPT_MAX)
 def parse_yuan(text: str, places: int) -> int:
     """Read yuan as an integer of so many decimal places: 2 for fen, 5 for a fee.
 
@@ -143,6 +183,7 @@ def _fen(record: Record, name: str) -> int:
     return parse_yuan(text, _FEN) if text else 0
 
 
+@lru_cache(_KEPT_MAX)
 def _rate(text: str) -> int:
     if not text:
         return 0
@@ -163,7 +204,7 @@ def _time(text: str) -> int:
     if not _TIME.fullmatch(text):
         raise Rejected("bill_malformed", "a time is not YYYY-MM-DD hh:mm:ss")
     try:
-        moment = datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=SHANGHAI)
+        moment = datetime.fromisoformat(text).replace(tzinfo=SHANGHAI)
     except ValueError as error:
         raise Rejected("bill_malformed", "a time that no calendar has") from error
     return int(moment.timestamp()) * SECOND_US
@@ -172,11 +213,6 @@ def _time(text: str) -> int:
 def _number(text: str) -> str:
     """Read a number; the platform writes `0` where there is none."""
     return "" if text == "0" else text
-
-
-def _trade_rows(sheet: Sheet) -> tuple[BillRow, ...]:
-    _check_sums(sheet, _TRADE_SUMS)
-    return tuple(map(_trade_row, sheet.rows))
 
 
 def _trade_row(record: Record) -> BillRow:
@@ -211,11 +247,6 @@ def _refund_money(record: Record) -> tuple[int, int, int]:
     return amount, settled, _fen(record, "充值券退款金额")
 
 
-def _fund_rows(sheet: Sheet) -> tuple[FundRow, ...]:
-    _check_sums(sheet, _FUND_SUMS)
-    return tuple(map(_fund_row, sheet.rows))
-
-
 def _fund_row(record: Record) -> FundRow:
     kind, way = record["业务类型"], record["收支类型"]
     if way not in (_IN, _OUT):
@@ -234,38 +265,43 @@ def _fund_row(record: Record) -> FundRow:
     )
 
 
-Sum = Callable[[list[Record]], int]
-
-
 class _Rule(NamedTuple):
-    """One cell of the summary line, how it is read, and what the rows must add up to."""
+    """One cell of the summary line, how it is read, and what each row adds to it."""
 
     name: str
     read: Callable[[str], int]
-    sum: Sum
+    part: Callable[[Record], int]
 
 
 def _e5(text: str) -> int:
     return parse_yuan(text, _E5)
 
 
-def _of(column: str) -> Sum:
-    """Sum a column, in hundred-thousandths of a yuan: the finest the files print."""
-    return lambda rows: sum(parse_yuan(row[column], _E5) for row in rows if row.get(column))
+def _of(column: str) -> Callable[[Record], int]:
+    """Take a column, in hundred-thousandths of a yuan: the finest the files print."""
+
+    def part(row: Record) -> int:
+        text = row.get(column)
+        return parse_yuan(text, _E5) if text else 0
+
+    return part
 
 
-def _of_way(way: str) -> Sum:
-    return lambda rows: sum(
-        parse_yuan(row["收支金额"], _E5) for row in rows if row["收支类型"] == way
-    )
+def _of_way(way: str) -> Callable[[Record], int]:
+    return lambda row: parse_yuan(row["收支金额"], _E5) if row["收支类型"] == way else 0
 
 
-def _count_of_way(way: str) -> Sum:
-    return lambda rows: sum(row["收支类型"] == way for row in rows)
+def _count_of_way(way: str) -> Callable[[Record], int]:
+    return lambda row: row["收支类型"] == way
+
+
+def _one(row: Record) -> int:
+    del row
+    return 1
 
 
 _TRADE_SUMS: Final = (
-    _Rule("总交易单数", _count, len),
+    _Rule("总交易单数", _count, _one),
     _Rule("应结订单总金额", _e5, _of("应结订单金额")),
     _Rule("退款总金额", _e5, _of("退款金额")),
     _Rule("充值券退款总金额", _e5, _of("充值券退款金额")),
@@ -274,20 +310,20 @@ _TRADE_SUMS: Final = (
     _Rule("申请退款总金额", _e5, _of("申请退款金额")),
 )
 _FUND_SUMS: Final = (
-    _Rule("资金流水总笔数", _count, len),
+    _Rule("资金流水总笔数", _count, _one),
     _Rule("收入笔数", _count, _count_of_way(_IN)),
     _Rule("收入金额", _e5, _of_way(_IN)),
     _Rule("支出笔数", _count, _count_of_way(_OUT)),
     _Rule("支出金额", _e5, _of_way(_OUT)),
 )
+_TRADE: Final = Form(_TRADE_NEEDED, _TRADE_SUMS, _trade_row)
+_FUND: Final = Form(_FUND_NEEDED, _FUND_SUMS, _fund_row)
 
 
-def _check_sums(sheet: Sheet, rules: tuple[_Rule, ...]) -> None:
+def _check_sums(summary: Record, rules: tuple[_Rule, ...], sums: list[int]) -> None:
     """Compare every cell of the summary that we know with the rows."""
-    if rules[0].name not in sheet.summary:
+    if rules[0].name not in summary:
         raise Rejected("bill_columns", f"the summary has no {rules[0].name}")
-    for rule in rules:
-        if rule.name not in sheet.summary:
-            continue
-        if rule.read(sheet.summary[rule.name]) != rule.sum(sheet.rows):
+    for rule, total in zip(rules, sums, strict=True):
+        if rule.name in summary and rule.read(summary[rule.name]) != total:
             raise Rejected("bill_sum", f"{rule.name} is not the sum of the rows")

@@ -244,8 +244,10 @@ def order_body(purchase: Purchase, appid: str, mchid: str, notify_url: str) -> d
 
 def refund_body(order: RefundOrder, notify_url: str) -> dict[str, Any]:
     """Return what a refund call says; without an address, its notice would be the old XML."""
+    is_theirs = bool(order.transaction_id)
+    named = "transaction_id" if is_theirs else "out_trade_no"
     body: dict[str, Any] = {
-        "out_trade_no": order.attempt_no,
+        named: order.transaction_id if is_theirs else order.attempt_no,
         "out_refund_no": order.refund_no,
         "notify_url": notify_url,
         "amount": {

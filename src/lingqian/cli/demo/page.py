@@ -20,6 +20,7 @@ from litestar.handlers import HTTPRouteHandler
 from lingqian.cli.demo.cast import GROUPS, OFFICE, SHARES, STARS
 from lingqian.cli.demo.platform import Phone
 from lingqian.storage.trial import trial
+from lingqian.web.route.page import wallet_page
 
 _HOSTS: Final = frozenset(("127.0.0.1", "localhost", "[::1]"))
 _INLINE: Final = re.compile(r"<(script|style)[^>]*>(.*?)</\1>", re.DOTALL)
@@ -63,6 +64,17 @@ def _page(name: str, beside: str = "") -> Response[str]:
     return Response(html, media_type=MediaType.HTML, headers=headers)
 
 
+def _phone_page(beside: str) -> Response[bytes]:
+    """Return the wallet's page, where the platform's pay sheet stands in for WeChat's own."""
+    rules = (
+        f"default-src 'none'; script-src 'self' {beside}; style-src 'self'; img-src 'self' data:; "
+        f"font-src 'self' data:; connect-src 'self' {beside}; frame-src 'self' {beside}; "
+        "frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
+    )
+    headers = {"Content-Security-Policy": rules, "Cache-Control": "no-store"}
+    return Response(wallet_page(), media_type=MediaType.HTML, headers=headers)
+
+
 class Errand(msgspec.Struct, forbid_unknown_fields=True):
     """A control call of the payment platform that the page asks for: its path and its wish."""
 
@@ -86,6 +98,11 @@ def routes(
         _guard(request)
         return _page("demo-wallet.html", beside)
 
+    @get("/demo/phone", include_in_schema=False, sync_to_thread=False)
+    def phone_page(request: AnyRequest) -> Response[bytes]:
+        _guard(request)
+        return _phone_page(beside)
+
     @post("/demo/platform", include_in_schema=False, status_code=200)
     async def errand(request: AnyRequest, data: Errand) -> Mapping[str, bool]:
         _guard(request)
@@ -107,7 +124,7 @@ def routes(
         now = trial(connection)
         return {"owed_fen": now.owed_fen, "backed_fen": now.backed_fen}
 
-    return (page, wallet, errand, verifier, told, money)
+    return (page, wallet, phone_page, errand, verifier, told, money)
 
 
 def describe(

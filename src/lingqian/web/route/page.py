@@ -3,7 +3,9 @@
 Everything is served from here; no page loads anything from anywhere else.
 """
 
+import functools
 import gzip
+import re
 from importlib import resources
 from typing import Any, Final
 
@@ -30,6 +32,29 @@ _OWN: Final = (
 _DOCS_POLICY: Final = (b"content-security-policy", _OWN % b"")
 _PAGE_POLICY: Final = (b"content-security-policy", _OWN % b" 'unsafe-inline'")
 _KEEP: Final = (b"cache-control", b"public, max-age=3600")
+_KEEP_FOR_EVER: Final = (b"cache-control", b"public, max-age=31536000, immutable")
+_DIGEST: Final = re.compile(r"-[\w-]{8}\.(js|css)$")
+_MEDIA: Final = {
+    "html": _HTML,
+    "js": b"text/javascript; charset=utf-8",
+    "mjs": b"text/javascript; charset=utf-8",
+    "css": b"text/css; charset=utf-8",
+}
+_KINDS: Final = tuple(f".{ending}" for ending in _MEDIA)
+# The wallet runs no code and asks no server but its own; a cover or a name can bring neither in.
+_WALLET_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; frame-ancestors {}; base-uri 'none'; "
+    "form-action 'none'"
+)
+# What a page of ours may ask a phone for: passkeys, and a camera for the face.
+_PERMISSIONS: Final = (
+    b"permissions-policy",
+    (
+        b"camera=(self), publickey-credentials-create=(self), publickey-credentials-get=(self), "
+        b"geolocation=(), microphone=(), payment=(), usb=()"
+    ),
+)
 
 
 async def openapi(door: Door, call: Call) -> Reply:
@@ -78,6 +103,54 @@ async def built(door: Door, call: Call) -> Reply:
     return Reply(200, body, _HTML, replaces=(_PAGE_POLICY,))
 
 
+@functools.cache
+def _wallet_parts() -> frozenset[str]:
+    """Return the names of the wallet's parts; nothing else there is can be asked for."""
+    names = (part.name for part in (_STATIC / "wallet").iterdir())
+    return frozenset(name for name in names if name.endswith(_KINDS) and name != "index.html")
+
+
+@functools.cache
+def _both(name: str) -> tuple[bytes, bytes]:
+    """Return a part as it is and compressed; both are kept, for every phone asks for them."""
+    plain = (_STATIC / "wallet" / name).read_bytes()
+    return plain, gzip.compress(plain, 9, mtime=0)
+
+
+def wallet_page() -> bytes:
+    """Return the page that the wallet begins with."""
+    return _both("index.html")[0]
+
+
+def wallet_policy(frame_ancestors: tuple[str, ...]) -> Header:
+    """Return what the wallet's page may load, and which sites may show it within theirs."""
+    sites = " ".join(("'self'", *frame_ancestors))
+    return (b"content-security-policy", _WALLET_POLICY.format(sites).encode())
+
+
+async def wallet(door: Door, call: Call) -> Reply:
+    """Give the wallet's page; whoever it is for comes with a link, in the address's fragment."""
+    del call
+    policy = wallet_policy(door.wallet.config.frame_ancestors)
+    return Reply(200, wallet_page(), _HTML, (_PERMISSIONS,), replaces=(policy,))
+
+
+async def wallet_part(door: Door, call: Call) -> Reply:
+    """Give a part of the wallet's pages; a name with a digest in it may be kept for ever."""
+    del door
+    name = call.path_params["name"]
+    if name not in _wallet_parts():
+        raise Refused(Code.NOT_FOUND)
+    plain, packed = _both(name)
+    headers: tuple[Header, ...] = ((b"vary", b"accept-encoding"),)
+    is_packed = "gzip" in call.header(b"accept-encoding")
+    if is_packed:
+        headers += ((b"content-encoding", b"gzip"),)
+    keep = _KEEP_FOR_EVER if _DIGEST.search(name) else _KEEP
+    media = _MEDIA[name.rpartition(".")[2]]
+    return Reply(200, packed if is_packed else plain, media, headers, replaces=(keep,))
+
+
 async def home(door: Door, call: Call) -> Reply:
     """Lead whoever opens the bare address to the page for browsing."""
     del door, call
@@ -104,6 +177,8 @@ OPERATIONS: Final = (
     _page("/docs", docs, "A page to browse the API", _HTML_GIVEN),
     _page("/docs/{name}", docs_part, "A part of that page", Given(str, "…", "text/javascript")),
     _page("/pages/{page}", built, "A built page", _HTML_GIVEN),
+    _page("/wallet", wallet, "The wallet's page", _HTML_GIVEN),
+    _page("/wallet/{name}", wallet_part, "A part of that page", Given(str, "…", "text/javascript")),
     Operation(
         method="GET",
         path="/",

@@ -20,6 +20,9 @@ from lingqian.web.operation import Given, Operation
 from lingqian.web.problem import Refused
 from lingqian.web.reply import Reply, reply
 
+# A payment that was placed once and whose refund arrived with the merchant.
+CAME_BACK: Final = "came_back"
+
 
 class PaymentShown(msgspec.Struct, frozen=True, kw_only=True):
     """A channel's payment: why it could not be placed, and how much of it still waits."""
@@ -54,7 +57,7 @@ def _shown(key: bytes, row: Payment) -> PaymentShown:
         transaction_id=row.transaction_id,
         amount_fen=row.amount_fen,
         parked_fen=row.parked_fen,
-        reason=Reason(row.reason).name.lower(),
+        reason=Reason(row.reason).name.lower() if row.reason else CAME_BACK,
         paid_at=rfc3339(row.success_at_us),
         booked_at=rfc3339(row.at_us),
     )
@@ -132,6 +135,8 @@ OPERATIONS: Final = (
             Code.USER_UNKNOWN,
             Code.NOTHING_PARKED,
             Code.ATTEMPT_UNKNOWN,
+            Code.NOT_REFUNDABLE,
+            Code.REFUND_TOO_LATE,
         ),
     ),
 )

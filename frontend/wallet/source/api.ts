@@ -1,0 +1,108 @@
+// Calls to our API. A refusal is the server's word, with its words for people; no answer at all is
+// `Offline`, and says nothing about what was done: the same call with the same key may follow.
+import { credentials, renew } from "./session";
+import type { Problem } from "./schema";
+import { taste } from "./taste";
+
+export class Refused extends Error {
+  constructor(readonly status: number, readonly problem: Partial<Problem> & Record<string, unknown>) {
+    super(problem.code ?? String(status));
+  }
+
+  get code(): string {
+    return this.problem.code ?? "";
+  }
+
+  /** The refusal in the person's language. */
+  get words(): string {
+    const { message_zh: zh, message_en: en, detail } = this.problem;
+    return (taste.language === "zh" ? zh : en) ?? detail ?? String(this.status);
+  }
+}
+
+export class Offline extends Error {}
+
+export interface Wish {
+  fields?: object;
+  /** The idempotency key; a call with one may be sent again at any time. */
+  key?: string;
+  /** Headers of this one call. */
+  headers?: Record<string, string>;
+}
+
+const WAITS_MS = [300, 900, 2_700];
+const TIMEOUT_MS = 20_000;
+const UNAUTHENTICATED = 401;
+const BUSY = [429, 503];
+
+export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+
+async function send(method: string, path: string, wish: Wish): Promise<Response> {
+  const headers = { ...(await credentials(method, path)), ...wish.headers };
+  if (wish.fields) headers["Content-Type"] = "application/json";
+  if (wish.key) headers["Idempotency-Key"] = wish.key;
+  const body = wish.fields ? JSON.stringify(wish.fields) : null;
+  const stop = new AbortController();
+  const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
+  try {
+    return await fetch(path, { method, headers, body, signal: stop.signal, cache: "no-store" });
+  } catch (fault) {
+    throw new Offline(String(fault));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function once(method: string, path: string, wish: Wish): Promise<Response> {
+  const answer = await send(method, path, wish);
+  const isRenewed = answer.status === UNAUTHENTICATED && (await renew());
+  return isRenewed ? send(method, path, wish) : answer;
+}
+
+/** Ask until there is an answer; only what may be repeated is repeated. */
+async function persist(method: string, path: string, wish: Wish): Promise<Response> {
+  const mayRepeat = method === "GET" || wish.key !== undefined;
+  for (let tries = 0; ; tries += 1) {
+    const wait = WAITS_MS[tries];
+    const isLast = wait === undefined || !mayRepeat;
+    try {
+      const answer = await once(method, path, wish);
+      if (isLast || !BUSY.includes(answer.status)) return answer;
+    } catch (fault) {
+      if (isLast || !navigator.onLine) throw fault;
+    }
+    await pause(wait);
+  }
+}
+
+/** How a person proves a payment: given the refusal that asks for it, the header, or null. */
+type Prove = (refusal: Refused) => Promise<string | null>;
+let prove: Prove = () => Promise.resolve(null);
+
+/** Set who asks the person for the payment password. */
+export function proveWith(how: Prove): void {
+  prove = how;
+}
+
+/**
+ * Ask the API and read its answer; a payment that must be proven is proven and asked for again.
+ *
+ * Throws `Refused` with the server's words, or `Offline` when no answer came.
+ */
+export async function ask<Shape>(method: string, path: string, wish: Wish = {}): Promise<Shape> {
+  const answer = await persist(method, `/v1/${path}`, wish);
+  const fields: unknown = await answer.json().catch(() => ({}));
+  if (answer.ok) return fields as Shape;
+  const refusal = new Refused(answer.status, fields as Problem);
+  const isAsked = refusal.code === "factor_needed" && !wish.headers;
+  const factor = isAsked ? await prove(refusal) : null;
+  if (factor === null) throw refusal;
+  return ask<Shape>(method, path, { ...wish, headers: { "Payment-Factor": factor } });
+}
+
+/** Ask for a file, for saving. */
+export async function askFile(path: string): Promise<Blob> {
+  const answer = await persist("GET", `/v1/${path}`, {});
+  if (!answer.ok) throw new Refused(answer.status, (await answer.json().catch(() => ({}))) as Problem);
+  return answer.blob();
+}

@@ -1,0 +1,107 @@
+// The room: the packets of this conversation, each as this person may see it, and what was said.
+import { reactive } from "vue";
+import { ask, Offline } from "./api";
+import { listen, onWake } from "./live";
+import { noteCommitment } from "./promise";
+import type { ClaimShown, History, PacketShown } from "./schema";
+import { session } from "./session";
+
+export interface Note {
+  id: string;
+  at: string;
+  claimer: string;
+  sender: string;
+}
+
+interface Room {
+  /** Newest last, as a talk is read. */
+  packets: PacketShown[];
+  notes: Note[];
+  isRead: boolean;
+}
+
+export const room = reactive<Room>({ packets: [], notes: [], isRead: false });
+const NOTES_MAX = 30;
+const PACKETS_MAX = 40;
+const SOON_MS = 250;
+const waiting = new Map<string, number>();
+
+/** Whether a packet belongs to what this page shows. */
+const isHere = (conversation: unknown): boolean =>
+  !session.conversation_id || conversation === session.conversation_id;
+
+export const nameOf = (userId: string): string => session.people[userId] ?? "";
+
+function put(packet: PacketShown): PacketShown {
+  noteCommitment(packet.id, packet.commitment);
+  const place = room.packets.findIndex((each) => each.id === packet.id);
+  if (place >= 0) room.packets.splice(place, 1, packet);
+  else {
+    room.packets.push(packet);
+    room.packets.sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
+    if (room.packets.length > PACKETS_MAX) room.packets.shift();
+  }
+  return packet;
+}
+
+/** Read a packet as this person may see it. */
+export async function readPacket(packetId: string): Promise<PacketShown> {
+  const path = `packets/${packetId}?viewer_id=${session.userId}`;
+  return put(await ask<PacketShown>("GET", path));
+}
+
+/** Read a packet again shortly, however much happens to it meanwhile. */
+function soon(packetId: string): void {
+  if (waiting.has(packetId)) return;
+  const timer = window.setTimeout(() => {
+    waiting.delete(packetId);
+    readPacket(packetId).catch(() => undefined); // unseen or offline: it stays as it was
+  }, SOON_MS);
+  waiting.set(packetId, timer);
+}
+
+/** Read what the room holds: what it was told of, and what the person sent or took part in. */
+export async function readRoom(): Promise<void> {
+  try {
+    const own = (role: string) =>
+      ask<History>("GET", `users/${session.userId}/packets?limit=20&role=${role}`);
+    const [sent, claimed] = await Promise.all([
+      own("sent"), own("claimed"),
+      ...session.packets.map((id) => readPacket(id).catch(() => null)), // unseen: not shown
+    ]);
+    [...sent.packets, ...claimed.packets]
+      .filter((packet) => isHere(packet.conversation_id)).forEach(put);
+  } catch (fault) {
+    if (!(fault instanceof Offline)) throw fault;
+  }
+  room.isRead = true;
+}
+
+function note(id: string, at: string, data: Record<string, unknown>): void {
+  const [claimer, sender] = [String(data.user_id ?? ""), String(data.sender_id ?? "")];
+  const isMine = [claimer, sender].includes(session.userId);
+  if (!isMine || room.notes.some((each) => each.id === id)) return;
+  room.notes.push({ id, at, claimer, sender });
+  if (room.notes.length > NOTES_MAX) room.notes.shift();
+}
+
+/** Keep the room as it is, for as long as the page lives. */
+export function keepRoom(): void {
+  listen(({ type, time, data }) => {
+    const packetId = data.packet_id;
+    if (typeof packetId !== "string" || !type.startsWith("packet.")) return;
+    const isKnown = room.packets.some((packet) => packet.id === packetId);
+    if (isKnown) soon(packetId);
+    else if (type.startsWith("packet.sent") && isHere(data.conversation_id)) soon(packetId);
+    if (isKnown && type.startsWith("packet.claimed")) {
+      note(`${packetId}.${String(data.user_id)}`, time, data);
+    }
+  });
+  onWake(() => void readRoom());
+}
+
+/** Read everybody's luck so far, the newest first, as far as this person may see it. */
+export async function readClaims(packetId: string): Promise<ClaimShown[]> {
+  const path = `packets/${packetId}/claims?viewer_id=${session.userId}&limit=200`;
+  return (await ask<{ claims: ClaimShown[] }>("GET", path)).claims;
+}
