@@ -30,6 +30,7 @@ from lingqian.flows.command import (
     Observe,
     OpenOrder,
     ReceiveNotice,
+    RecordSteps,
     RegisterUser,
     SendPacket,
     SetMembers,
@@ -40,6 +41,7 @@ from lingqian.flows.credit import Credited
 from lingqian.flows.decision import Record
 from lingqian.flows.evidence import ObserveDone
 from lingqian.flows.gate import Opened
+from lingqian.flows.kind import KINDS
 from lingqian.flows.packet import MixDone, SendDone
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone, TransferState
@@ -406,4 +408,6 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     **bridged.TELLERS,
     AskPayout: _asked_payout,
     **reconciled.TELLERS,
+    RecordSteps: incoming.silent,
 }
+assert set(TELLERS) == set(KINDS), "a command that nobody tells would end every stream"
