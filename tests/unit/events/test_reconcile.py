@@ -310,6 +310,27 @@ def test_days_are_caught_up_in_their_order(house):
     assert {row.closing_fen for row in days} == {4_970} or days[0].closing_fen == 4_970
 
 
+def test_a_day_run_by_hand_runs_the_days_before_it_that_nobody_has(house):
+    """Begun out of its order it would take what lies in the account for its opening, and the day
+    before it would book the same money again."""
+    house.morning()
+    assert house.run().state == DayState.CLOSED
+    house.begin("p1")
+    house.pay("p1")
+    house.morning(after=4)
+    house.channel.rates = Rates(bill_late=1_000)
+    ended = house.run(after=3)
+    assert (ended.state, ended.blockers) == (DayState.OPEN, (Blocker.DAY_BEFORE_OPEN,))
+    house.channel.rates = CALM
+    assert house.run(after=3).state == DayState.CLOSED
+    days = books.days(house.world.connection, ACCOUNT)
+    assert [row.day - house.day for row in days] == [0, 1, 2, 3]
+    assert [row.opening_fen for row in days] == [0, 0, 4_970, 4_970]
+    assert house.found() == []
+    assert house.run(after=-1).blockers == (Blocker.DAY_BEFORE_OPEN,)
+    assert len(books.days(house.world.connection, ACCOUNT)) == len(days)
+
+
 def test_a_spoilt_line_is_classified_and_keeps_the_day_open(house):
     """The control: one line of the bill broken on purpose is found, and two bills disagree."""
     house.begin("p1")
