@@ -235,6 +235,14 @@ def test_a_broken_line_is_classified_and_the_day_waits(shop):
     found = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}").body["differences"]
     assert sorted(each["class_code"] for each in found) == ["B1", "L5"]
     assert not any(each["is_booked"] for each in found)
+    path, pages = f"/v1/reconciliations/{day}/{ACCOUNT}?limit=1", []
+    cursor = ""
+    while cursor is not None:
+        page = api.get(f"{path}&cursor={cursor}").body
+        pages += [each["class_code"] for each in page["differences"]]
+        cursor = page["next_cursor"]
+    assert pages == ["B1", "L5"], "the urgent first, each once"
+    assert api.get(f"{path}&cursor=bm90aGluZw").code == "invalid_field"
     table = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}?form=csv").body.decode()
     rows = list(csv.DictReader(io.StringIO(table.removeprefix("\ufeff"))))
     assert {row["class"]: row["gap_yuan"] for row in rows} == {"B1": "0.00", "L5": "0.01"}
