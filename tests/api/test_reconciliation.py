@@ -143,7 +143,13 @@ def test_a_day_from_the_pay_sheet_to_the_close(shop, tmp_path):
     assert api.balance(user)["amount_fen"] == 5_000
     shown = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}").body["reconciliation"]
     assert (shown["ours_fen"], shown["theirs_fen"]) == (5_000, 5_000)
-    assert api.get("/v1/reconciliations").body["days"][0] == shown
+    listed = api.get("/v1/reconciliations").body
+    assert listed["days"][0] == shown
+    assert listed["next_cursor"] is None
+    first = api.get("/v1/reconciliations?limit=1").body
+    second = api.get(f"/v1/reconciliations?limit=1&cursor={first['next_cursor']}").body
+    assert [*first["days"], *second["days"]] == listed["days"]
+    assert second["next_cursor"] is None
     page = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}?form=html")
     assert "已日结" in page.body.decode()
     assert "style-src" in page.headers["content-security-policy"]

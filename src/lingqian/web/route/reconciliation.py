@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from lingqian.clearing.classify import TABLE, Class, Owner
 from lingqian.clearing.day import BLOCKER_WORDS, Day, DayState
-from lingqian.clearing.difference import Difference, DifferenceState, Remedy
+from lingqian.clearing.difference import Difference, DifferenceState, Remedy, day_id
 from lingqian.clearing.item import Way
 from lingqian.clearing.report import ranked, read_day, report, show_day
 from lingqian.clearing.sheet import as_csv, as_page
@@ -28,7 +28,6 @@ from lingqian.web.page import read_cursor, write_cursor
 from lingqian.web.problem import Refused
 from lingqian.web.reply import CSV, Reply, reply
 
-_DAYS_MAX: Final = 92
 _HTML: Final = b"text/html; charset=utf-8"
 # A report carries its style with it, and nothing else.
 _POLICY: Final = (
@@ -36,6 +35,7 @@ _POLICY: Final = (
     b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 )
 _CURSOR: Final = b"d"
+_DAY_CURSOR: Final = b"y"
 DIFFERENCE_EXAMPLE: Final = "df_0000000000XW1E2Z7M5N9CD6D3"
 
 DayText = Annotated[
@@ -65,9 +65,10 @@ class DayShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DayList(msgspec.Struct, frozen=True):
-    """The newest days of all accounts."""
+    """The days of all accounts, the newest first."""
 
     days: tuple[DayShown, ...]
+    next_cursor: str | None = None
 
 
 class DifferenceShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -186,10 +187,19 @@ def difference_shown(identity: bytes, row: Difference) -> DifferenceShown:
 
 
 async def list_days(door: Door, call: Call) -> Reply:
-    """List the newest days."""
-    del call
-    rows = books.newest_days(door.reader, _DAYS_MAX)
-    return reply(200, DayList(tuple([day_shown(row) for row in rows])))
+    """List the days, the newest first."""
+    asked = call.ask(field.Page)
+    key = read_cursor(_DAY_CURSOR, asked.cursor, ID_BYTES)
+    after = None if key is None else books.day_of_id(door.reader, key)
+    rows = books.newest_days(door.reader, asked.limit + 1, after)
+    shown = rows[: asked.limit]
+    is_last = len(rows) <= asked.limit
+    following = None if is_last else write_cursor(_DAY_CURSOR, day_id(*_name(shown[-1])))
+    return reply(200, DayList(tuple([day_shown(row) for row in shown]), following))
+
+
+def _name(row: Day) -> tuple[str, int]:
+    return row.account, row.day
 
 
 async def run(door: Door, call: Call) -> Reply:
@@ -312,6 +322,7 @@ OPERATIONS: Final = (
         summary="List reconciled days",
         tag="reconciliation",
         scopes=(Scope.RECONCILE,),
+        asks=field.Page,
         gives={200: Given(DayList, DayList((_DAY_EXAMPLE,)))},
     ),
     Operation(

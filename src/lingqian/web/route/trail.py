@@ -178,7 +178,8 @@ def page(trail: Trail) -> str:
         '<!doctype html><html lang="zh-CN"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{_safe(trail.subject)} · 来龙去脉</title><style>{_STYLE}</style>"
-        f'<h1>{_safe(trail.subject)} <span class="en" lang="en">the whole story</span></h1>'
+        f"<h1>{_safe(trail.subject)}</h1>"
+        '<p class="en">来龙去脉 <span lang="en">the whole story</span></p>'
     )
     told = f'<div class="{cls}">{why}</div>' if trail.message_zh else ""
     items = "".join(map(_item, trail.entries))
