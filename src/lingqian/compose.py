@@ -4,16 +4,19 @@ import secrets
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import apsw
 import msgspec
 
+from lingqian.channels.faceid.client import FaceId, RealNameRow
 from lingqian.channels.port import Channel, Product
 from lingqian.channels.route import Candidate
+from lingqian.channels.verifier import Verifier
 from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
+from lingqian.compliance.factor import factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
@@ -58,6 +61,7 @@ from lingqian.storage.vault import (
     has_root,
     open_vault,
 )
+from lingqian.storage.volume import check_volume
 from lingqian.topup.fee import FeePlan
 from lingqian.topup.plan import DEFAULT as DEFAULT_PLANS
 from lingqian.topup.plan import Plan
@@ -75,6 +79,7 @@ PUT_SETTING: Final = (
 )
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Origin = Annotated[str, msgspec.Meta(pattern="^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 
 
 class LimitRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -170,6 +175,12 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     late_grace_s: Annotated[int, msgspec.Meta(ge=0)] = LATE_GRACE_S_DEFAULT
     payout_delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     simulator_control_url: str = ""
+    real_name: RealNameRow | None = None
+    tls_certificate: str = ""
+    tls_key: str = ""
+    frame_ancestors: tuple[Origin, ...] = ()
+    unencrypted_volume_because: str = ""
+    public_origin: Origin | Literal[""] = ""
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -184,6 +195,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         plans = [row.plan_id for row in self.plans]
         if len(set(plans)) < len(plans):
             raise ValueError("two plans have the same plan_id")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key are set together or not at all")
         policy(self)
 
 
@@ -210,6 +223,7 @@ def policy(config: Config) -> Policy:
         caps((*DEFAULT, *limits)),
         tuple(rules),
         config.late_grace_s * SECOND_US,
+        factor_caps(config.profile),
     )
 
 
@@ -295,6 +309,7 @@ class Wallet:
         calm_collector()
         self.folder = folder
         self.config = config
+        check_volume(folder, config.profile, config.unencrypted_volume_because)
         self.lock = DirectoryLock(folder)
         with ExitStack() as undo:
             undo.callback(self.lock.release)
@@ -323,6 +338,7 @@ class Wallet:
             self.candidates = candidates(config)
             self.health = Health(real_us)
             self.channels = self._open_channels()
+            self.verifier = self._open_verifier()
             self.reveal = reveal_with(self.vault)
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
@@ -366,8 +382,23 @@ class Wallet:
                 raise Damaged(f"channel account {row.account}: {error}") from error
         return found
 
+    def _open_verifier(self) -> Verifier | None:
+        """Read the key of whoever verifies real names.
+
+        Raises: Damaged, naming the file that cannot be used.
+        """
+        row = self.config.real_name
+        if row is None:
+            return None
+        try:
+            return FaceId(row, self.folder, lambda: real_us() // SECOND_US)
+        except (OSError, ValueError) as error:
+            raise Damaged(f"real_name: {error}") from error
+
     async def close_channels(self) -> None:
         """End the connections to every channel; on the loop that used them."""
+        if self.verifier is not None:
+            await self.verifier.close()
         for channel in self.channels.values():
             if isinstance(channel, WechatPay):
                 await channel.close_session()

@@ -5,6 +5,7 @@ Real packets go through the real lane, opened by the same people in the same ord
 mean luck must be alike. `LINGQIAN_ACCEPTANCE=full` runs the sizes of the acceptance text.
 """
 
+import itertools
 import secrets
 from collections.abc import Mapping
 from hashlib import sha256
@@ -16,15 +17,22 @@ from significance import SIGNIFICANCE, Places
 
 from acceptance.server import sized
 from lingqian import compose
+from lingqian.channels.port import Product, Purchase, Reading, TradeState
 from lingqian.compose import BeaconRow, Config, FeeRow, LimitRow, PlanRow, RuleRow, Wallet
 from lingqian.identity.user import UserState
 from lingqian.kernel.bound import ORDER_LIFE_S_MAX
-from lingqian.kernel.clock import SECOND_US
+from lingqian.kernel.clock import DAY_US, SECOND_US
 from lingqian.kernel.code import Code
-from lingqian.redpacket.packet import PacketKind
+from lingqian.kernel.id import PREFIX_ATTEMPT, show
+from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.storage import query
+from lingqian.storage.cashier import OrderWish
 from lingqian.storage.desk import Wish, reveal_with
+from lingqian.topup.evidence import Source
+from lingqian.topup.order import OrderKind
+from lingqian.topup.plan import FREE
 from lingqian.web.wish import NewPacket
+from unit.channels.platform import write_keys
 
 USERS = sized(6, 30)
 PACKETS, AT_ONCE = sized(150, 2_500), 50
@@ -47,13 +55,15 @@ class Trial(NamedTuple):
     habit: str = ""
 
 
+UNENCRYPTED = {"unencrypted_volume_because": "a test on made-up people"}
 BEACON = BeaconRow(("http://127.0.0.1:9",), "ab" * 32, 1_700_000_000, 3)
 TRIALS = {
     "nothing": Trial(),
     # Settings of the operator.
-    "profile": Trial({"profile": "licensed"}),
+    "profile": Trial({"profile": "licensed", **UNENCRYPTED}),
     "host": Trial({"host": "::1"}),
     "port": Trial({"port": 1}),
+    "public_origin": Trial({"public_origin": "https://pay.example"}),
     "lanes": Trial({"lanes": 4}),
     "batch_commands_max": Trial({"batch_commands_max": 3}),
     "queue_commands_max": Trial({"queue_commands_max": 20_000}),
@@ -82,6 +92,7 @@ TRIALS = {
     "greeting": Trial(wish={"greeting": "给第一名最多"}),
     "cover": Trial(wish={"cover": "gold"}),
     "is_lucky": Trial(wish={"is_lucky": False}),
+    "is_by_channel": Trial(wish={"is_by_channel": True}, habit="paid"),
     # What an operator can do to people, and a sender among the claimers.
     "account_class": Trial(habit="classes"),
     "state": Trial(habit="thawed"),
@@ -99,14 +110,20 @@ SAME = {
     "draw_in_s": "draw_at_us",
     "expires_in_s": "lifetime_s",
     "await_entropy": "awaits_entropy",
-    # How a packet is paid for is over before it opens: from there on it is any other packet.
-    "channels": "nothing",
-    "simulator_control_url": "nothing",
-    "pay_with": "nothing",
-    "product": "nothing",
-    "payer": "nothing",
-    "client_ip": "nothing",
-    "is_by_channel": "nothing",
+    # Every way to pay for a packet over a channel, by turns.
+    "channels": "is_by_channel",
+    "simulator_control_url": "is_by_channel",
+    "pay_with": "is_by_channel",
+    "product": "is_by_channel",
+    "payer": "is_by_channel",
+    "client_ip": "is_by_channel",
+    # Who somebody is says nothing about luck.
+    "real_name": "nothing",
+    # How bytes travel and rest is nothing a draw could see.
+    "tls_certificate": "nothing",
+    "tls_key": "nothing",
+    "frame_ancestors": "nothing",
+    "unencrypted_volume_because": "profile",
 }
 
 
@@ -121,7 +138,11 @@ class Party:
 
     def __init__(self, folder, trial):
         self.trial = trial
-        self.wallet = Wallet(folder, Config(**trial.config))
+        config = dict(trial.config)
+        if trial.habit == "paid":
+            config["channels"] = (write_keys(folder.parent),)
+            config["simulator_control_url"] = "http://127.0.0.1:9"
+        self.wallet = Wallet(folder, Config(**config))
         self.desk = self.wallet.desk
         chosen = self.wallet.config.default_account_class
         made = self.ask([self.desk.register(f"u{n}", "", chosen) for n in range(USERS)])
@@ -159,6 +180,9 @@ class Party:
 
     def sent(self, size):
         """Send packets and bring them to the point where they can be opened."""
+        if self.trial.habit == "paid":
+            # What one person pays in a day is reviewed above a sum.
+            self.wallet.advance_clock(DAY_US)
         keys = [secrets.token_hex(8) for _ in range(size)]
         answers = self.ask([self.desk.send(self.wish(), key) for key in keys])
         packets = [answer.command.packet_id for answer in answers]
@@ -167,7 +191,35 @@ class Party:
         if self.trial.habit == "beacon":
             digest = sha256(ROUND).digest()
             self.ask([self.desk.beacon(each, digest, ROUND) for each in packets])
+        if self.trial.habit == "paid":
+            self.paid(packets)
         return packets
+
+    def paid(self, packets):
+        """Pay for packets over a channel, by every product in turn."""
+        wallet, cashier = self.wallet, self.wallet.cashier
+        plan = FREE._replace(amount_fen=TOTAL_FEN)
+        life_s = wallet.config.order_life_s
+        orders = [packet_order(each) for each in packets]
+        for packet_id, order_id in zip(packets, orders, strict=True):
+            wish = OrderWish(
+                self.sender, OrderKind.PACKET, plan, life_s, object_id=packet_id, order_id=order_id
+            )
+            self.ask([cashier.open_order(wish, f"order {order_id.hex()}", "shop")])
+        now_us = wallet.clock.now_us()
+        for order_id, product in zip(orders, itertools.cycle(Product)):
+            attempt_id = cashier.attempt_id(order_id)
+            number = show(PREFIX_ATTEMPT, attempt_id)
+            payer = "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o" if product == Product.JSAPI else ""
+            purchase = Purchase(
+                number, product, "红包", TOTAL_FEN, "CNY", now_us, payer, "127.0.0.1", "x"
+            )
+            reading = Reading(
+                number, TradeState.PAID, TOTAL_FEN, TOTAL_FEN, TOTAL_FEN, "CNY", number, now_us,
+                product.name,
+            )  # fmt: skip
+            self.ask([cashier.begin_attempt(order_id, attempt_id, "main", purchase)])
+            self.ask([cashier.observe(attempt_id, "main", Source.NOTICE, reading)])
 
     def opened(self, packets):
         """Let everybody open every packet, always in the same order."""

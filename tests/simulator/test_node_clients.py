@@ -18,6 +18,8 @@ from need import needs, required
 HERE = Path(__file__).parent / "node"
 INSTALL_S = 300
 RUN_S = 60
+# What an order of 50 yuan with 10 of it refunded does to the account.
+FUNDS = ("交易", "扣除交易手续费", "退款", "退还交易手续费")
 pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm")]
 
 
@@ -76,6 +78,7 @@ def run(script, running, packages, number):
         ("axios_plugin.js", "certificate"),
         ("axios_plugin.js", "public_key"),
         ("node_v3.js", "certificate"),
+        ("node_v3.js", "public_key"),
     ],
 )
 def test_an_order_lives_through_a_client_in_javascript(start, packages, script, mode):
@@ -93,6 +96,9 @@ def test_an_order_lives_through_a_client_in_javascript(start, packages, script, 
         payment, refund = seen["bill"]["rows"]
         assert (payment["订单金额"], refund["申请退款金额"]) == ("50.00", "10.00")
         assert seen["bill"]["summary"]["总交易单数"] == "2.0"
+        assert sorted(each["业务类型"] for each in seen["funds"]["rows"]) == sorted(FUNDS)
     else:
         assert len(seen["bill"]["lines"]) == 6
         assert "`TU_700001" in seen["bill"]["lines"][1]
+        shown = [line.split(",")[4] for line in seen["funds"]["lines"] if line.startswith("`2")]
+        assert sorted(shown) == sorted(f"`{each}" for each in FUNDS)

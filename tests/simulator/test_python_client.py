@@ -72,6 +72,7 @@ def test_pay_notify_query_refund_and_bill(start, shop, aim, mode):
     told = client.callback(*shop.wait()[0])
     assert told["event_type"] == "TRANSACTION.SUCCESS"
     assert told["resource"]["amount"]["total"] == 5000
+    assert refused(client, shop.notices[0])
     status, text = client.query(out_trade_no="TU_000001")
     found = json.loads(text)
     assert (status, found["trade_state"]) == (200, "SUCCESS")
@@ -82,6 +83,10 @@ def test_pay_notify_query_refund_and_bill(start, shop, aim, mode):
     assert json.loads(text) == found
     status, text = client.close("TU_000001")
     assert (status, json.loads(text)["code"]) == (400, "ORDERPAID")
+    assert client.pay(**order("TU_000004"))[0] == 200
+    assert client.close("TU_000004")[0] == 204
+    status, text = client.query(out_trade_no="TU_000004")
+    assert json.loads(text)["trade_state"] == "CLOSED"
 
     amount = {"refund": 1000, "total": 5000, "currency": "CNY"}
     wish = {"out_refund_no": "RF_1", "amount": amount, "out_trade_no": "TU_000001"}
@@ -95,17 +100,33 @@ def test_pay_notify_query_refund_and_bill(start, shop, aim, mode):
     date = running.to_tomorrow()
     for ask in (client.trade_bill, client.fundflow_bill):
         status, text = ask(date, tar_type="GZIP")
-        offer = json.loads(text)
-        status, content = client.download_bill(offer["download_url"])
-        plain = gzip.decompress(content)
         assert status == 200
-        assert hashlib.sha1(plain).hexdigest() == offer["hash_value"]
-        assert plain.startswith(b"\xef\xbb\xbf")
+        check_bill(text, client.download_bill(json.loads(text)["download_url"]), "TU_000001")
+
+
+def check_bill(offer, answer, number):
+    """Hold a downloaded bill to what was announced, and to the order it must show."""
+    status, content = answer
+    assert status == 200
+    plain = gzip.decompress(content)
+    assert hashlib.sha1(plain).hexdigest() == json.loads(offer)["hash_value"]
+    assert plain.startswith(b"\xef\xbb\xbf")
+    if "商户订单号".encode() in plain:
+        assert plain.count(b"`" + number.encode()) == 2  # the payment, and its refund
+    else:
+        assert "交易手续费".encode() in plain
+
+
+def refused(client, sent, *, is_text=False):
+    """Say whether a client's receiver turns away a notice with one letter changed."""
+    headers, body = sent
+    wrong = body.replace(b"SUCCESS", b"SUCCESs", 1)
+    return client.callback(headers, wrong.decode() if is_text else wrong) is None
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_async_client_pays_and_closes(start, shop, aim, mode):
-    """The other half of the library signs and verifies with code of its own."""
+def test_async_client_lives_the_same_life(start, shop, aim, mode):
+    """The other half of the library signs, verifies and fetches bills with code of its own."""
     running = start(mode=mode)
     aim(running.base_url)
 
@@ -117,15 +138,30 @@ def test_async_client_pays_and_closes(start, shop, aim, mode):
             headers, body = (await asyncio.to_thread(shop.wait))[0]
             told = client.callback(headers, body.decode())
             assert told["resource"]["out_trade_no"] == "TU_000002"
+            assert refused(client, (headers, body), is_text=True)
+            status, text = await client.query(out_trade_no="TU_000002")
+            assert (status, json.loads(text)["trade_state"]) == (200, "SUCCESS")
             assert (await client.pay(**order("TU_000003")))[0] == 200
             assert (await client.close("TU_000003"))[0] == 204
             status, text = await client.query(out_trade_no="TU_000003")
             assert (status, json.loads(text)["trade_state"]) == (200, "CLOSED")
-            amount = {"refund": 5000, "total": 5000, "currency": "CNY"}
-            wish = {"out_refund_no": "RF_2", "amount": amount, "out_trade_no": "TU_000002"}
-            status, _ = await client.refund(**wish)
-            assert status == 200
-            assert (await client.query_refund("RF_2"))[0] == 200
+            await give_back(client)
+            date = await asyncio.to_thread(running.to_tomorrow)
+            for ask in (client.trade_bill, client.fundflow_bill):
+                status, text = await ask(date, tar_type="GZIP")
+                assert status == 200
+                url = json.loads(text)["download_url"]
+                check_bill(text, await client.download_bill(url), "TU_000002")
+
+    async def give_back(client):
+        amount = {"refund": 5000, "total": 5000, "currency": "CNY"}
+        wish = {"out_refund_no": "RF_2", "amount": amount, "out_trade_no": "TU_000002"}
+        status, _ = await client.refund(**wish, notify_url=shop.url)
+        assert status == 200
+        headers, body = (await asyncio.to_thread(shop.wait, 2))[1]
+        told = client.callback(headers, body.decode())
+        assert told["resource"]["refund_status"] == "SUCCESS"
+        assert (await client.query_refund("RF_2"))[0] == 200
 
     running.control("/control/merchants/1900000001/fund", {"amount_fen": 100_000})
     asyncio.run(life())

@@ -23,6 +23,12 @@ live((setting) => {
     baseURL: `${setting.base_url}/`,
   });
   const orders = v3.pay.transactions;
+  const download = async (offer) => {
+    const { pathname, searchParams } = new URL(offer.data.download_url);
+    const params = Object.fromEntries(searchParams);
+    const file = await v3[pathname.replace("/v3/", "")].get({ params, responseType: "arraybuffer" });
+    return Formatter.castCsvBill(file.data);
+  };
   return {
     prepay: async (order) => (await orders.jsapi.post(order)).data,
     query: async (number) => {
@@ -45,15 +51,8 @@ live((setting) => {
       const { ciphertext, nonce, associated_data: associated } = JSON.parse(body).resource;
       return JSON.parse(Aes.AesGcm.decrypt(ciphertext, setting.api_v3_key, nonce, associated));
     },
-    bill: async (date) => {
-      const offer = (await v3.bill.tradebill.get({ params: { bill_date: date } })).data;
-      const { pathname, searchParams } = new URL(offer.download_url);
-      const params = Object.fromEntries(searchParams);
-      const file = await v3[pathname.replace("/v3/", "")].get({
-        params,
-        responseType: "arraybuffer",
-      });
-      return Formatter.castCsvBill(file.data);
-    },
+    bill: async (date) => download(await v3.bill.tradebill.get({ params: { bill_date: date } })),
+    funds: async (date) =>
+      download(await v3.bill.fundflowbill.get({ params: { bill_date: date } })),
   };
 });

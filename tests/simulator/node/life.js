@@ -68,6 +68,7 @@ async function live(make) {
     seen.refunded = await client.read(await open.next());
     await control(setting, "/control/clock", { advance_s: setting.advance_s });
     seen.bill = await client.bill(setting.date);
+    seen.funds = await client.funds(setting.date);
     seen.forged = await client.read(forged(await again(open)));
   } finally {
     open.close();

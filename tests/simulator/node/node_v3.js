@@ -14,6 +14,10 @@ live((setting) => {
     privateKey: Buffer.from(setting.private_key_pem),
     key: setting.api_v3_key,
   });
+  // It knows certificates only; a platform's public key is put among them under its own name.
+  if (setting.platform_public_key_id) {
+    Pay.certificates[setting.platform_public_key_id] = setting.platform_public_key_pem;
+  }
   const inner = pay.httpService;
   // As a proxy that ends TLS would forward them.
   const forwarded = { Host: new URL(HOME).host, "X-Forwarded-Proto": "https" };
@@ -26,6 +30,10 @@ live((setting) => {
     const answer = await asked;
     if (answer.status !== 200) throw new Error(JSON.stringify(answer));
     return answer.data;
+  };
+  const download = async (offer) => {
+    const text = await data(pay.downloadBill(offer.download_url));
+    return { lines: text.split("\r\n") };
   };
   return {
     prepay: (order) => data(pay.transactions_jsapi(order)),
@@ -44,10 +52,7 @@ live((setting) => {
       const { ciphertext, associated_data: associated, nonce } = JSON.parse(body).resource;
       return pay.decipher_gcm(ciphertext, associated, nonce);
     },
-    bill: async (date) => {
-      const offer = await data(pay.tradebill({ bill_date: date }));
-      const text = await data(pay.downloadBill(offer.download_url));
-      return { lines: text.split("\r\n") };
-    },
+    bill: async (date) => download(await data(pay.tradebill({ bill_date: date }))),
+    funds: async (date) => download(await data(pay.fundflowbill({ bill_date: date }))),
   };
 });
