@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 import do  # noqa: E402 - found only after the line above
 
 from lingqian.clearing import day, difference  # noqa: E402 - as above
-from lingqian.compliance import limit  # noqa: E402 - as above
+from lingqian.compliance import factor, limit  # noqa: E402 - as above
 from lingqian.flows import case, transfer  # noqa: E402 - as above
 from lingqian.gift import gift  # noqa: E402 - as above
 from lingqian.kernel.code import TABLE, Code  # noqa: E402 - as above
@@ -135,7 +135,44 @@ def limits() -> str:
         "Counted in the payment's own transaction; days and years are Shanghai's. "
         "Where rows overlap the stricter binds."
     )
-    return page("Limits (限额)", "src/lingqian/compliance/limit.py", words, rows)
+    first = page("Limits (限额)", "src/lingqian/compliance/limit.py", words, rows)
+    return "\n".join([first, *factors()])
+
+
+def factors() -> list[str]:
+    """List what the proof of a payment caps, and when it is asked for."""
+    caps = [
+        f"| {row.id} | {', '.join(row.profiles)} | {row.strength.name.lower()} "
+        f"| {row.cap_fen // 100:,}.{row.cap_fen % 100:02d} yuan | {row.source} |"
+        for row in factor.CAPS
+    ]
+    rules = [
+        f"| {row.occasion.name.lower().replace('_', ' ')} "
+        f"| {row.amount_fen_min // 100:,}.{row.amount_fen_min % 100:02d} yuan "
+        f"| {row.zh}；{row.en} | {row.source} |"
+        for row in factor.RULES
+    ]
+    return [
+        "## What a day may hold by how it is proven (支付要素)",
+        "",
+        "From `src/lingqian/compliance/factor.py`. Weak: fewer than two of knows (password), has",
+        "(the device's key), is (fingerprint, face); strong: two; signed: two and a signature,",
+        "which no factor of ours is; vouched: an app's key, for a person whom the app has asked.",
+        "The whole day counts, however it was paid.",
+        "",
+        "| id | profiles | strength | cap a day | source |",
+        "|---|---|---|---|---|",
+        *caps,
+        "",
+        "## When a payment has to be proven",
+        "",
+        "A person's payment, from this amount on; the first row that applies is told.",
+        "",
+        "| occasion | from | words | source |",
+        "|---|---|---|---|",
+        *rules,
+        "",
+    ]
 
 
 def pages() -> Mapping[str, str]:

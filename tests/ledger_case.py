@@ -50,13 +50,14 @@ from lingqian.flows.command import (
 from lingqian.flows.view import Policy
 from lingqian.gift.catalogue import CATALOGUE
 from lingqian.gift.income import income_row
+from lingqian.identity.session import Token, link_digest
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
 from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
-from lingqian.storage import purse, query
+from lingqian.storage import password, purse, query, real_name
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
@@ -66,6 +67,16 @@ from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.port import Personal
 from lingqian.storage.reconciliation import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.relay import waiting
+from lingqian.storage.session import (
+    Arrival,
+    NewLink,
+    Sessions,
+    add_link,
+    confirm,
+    refresh,
+    revoke,
+    sign_in,
+)
 from lingqian.storage.sqlite import SqliteStore, connect
 from lingqian.storage.vault import open_vault
 from lingqian.topup.attempt import PrepayResult
@@ -574,6 +585,48 @@ class LedgerCase:
             )
 
         self.store.chore(write)
+        self.store.chore(self._sign_in)
+        self.store.chore(self._guard)
+
+    def _guard(self, connection):
+        """Two people have payment passwords; one is locked, one is being reset."""
+        for number, user_id in enumerate(self.people[:2]):
+            hashed = b"\x01" + secrets.token_bytes(48)
+            assert password.put(connection, user_id, hashed, self.us, instead=b"")
+            for _ in range(5 - 4 * number):
+                password.count_try(connection, user_id, self.us)
+            mac = self.vault.mac("payee", user_id, b"somebody")
+            password.add_payee(connection, user_id, mac, self.us)
+        password.reset(connection, user_id, self.us, 60)
+        for number, user_id in enumerate(self.people[:3]):
+            assert real_name.count_try(connection, user_id, 20_000)
+            if number:
+                told = real_name.Told("李小明", f"11010119900307450{number}")
+                assert real_name.put_verified(
+                    connection, self.vault, user_id, told, checks=number, at_us=self.us
+                )
+
+    def _sign_in(self, connection):
+        """Somebody signs two devices in, refreshes one and ends the other; a link waits."""
+        seal = Sessions(connection, self.vault).seal
+        user_id = self.people[0]
+        for number in range(3):
+            digest, key = link_digest(f"link {number}"), sha256(bytes((number,))).digest()
+            link = NewLink(self._identity(), digest, user_id, "/packets", "the shop", self.us)
+            add_link(connection, link)
+            if number == 2:
+                return
+            ids = (self._identity(), self._identity())
+            found = sign_in(connection, Arrival(digest, key, *ids, "a phone", self.us), seal)
+            session = found.session
+            if number:
+                revoke(connection, session.session_id, user_id, self.us + 1)
+            else:
+                confirm(connection, session, self.us)
+                refresh(connection, Token(session.session_id, 1, b""), key, self.us + 1)
+
+    def _identity(self):
+        return mint(0, self.us // 1_000, secrets.randbits(64))
 
     def close(self):
         """Stop as a wallet does: publish, fold the log into the file, release it."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import clearing_words
 from law import all_laws
 from lingqian.channels.port import PayoutState, RefundState, TradeState
+from lingqian.compliance.factor import HAS, IS, KNOWS, SIGNED
 from lingqian.compliance.limit import DEFAULT, Limit, Span
 from lingqian.flows.case import CaseState
 from lingqian.flows.claim import ClaimDone, WrongPassphrase
@@ -145,12 +146,21 @@ def verb_fund(world, words):
     return world.fund(person(world, name), yuan(amount), more.get("key"))
 
 
+_FACTORS = {"knows": KNOWS, "has": HAS, "is": IS, "signed": SIGNED}
+
+
+def factors(text):
+    """Read kinds of proof joined by `+`."""
+    return sum(_FACTORS[word] for word in text.split("+"))
+
+
 def verb_transfer(world, words):
-    """transfer NAME SOURCE TARGET YUAN [key=]."""
+    """transfer NAME SOURCE TARGET YUAN [by=has+knows] [key=]."""
     (name, source, target, amount), more = options(words)
     person(world, source)
     person(world, target)
-    return world.transfer(source, target, yuan(amount), name, more.get("key"))
+    by = factors(more["by"]) if "by" in more else 0
+    return world.transfer(source, target, yuan(amount), name, more.get("key"), factors=by)
 
 
 _SEND_WORDS = {
@@ -163,6 +173,7 @@ _SEND_WORDS = {
     "word": ("passphrase", str),
     "cover": ("cover", str),
     "key": ("key", str),
+    "by": ("factors", factors),
 }
 
 
@@ -243,6 +254,7 @@ _ORDER_WORDS = {
     "ends": ("bonus_life_us", span_us),
     "life": ("life_us", span_us),
     "packet": ("packet", str),
+    "with": ("factors", factors),
     "by": ("requested_by", str),
     "key": ("key", str),
 }

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from lingqian.analytics.step import Step
 from lingqian.channels.port import PayoutState, RefundState
+from lingqian.compliance.factor import factor_caps
 from lingqian.compliance.limit import DEFAULT, caps
 from lingqian.flows.command import (
     AddBeacon,
@@ -105,7 +106,7 @@ class World:
     def __init__(self, lanes=1, *, store=None, rules=(), limits=DEFAULT, clock=None):
         self.clock = clock or HandClock()
         self.store = store or fresh_store()
-        self.policy = Policy(caps(limits), tuple(rules))
+        self.policy = Policy(caps(limits), tuple(rules), factor_caps=factor_caps("sandbox"))
         self.lane_count = lanes
         self.ids: dict[str, bytes] = {}
         self.people: list[str] = []
@@ -194,7 +195,7 @@ class World:
         lane = self.lane_of(name)
         return Fund(self.key(lane, key), self.mint(lane, key), self.ids[name], amount_fen)
 
-    def transfer(self, source, target, amount_fen, name=None, key=None):
+    def transfer(self, source, target, amount_fen, name=None, key=None, *, factors=0):
         """Make the command that moves money between two people."""
         name = name or f"transfer {next(self._chances)}"
         lane = self.lane_of(source)
@@ -208,6 +209,7 @@ class World:
             b"",
             target_class,
             target_state,
+            factors,
         )
 
     def send(  # noqa: PLR0917 - the fields of a packet, by name at every call
@@ -231,6 +233,7 @@ class World:
         cover="",
         key=None,
         is_by_channel=0,
+        factors=0,
     ):
         """Make the command that funds a packet, or one whose order a channel is to pay."""
         lane = self.lane_of(sender)
@@ -268,6 +271,7 @@ class World:
             promised.beacon_chain,
             promised.beacon_round,
             bool(is_by_channel),
+            factors,
         )
 
     def word(self, passphrase):
@@ -318,6 +322,7 @@ class World:
         requested_by="shop",
         is_from_balance=0,
         key=None,
+        factors=0,
     ):
         """Make the command that opens an order."""
         lane = self.lane_of(user)
@@ -338,6 +343,7 @@ class World:
             life_us,
             requested_by,
             bool(is_from_balance),
+            factors,
         )
 
     def attempt(self, name, order, account="wx"):

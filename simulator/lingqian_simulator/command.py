@@ -39,6 +39,9 @@ def simulate(  # noqa: PLR0913 - each argument is an option of the command
     suite: Annotated[str, typer.Option(help="Of the default merchant: RSA or SM.")] = "RSA",
     mchid: Annotated[str, typer.Option(help="Of the default merchant.")] = DEFAULT_MCHID,
     appid: Annotated[str, typer.Option(help="Of the default merchant.")] = DEFAULT_APPID,
+    faceid_port: Annotated[
+        int | None, typer.Option(help="Serve name and face checks here; 0 takes a free port.")
+    ] = None,
     ends_with_input: Annotated[
         bool, typer.Option("--ends-with-input", help="Stop when standard input ends: no orphans.")
     ] = False,
@@ -57,6 +60,7 @@ def simulate(  # noqa: PLR0913 - each argument is an option of the command
         suite=suite,
         mchid=mchid,
         appid=appid,
+        faceid_port=faceid_port,
     )
     asyncio.run(_serve(config, credentials, ends_with_input=ends_with_input))
 
@@ -70,6 +74,8 @@ async def _serve(config: SimulatorConfig, folder: Path | None, *, ends_with_inpu
         first, second = simulator.base_urls
         typer.echo(f"API      {first}  {second}")
         typer.echo(f"control  {simulator.control_url}")
+        if simulator.faceid is not None:
+            typer.echo(f"faceid   {simulator.faceid.url}")
         typer.echo(f"merchant {simulator.merchant.mchid}  {simulator.merchant.appid}")
         await _until_told(ends_with_input=ends_with_input)
     finally:

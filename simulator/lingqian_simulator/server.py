@@ -18,6 +18,7 @@ from lingqian_simulator.chance import Chance
 from lingqian_simulator.clock import Clock
 from lingqian_simulator.control import Control
 from lingqian_simulator.enrolment import NewMerchant, enrol
+from lingqian_simulator.faceid import FaceIdSimulator
 from lingqian_simulator.host import Host
 from lingqian_simulator.merchant import SUITES, Credentials, Mode
 from lingqian_simulator.notice import Courier
@@ -44,6 +45,7 @@ class SimulatorConfig(msgspec.Struct, frozen=True, kw_only=True):
     suite: str = "RSA"
     mode: Mode = "gradual"  # of the default merchant: it has both certificates and a public key
     gradual_percent: int = 50
+    faceid_port: int | None = None  # where names and faces are checked; nowhere without it
 
 
 class DefaultMerchant(msgspec.Struct):
@@ -61,6 +63,7 @@ class Simulator:
         self._hosts: list[Host] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._credentials: Credentials | None = None
+        self.faceid: FaceIdSimulator | None = None
 
     @property
     def base_urls(self) -> tuple[str, str]:
@@ -86,6 +89,9 @@ class Simulator:
         self._prepare()
         self.control = Control(self.world, config.address, config.control_port)
         await self.control.up()
+        if config.faceid_port is not None:
+            self.faceid = FaceIdSimulator(config.address, config.faceid_port)
+            await self.faceid.up()
         service = Service(self.world, self.control.url)
         self._hosts = [
             Host(service, number, config.address, config.ports[number]) for number in range(HOSTS)
@@ -107,6 +113,8 @@ class Simulator:
                 await task
         for host in self._hosts:
             await host.down()
+        if self.faceid is not None:
+            await self.faceid.down()
         await self._courier.close()
         await self.control.down()
         self.world.store.close()

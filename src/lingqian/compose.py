@@ -9,11 +9,14 @@ from typing import Annotated, Any, Final
 import apsw
 import msgspec
 
+from lingqian.channels.faceid.client import FaceId, RealNameRow
 from lingqian.channels.port import Channel, Product
 from lingqian.channels.route import Candidate
+from lingqian.channels.verifier import Verifier
 from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
+from lingqian.compliance.factor import factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
@@ -170,6 +173,13 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     late_grace_s: Annotated[int, msgspec.Meta(ge=0)] = LATE_GRACE_S_DEFAULT
     payout_delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     simulator_control_url: str = ""
+    real_name: RealNameRow | None = None
+    public_origin: Annotated[
+        str,
+        msgspec.Meta(
+            pattern="^(https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\\[[0-9a-f:]+\\](:[0-9]{1,5})?)?$"
+        ),
+    ] = ""
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -210,6 +220,7 @@ def policy(config: Config) -> Policy:
         caps((*DEFAULT, *limits)),
         tuple(rules),
         config.late_grace_s * SECOND_US,
+        factor_caps(config.profile),
     )
 
 
@@ -323,6 +334,7 @@ class Wallet:
             self.candidates = candidates(config)
             self.health = Health(real_us)
             self.channels = self._open_channels()
+            self.verifier = self._open_verifier()
             self.reveal = reveal_with(self.vault)
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
@@ -366,8 +378,23 @@ class Wallet:
                 raise Damaged(f"channel account {row.account}: {error}") from error
         return found
 
+    def _open_verifier(self) -> Verifier | None:
+        """Read the key of whoever verifies real names.
+
+        Raises: Damaged, naming the file that cannot be used.
+        """
+        row = self.config.real_name
+        if row is None:
+            return None
+        try:
+            return FaceId(row, self.folder, lambda: real_us() // SECOND_US)
+        except (OSError, ValueError) as error:
+            raise Damaged(f"real_name: {error}") from error
+
     async def close_channels(self) -> None:
         """End the connections to every channel; on the loop that used them."""
+        if self.verifier is not None:
+            await self.verifier.close()
         for channel in self.channels.values():
             if isinstance(channel, WechatPay):
                 await channel.close_session()

@@ -62,6 +62,7 @@ TRIALS = {
     "profile": Trial({"profile": "licensed"}),
     "host": Trial({"host": "::1"}),
     "port": Trial({"port": 1}),
+    "public_origin": Trial({"public_origin": "https://pay.example"}),
     "lanes": Trial({"lanes": 4}),
     "batch_commands_max": Trial({"batch_commands_max": 3}),
     "queue_commands_max": Trial({"queue_commands_max": 20_000}),
@@ -115,6 +116,8 @@ SAME = {
     "product": "is_by_channel",
     "payer": "is_by_channel",
     "client_ip": "is_by_channel",
+    # Who somebody is says nothing about luck.
+    "real_name": "nothing",
 }
 
 

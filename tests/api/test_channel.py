@@ -1,9 +1,13 @@
 """Channels over HTTP: how they stand, a person's word on their mode, the line, and an outage."""
 
+import json
+
 import pytest
+from typer.testing import CliRunner
 
 from api.caller import wait_for
 from api.till import ACCOUNT, tilling
+from lingqian.cli.main import app
 from lingqian.identity.key import Scope
 
 MODE = f"/v1/channels/{ACCOUNT}/mode"
@@ -79,3 +83,32 @@ def test_a_debt_that_is_not_there_cannot_be_given_up(till):
     """There has to have been an advance."""
     path = "/v1/advances/tu_00006D3YKTB2N4Q6S8V1X3Z5AC/write-off"
     assert till.api.post(path, {"by": "wang.li"}).code == "advance_unknown"
+
+
+def run(caller, *words):
+    """Run `lingqian channel` as a person with this key would."""
+    env = {"LINGQIAN_URL": f"http://127.0.0.1:{caller.port}", "LINGQIAN_KEY": caller.key}
+    return CliRunner().invoke(app, ["channel", *words], env=env)
+
+
+def test_the_commands_show_and_switch_what_the_server_does(till):
+    """On call, a terminal is what there is."""
+    shown = run(till.api, "list")
+    assert shown.exit_code == 0, shown.output
+    assert f"{ACCOUNT}  normal" in shown.stdout
+    assert "prepay closed" in shown.stdout
+    words = ("mode", ACCOUNT, "force_off", "--by", "wang.li", "--why", "a drill")
+    done = run(till.api, *words)
+    assert done.exit_code == 0, done.output
+    assert "forced_off" in done.stdout
+    assert "by wang.li: a drill" in done.stdout
+    again = run(till.api, *words)
+    assert again.exit_code == 1
+    assert "already_settled" in again.stderr
+    assert run(till.api, "list").exit_code == 1
+    assert (
+        run(till.api, "mode", ACCOUNT, "allow", "--by", "wang.li", "--why", "over").exit_code == 0
+    )
+    wait_for(lambda: run(till.api, "list").exit_code == 0)
+    assert "no outage" in run(till.api, "report", ACCOUNT).stdout
+    assert json.loads(run(till.api, "list", "--json").stdout)[0]["account"] == ACCOUNT

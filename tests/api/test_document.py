@@ -45,14 +45,6 @@ def test_operation_ids_are_unique():
     assert len(ids) == len(set(ids))
 
 
-# The operator's own line is moved by the house and by commands, not by an operation.
-LINE = {
-    Code.ORDER_NOT_ADVANCEABLE, Code.LINE_CLOSED, Code.ADVANCE_OPEN, Code.DEBT_OPEN,
-    Code.HISTORY_TOO_SHORT, Code.EXCEEDS_ADVANCE_MAX, Code.LINE_PACED, Code.LINE_EXHAUSTED,
-    Code.ADVANCE_UNKNOWN,
-}  # fmt: skip
-
-
 def test_every_code_is_answered_by_some_operation():
     """A code that no operation names is one that no caller expects."""
     told = {code for row in OPERATIONS for code in row.codes}
@@ -66,7 +58,7 @@ def test_every_code_is_answered_by_some_operation():
         Code.DAY_CLOSED, Code.BILL_MISSING, Code.DAY_NOT_MATCHED, Code.DAY_BEFORE_OPEN,
         Code.DIFFERENCE_OVERDUE, Code.DAY_NOT_BALANCED,
     }  # fmt: skip
-    assert set(Code) - told - LINE == elsewhere
+    assert set(Code) - told == elsewhere
 
 
 def test_every_problem_has_words_in_both_languages():
@@ -84,7 +76,7 @@ def test_fields_of_the_core_have_their_name_in_the_api():
     from lingqian.flows.kind import KINDS  # noqa: PLC0415 - beside its only use
 
     known = {name for row in OPERATIONS if row.takes for name in row.takes.__struct_fields__}
-    known |= {"user_id", "conversation_id", "order_id", "refund_id", "Idempotency-Key", "lane"}
+    known |= {"user_id", "conversation_id", "order_id", "refund_id", "Idempotency-Key"}
     asked = {name for kind in KINDS.values() for name in kind.asked}
     # A sender chooses shares through these only.
     assert {FIELDS.get(name, name) for name in asked} - known == set()

@@ -18,12 +18,13 @@ from lingqian.clearing.classify import Class
 from lingqian.clearing.difference import day_id, difference_id
 from lingqian.clearing.item import Way
 from lingqian.clearing.report import read_day as business
+from lingqian.cli.main import app
 from lingqian.events import reconcile
 from lingqian.flows.command import RecordBill, RecordDifference
 from lingqian.identity.key import Scope
 from lingqian.kernel.id import PREFIX_DIFFERENCE, show
 from lingqian.storage.lane import Submission
-from simulated import CHINA, Running
+from simulated import CHINA, Client, Running
 
 ACCOUNT = "wx-main"
 NOWHERE = "http://127.0.0.1:9"
@@ -157,6 +158,67 @@ def test_a_day_from_the_pay_sheet_to_the_close(shop, tmp_path):
     assert "已日结" in command("--data", house.folder, "--day", day).stdout
 
 
+def bill_lines(told):
+    """Return what a story tells of bills' lines: in Chinese, and of which money."""
+    lines = [each for each in told["entries"] if each["kind"] == "bill_line"]
+    return {each["zh"].split("：")[1].split("，")[0]: each["facts"]["amount_fen"] for each in lines}
+
+
+def test_the_trail_shows_the_lines_of_the_bills_themselves(shop):
+    """A lost callback: what credited the person is the bill, and there it stands, line by line."""
+    house, api, simulator = shop
+    user = api.user()
+    order = top_up(api, user, 1)
+    other = top_up(api, user, 2)
+    pay(simulator)
+    day = next_morning(api, simulator)
+    assert run_day(api, day)["state"] == "closed"
+    number = order["attempts"][0]["id"]
+    told = api.get(f"/v1/trails/{number}").body
+    assert (told["state"], told["is_credited"]) == ("credited", True)
+    assert bill_lines(told) == {
+        "收款 50.00 元": 5_000, "交易 50.00 元": 5_000, "扣除交易手续费 -0.30 元": -30,
+    }  # fmt: skip
+    kinds = [each["kind"] for each in told["entries"]]
+    assert kinds.index("record_bill") < kinds.index("bill_line") < kinds.index("close_day")
+    lines = [each for each in told["entries"] if each["kind"] == "bill_line"]
+    shown = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}").body["reconciliation"]
+    sums = {shown["trade_bill_sha256"], shown["fund_bill_sha256"]}
+    assert {each["facts"]["digest"] for each in lines} == sums
+    assert {each["facts"].get("attempt_no", number) for each in lines} == {number}
+    assert other["attempts"][0]["id"] not in str(lines)
+
+    page = api.get(f"/v1/trails/{number}", headers={"Accept": "text/html"}).body.decode()
+    assert "交易账单有此行" in page
+    assert 'lang="en"' in page
+    told = CliRunner().invoke(app, ["trail", number, "--data", str(house.folder)])
+    assert told.exit_code == 0, told.output
+    assert "资金账单有此行" in told.output
+    assert "line of the trade bill" in told.output
+
+
+def test_the_trail_of_a_line_of_nobody_says_so(shop):
+    """Money under a number that is none of ours: asked for by that number, or by the channel's."""
+    _, api, simulator = shop
+    stranger = Client(simulator)
+    assert stranger.prepay("from_elsewhere_1", total=700).status == 200
+    paid = stranger.pay("from_elsewhere_1", nocash_coupon_fen=200)
+    transaction = paid["payments"][0]["transaction_id"]
+    day = next_morning(api, simulator)
+    ended = run_day(api, day)
+    assert (ended["state"], ended["blockers"]) == ("closed", [])
+    for number in ("from_elsewhere_1", transaction):
+        told = api.get(f"/v1/trails/{number}").body
+        assert (told["state"], told.get("is_credited"), told.get("order_id")) == (
+            "parked",
+            None,
+            None,
+        )
+        assert "单号不是我方的" in told["message_zh"]
+        assert "收款 7.00 元" in bill_lines(told)
+        assert "L4" in [each["facts"].get("class_code") for each in told["entries"]]
+
+
 def test_a_broken_line_is_classified_and_the_day_waits(shop):
     """The bill says a fen more: nothing is booked, the day stays open until the bill is right."""
     house, api, simulator = shop
@@ -224,6 +286,30 @@ def test_only_who_may_reconcile_does(shop):
     assert may.post("/v1/reconciliations", body).code == "not_due"
     body = {"account": "nobody", "day": "2026-01-01", "by": "amy"}
     assert may.post("/v1/reconciliations", body).code == "not_found"
+
+
+def test_what_lay_in_the_account_and_what_was_drawn_are_told_by_the_fund_bill(shop):
+    """An account older than this wallet, whose owner moves money to the bank, closes its days."""
+    _, api, simulator = shop
+    mchid = simulator.merchant.mchid
+    simulator.control("/control/clock", {"offset_s": -5 * 86_400})
+    simulator.control(f"/control/merchants/{mchid}/fund", {"amount_fen": 100_000})
+    simulator.control("/control/clock", {"offset_s": 0})
+    user = api.user()
+    top_up(api, user, 1)
+    pay(simulator)
+    wait_for(lambda: api.balance(user)["amount_fen"] == 5_000)
+    simulator.control(f"/control/merchants/{mchid}/fund", {"amount_fen": -30_000})
+    day = next_morning(api, simulator)
+    ended = run_day(api, day)
+    assert (ended["state"], ended["blockers"]) == ("closed", [])
+    shown = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}").body["reconciliation"]
+    assert shown["opening_fen"] == 100_000
+    assert shown["closing_fen"] == 100_000 + 5_000 - 30 - 30_000
+    kinds = {row["name"] for row in simulator.control(f"/control/merchants/{mchid}/lines")}
+    assert {"充值", "提现"} <= kinds
+    day = next_morning(api, simulator)
+    assert run_day(api, day)["state"] == "closed", "an empty day after it"
 
 
 def test_large_days_are_worked_on_beside_the_loop(shop):

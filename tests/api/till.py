@@ -141,13 +141,17 @@ class Till:
         row = channel_row(platform.simulator, folder, self.port)
         self.config = msgspec.convert(
             {
-                "channels": [row],
+                "channels": self.accounts(row),
                 "simulator_control_url": platform.simulator.control_url,
                 **settings,
             },
             Config,
         )
         self.start()
+
+    def accounts(self, row):
+        """Return the settings of every account, of the one the merchant has."""
+        return [row]
 
     def start(self):
         """Start the wallet, as it is left or anew."""

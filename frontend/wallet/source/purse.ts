@@ -28,13 +28,15 @@ interface Purse extends Known {
   waiting: OrderShown[];
   /** Top-ups and packets that still may be paid. */
   payable: OrderShown[];
+  /** The order opened ahead of a tap: not the person's wish yet, so not shown. */
+  aheadId: string;
 }
 
 const NOTHING: Known = {
   balanceFen: 0, availableFen: 0, incomingFen: 0, coins: 0, bonusCoins: 0, frozenCoins: 0, at: 0,
 };
 export const purse = reactive<Purse>({
-  ...NOTHING, isKnown: false, isFresh: false, waiting: [], payable: [],
+  ...NOTHING, isKnown: false, isFresh: false, waiting: [], payable: [], aheadId: "",
 });
 
 const SOON_MS = 150;
@@ -82,7 +84,7 @@ async function read(): Promise<void> {
     coins: coins.available, bonusCoins: coins.bonus, frozenCoins: coins.frozen,
     at: Date.now(), isKnown: true, isFresh: true,
     waiting: list.filter((order) => hasCome(order) || (isOpen(order) && returned.has(order.id))),
-    payable: list.filter((order) => isOpen(order) && !returned.has(order.id)),
+    payable: list.filter((order) => isOpen(order) && !returned.has(order.id) && order.id !== purse.aheadId),
   });
   remember();
 }

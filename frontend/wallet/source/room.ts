@@ -2,6 +2,7 @@
 import { reactive } from "vue";
 import { ask, Offline } from "./api";
 import { listen, onWake } from "./live";
+import { noteCommitment } from "./promise";
 import type { ClaimShown, History, PacketShown } from "./schema";
 import { session } from "./session";
 
@@ -32,6 +33,7 @@ const isHere = (conversation: unknown): boolean =>
 export const nameOf = (userId: string): string => session.people[userId] ?? "";
 
 function put(packet: PacketShown): PacketShown {
+  noteCommitment(packet.id, packet.commitment);
   const place = room.packets.findIndex((each) => each.id === packet.id);
   if (place >= 0) room.packets.splice(place, 1, packet);
   else {

@@ -8,6 +8,7 @@ import { keyFor, settle } from "./intent";
 import { listen } from "./live";
 import { noteReturned, refresh } from "./purse";
 import type { OrderShown } from "./schema";
+import { step } from "./steps";
 import { tell } from "./tell";
 import { say, type Word } from "./words";
 
@@ -59,10 +60,15 @@ async function collect(order: OrderShown): Promise<Paid | "hindered"> {
   if (paying.has(order.id)) return "ok"; // a second tap: the sheet is open already
   paying.add(order.id);
   try {
+    const facts = { order_id: order.id, amount_fen: order.amount_fen };
+    step("invoke", facts);
     const open = order.invocation ? order : await sheetAgain(order);
     if (!open.invocation) return isOver(open) ? "ok" : "hindered";
+    step("sheet_shown", facts);
     const said = await pay(open.invocation);
     if (said === "ok") noteReturned(order.id);
+    if (said === "ok") step("confirmed", facts);
+    else step("cancel", { ...facts, reason: said === "cancel" ? "closed_sheet" : "failed" });
     if (said !== "absent") keep(await ask<OrderShown>("POST", `top-ups/${order.id}/return`));
     if (said === "ok") void follow(order.id);
     await refresh();

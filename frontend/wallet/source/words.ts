@@ -29,7 +29,6 @@ const WORDS = {
 
   say_nothing: ["还没有红包，发一个吧。", "No packets yet: send one."],
   send_packet: ["发红包", "Send a packet"],
-  top_up: ["充值", "Top up"],
   took: ["{0} 领取了 {1} 的红包", "{0} opened a packet of {1}"],
   you: ["你", "you"],
   lucky: ["拼手气红包", "Lucky packet"],
@@ -153,6 +152,7 @@ const WORDS = {
   gave: ["送出 {0}", "You gave: {0}"],
   gave_all: ["{0} 送给 {1} {2}", "{0} gave {1} {2}"],
   short_of_coins: ["金币不够，还差 {0}", "{0} coins short"],
+  next_streamer: ["换一位", "Next"],
   no_streamer: ["现在没有主播。", "Nobody is on air."],
   somebody: ["有人", "Somebody"],
 
@@ -175,7 +175,7 @@ const WORDS = {
   payout_returned: ["提现退回", "Withdrawal returned"],
   refund_asked: ["申请退款", "Refund asked"],
   refund_returned: ["退款退回", "Refund returned"],
-
+  top_up: ["充值", "Top up"],
   transfer_received: ["收到转账", "Transfer received"],
   transfer_sent: ["转账", "Transfer"],
 
@@ -191,6 +191,7 @@ const WORDS = {
   proof_limits: ["这一级不能防止", "What this level does not stop"],
   proof_save: ["保存证明文件", "Save the proof"],
   proof_checking: ["正在验证…", "Checking …"],
+  proof_again: ["再验证一次", "Check again"],
   proof_old: ["这个浏览器太旧，不能在页面里验证；请保存证明后用其他设备验证。",
     "This browser is too old to check it here: save the proof and check it elsewhere."],
   mine: ["我", "me"],

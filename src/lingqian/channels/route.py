@@ -186,12 +186,23 @@ def open_hosts(
 
 
 def is_shut(state: State, account: str, hosts: Sequence[str]) -> bool:
-    """Say whether no host of an account is known to give pay sheets.
+    """Say whether no host of an account is known to give pay sheets: no breaker is closed."""
+    return all(each.phase is not Phase.CLOSED for each in _creators(state, account, hosts))
 
-    A rested breaker counts as open until probes have closed it: a tap is the probe.
-    """
+
+def is_rested(state: State, account: str, hosts: Sequence[str], now_us: int) -> bool:
+    """Say whether some host of an account may be tried after its rest, or is being tried well."""
+    return any(_is_tried(each, now_us) for each in _creators(state, account, hosts))
+
+
+def _is_tried(breaker: Breaker, now_us: int) -> bool:
+    is_well = breaker.phase is Phase.HALF_OPEN and not breaker.probes_bad
+    return is_well or now_us - breaker.since_us >= OPEN_US
+
+
+def _creators(state: State, account: str, hosts: Sequence[str]) -> list[Breaker]:
     lines = [Line(account, host, CREATION) for host in hosts]
-    return all(state.breakers.get(line, Breaker()).phase is not Phase.CLOSED for line in lines)
+    return [state.breakers.get(line, Breaker()) for line in lines]
 
 
 def allows(breaker: Breaker, now_us: int) -> bool:

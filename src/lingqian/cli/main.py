@@ -29,7 +29,7 @@ COMMANDS: Final = (
     Row("serve", "serve", "serve", "Serve the HTTP API from a data directory."),
     Row("key", "key", "app", "Make, list and revoke API keys."),
     Row("config", "config", "app", "Show every setting and where its value comes from."),
-    Row("channel", "channel", "app", "Check a channel account without moving money."),
+    Row("channel", "channel", "app", "Channel accounts: check, list, mode, report."),
     Row("split", "split", "split", "Split a total by the law of lucky packets."),
     Row("verify", "verify", "verify", "Check a packet's proof, offline."),
     Row("audit", "audit", "audit", "Check a ledger against its journal, while it runs."),

@@ -27,7 +27,7 @@ ApiKey = Annotated[
         "--key",
         envvar=KEY_VARIABLE,
         show_default=False,
-        help="An API key with review:cases; better in the variable than on the line.",
+        help="An API key with the scope that is needed; better in the variable than on the line.",
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

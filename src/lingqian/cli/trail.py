@@ -2,6 +2,7 @@
 
 import json
 from contextlib import closing
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -19,7 +20,8 @@ def trail(
 ) -> None:
     """Tell a number's whole story in time order, and why it is or is not credited.
 
-    Works beside a running server. Exit code 1: nothing has this number.
+    Works beside a running server. With the folder's keys the lines of the channel's bills are told
+    as well. Exit code 1: nothing has this number.
     """
     import msgspec  # noqa: PLC0415 - help must be quick
 
@@ -29,7 +31,7 @@ def trail(
     from lingqian.web.route.trail import trail_shown  # noqa: PLC0415 - as above
 
     with closing(open_beside(data / DATABASE)) as connection:
-        found = story(connection, number)
+        found = story(connection, number, _shelf(data))
     if found is None:
         typer.echo(f"lingqian: nothing is known by {number}", err=True)
         raise typer.Exit(1)
@@ -40,10 +42,26 @@ def trail(
     typer.echo("\n".join(_lines(shown)))
 
 
+def _shelf(data: Path) -> Any:  # noqa: ANN401 - a Shelf or None, kept out of start-up
+    """Return what it takes to read kept bills; None without the folder's keys."""
+    from lingqian.cli.config import load_or_exit  # noqa: PLC0415 - help must be quick
+    from lingqian.cli.progress import keys_of  # noqa: PLC0415 - as above
+    from lingqian.compose import bill_reader  # noqa: PLC0415 - as above
+    from lingqian.storage.bill_line import Shelf  # noqa: PLC0415 - as above
+
+    vault = keys_of(data)
+    if vault is None:
+        return None
+    config = load_or_exit(data)
+    return Shelf(vault, lambda account: bill_reader(config, account))
+
+
 def _lines(shown: Any) -> list[str]:  # noqa: ANN401 - a Trail, kept out of start-up
     lines = [shown.subject]
     if shown.message_zh:
         lines += [shown.message_zh, shown.message_en]
+    else:
+        lines += ["只有渠道账单里有这个号码，我方账上没有。", "Only a bill knows this number."]
     for entry in shown.entries:
         lines += ["", f"{entry.at}  {entry.id}  {entry.zh}", f"    {entry.en}"]
         moved = [

@@ -114,6 +114,15 @@ def check_payment(cap: Caps, usage: Usage | None, amount_fen: int, day: int) -> 
     return OK
 
 
+def check_factors(cap_fen: int, usage: Usage | None, amount_fen: int, day: int) -> Code:
+    """Say whether one more payment fits what its factors allow for the whole day.
+
+    Refuses: exceeds_factors.
+    """
+    paid_fen = usage.day_fen if usage is not None and usage.day == day else 0
+    return Code.EXCEEDS_FACTORS if paid_fen + amount_fen > cap_fen else OK
+
+
 def check_packet(cap: Caps, *, count: int, share_fen: int) -> Code:
     """Say whether a packet's largest possible average share and its count fit the caps.
 

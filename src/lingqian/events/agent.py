@@ -31,6 +31,9 @@ from lingqian.topup.evidence import Effect, Source
 
 EVERY_S: Final = 0.2
 RUNNING_MAX: Final = 256
+# To act on a notice no channel is called: it never waits behind channels that do not answer. What
+# does not fit is taken up again by its row.
+APPLYING_MAX: Final = 4_096
 DRAIN_S: Final = 3.0
 # A notice whose own task has been lost, by a crash or a fault, is taken up again after this.
 NOTICE_WAIT_US: Final = 5 * SECOND_US
@@ -64,7 +67,7 @@ class Agent:
 
     def act_on(self, arrived: Arrived) -> None:
         """Act on a notice, after its answer has gone out."""
-        self._start(arrived.key, lambda: self._apply(arrived))
+        self._start(arrived.key, lambda: self._apply(arrived), APPLYING_MAX)
 
     def came_back(self, attempt_id: bytes) -> None:
         """Ask again at 1 s and 3 s after a person's client came back, unless it is settled."""
@@ -159,8 +162,13 @@ class Agent:
         since_us = self._asked_us.get(due.attempt_id, due.created_at_us)
         return due.account in alarmed and 2 * now_us >= due.due_at_us + since_us
 
-    def _start(self, subject: bytes, errand: Callable[[], Awaitable[None]]) -> None:
-        is_busy = subject in self._running or len(self._running) >= RUNNING_MAX
+    def _start(
+        self,
+        subject: bytes,
+        errand: Callable[[], Awaitable[None]],
+        running_max: int = RUNNING_MAX,
+    ) -> None:
+        is_busy = subject in self._running or len(self._running) >= running_max
         if is_busy or self._rest.is_resting(subject):
             return
         task = asyncio.ensure_future(self._guarded(subject, errand))

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol
 
 import apsw
 
-from lingqian.channels.route import State, is_shut
+from lingqian.channels.route import State, is_rested, is_shut
 from lingqian.flows.advance import REQUEST
 from lingqian.flows.command import SetMode, SettleAdvance
 from lingqian.kernel.bound import CLOSE_AGE_S_MIN
@@ -40,10 +40,12 @@ class Errand(NamedTuple):
     """What the watch has done at a channel.
 
     `query` asks about an attempt and brings what is said to the lane; True when something was said.
-    `shut` closes an attempt, as far as it can be.
+    `reach` asks about one only to see whether its channel answers. `shut` closes an attempt, as far
+    as it can be.
     """
 
     query: Callable[[bytes], Awaitable[bool]]
+    reach: Callable[[bytes], Awaitable[bool]]
     shut: Callable[[bytes], Awaitable[None]]
 
 
@@ -53,11 +55,13 @@ class Pulse:
     def __init__(self, now: Callable[[], int]) -> None:
         self._now = now
         self.is_creating = True
+        self.last_attempt = b""
         self._silent_since_us = 0
         self._well_since_us = now()
 
-    def created(self, *, is_answered: bool) -> None:
+    def created(self, attempt_id: bytes, *, is_answered: bool) -> None:
         """Note whether a call for a pay sheet was answered at all; a refusal is an answer."""
+        self.last_attempt = attempt_id
         self.is_creating = is_answered
 
     def missed(self) -> None:
@@ -163,18 +167,31 @@ class Watch:
         for account in self._pulses:
             row = known.get(account)
             left = await self._catch_up(account, row, errand)
-            event, why = due_event(_mode(row), self._signals(account, left))
+            is_open = await self._is_shut(account, errand)
+            event, why = due_event(_mode(row), self._signals(account, is_open, left))
             if event:
                 await self.switch(account, event, BY_ITSELF, why)
         await self._chase(errand)
 
-    def _signals(self, account: str, unasked_count: int) -> Signals:
+    async def _is_shut(self, account: str, errand: Errand) -> bool:
+        """Say whether an account cannot be paid over, by its breakers; rested, by a question.
+
+        Nobody may tap for a while, and others may serve who does: a breaker alone would stay open.
+        """
+        hosts, health = self._around.hosts[account], self._around.health
+        if not is_shut(health.state, account, hosts):
+            return False
+        attempt_id = self._pulses[account].last_attempt
+        if not attempt_id or not is_rested(health.state, account, hosts, health.now_us()):
+            return True
+        return not await errand.reach(attempt_id)
+
+    def _signals(self, account: str, are_routes_open: bool, unasked_count: int) -> Signals:  # noqa: FBT001 - a signal
         pulse, around = self._pulses[account], self._around
         if pulse.is_silent and not waiting_count(around.reader, account):
             # Nobody waits for anything any more: silence is what there is to hear.
             pulse.heard()
-        is_open = is_shut(around.health.state, account, around.hosts[account])
-        return pulse.signals(are_routes_open=is_open, unasked_count=unasked_count)
+        return pulse.signals(are_routes_open=are_routes_open, unasked_count=unasked_count)
 
     async def switch(self, account: str, event: str, by: str, why: str) -> Code:
         """Take one step of an account's mode in every lane; OK when some lane took it.

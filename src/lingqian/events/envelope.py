@@ -403,9 +403,10 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     BeginClose: incoming.silent,
     ExpireOrder: incoming.expired,
     AllocateParked: incoming.allocated,
+    # What people do before they pay is measured, and nobody else's business.
+    RecordSteps: incoming.silent,
     **outgoing.TELLERS,
     **bridged.TELLERS,
     AskPayout: _asked_payout,
     **reconciled.TELLERS,
-    RecordSteps: incoming.silent,
 }

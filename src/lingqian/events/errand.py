@@ -71,7 +71,7 @@ class Counts(Protocol):
 class Pulse(Protocol):
     """Whoever listens whether an account lives."""
 
-    def created(self, *, is_answered: bool) -> None:
+    def created(self, attempt_id: bytes, *, is_answered: bool) -> None:
         """Hear whether a call for a pay sheet was answered."""
         ...
 
@@ -156,7 +156,8 @@ class Errands:
         purchase = kit.cashier.purchase(attempt_id, sealed)
         channel = self._channel(row.account)
         sheet = await self._sheet(row.account, lambda: channel.prepay(purchase))
-        kit.pulse(row.account).created(is_answered=sheet.code not in _UNANSWERED)
+        is_answered = sheet.code not in _UNANSWERED
+        kit.pulse(row.account).created(attempt_id, is_answered=is_answered)
         until_us = 0
         if sheet.prepaid is not None:
             # The channel counts in real time, orders in business time.

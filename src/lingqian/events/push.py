@@ -49,7 +49,10 @@ class Notices:
 
 
 class Reader(NamedTuple):
-    """One who reads along: what they read, where they are, what they want, how long they may."""
+    """One who reads along: what they read, where they are, what they want, how long they may.
+
+    `mask` rewrites an event as this reader may know it.
+    """
 
     journal: Journal
     bell: Bell
@@ -57,6 +60,7 @@ class Reader(NamedTuple):
     position: Position
     filter: Filter
     may_go_on: Callable[[], bool]
+    mask: Callable[[bytes], bytes] = bytes
 
 
 async def stream(reader: Reader) -> AsyncIterator[bytes]:
@@ -70,7 +74,7 @@ async def stream(reader: Reader) -> AsyncIterator[bytes]:
         for event in found.events:
             taken(position, event)
             if reader.filter.wants(event):
-                yield _frame(write_position(position), event.type, event.body)
+                yield _frame(write_position(position), event.type, reader.mask(event.body))
         is_new = found.end != position
         position.update(found.end)
         for name, body in reader.notices.after(seen):

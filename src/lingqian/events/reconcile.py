@@ -380,15 +380,12 @@ class Reconciler:
         apart = await self._beside(lambda c: _apart(frame.on(c), raw, last.sheet))
         await self._do_all(apart)
         opening = last.result.chain.opening_fen
-        if self._is_first(frame) and opening:
+        if last.sheet.opening_fen is None and opening:
             name = "opening"
             identity = flow_id(frame.account, name)
             await self._do(
                 RecordFlow(identity, frame.account, frame.day, name, "期初余额", opening, b"")
             )
-
-    def _is_first(self, frame: Frame) -> bool:
-        return books.day_row(frame.connection, frame.account, frame.day - 1) is None
 
     async def _note_differences(self, frame: Frame, first: Comparison, last: Comparison) -> None:
         moves, found = await self._beside(lambda c: _steps(frame.on(c), first, last))

@@ -47,7 +47,7 @@ class Fund(NamedTuple):
 
 
 class Transfer(NamedTuple):
-    """Move money from one person to another."""
+    """Move money from one person to another; `factors` are bits of compliance.factor."""
 
     key: bytes
     transfer_id: bytes
@@ -57,6 +57,7 @@ class Transfer(NamedTuple):
     note_mac: bytes
     target_class: int
     target_state: int
+    factors: int = 0
 
 
 class SendPacket(NamedTuple):
@@ -88,6 +89,7 @@ class SendPacket(NamedTuple):
     beacon_chain: bytes = b""
     beacon_round: int = 0
     is_by_channel: bool = False
+    factors: int = 0
 
 
 class AddEntropy(NamedTuple):
@@ -156,6 +158,7 @@ class OpenOrder(NamedTuple):
     life_us: int
     requested_by: str
     is_from_balance: bool
+    factors: int = 0
 
 
 class BeginAttempt(NamedTuple):
@@ -335,6 +338,7 @@ class AskPayout(NamedTuple):
     payee_mac: bytes
     delay_us: int
     requested_by: str
+    factors: int = 0
 
 
 class NotePayout(NamedTuple):

@@ -142,7 +142,7 @@ def _check_shape(command: OpenOrder) -> Code:
 
 def _check_person(view: View, command: OpenOrder, at_us: int) -> Code:
     if command.is_from_balance:
-        return check_payer(view, command.user_id, command.amount_fen, at_us)
+        return check_payer(view, command.user_id, command.amount_fen, at_us, command.factors)
     user = view.users.get(command.user_id)
     if user is None:
         return Code.USER_UNKNOWN

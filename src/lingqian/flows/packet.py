@@ -123,7 +123,7 @@ def _check_shape(command: SendPacket, at_us: int) -> Code:
 
 
 def _check_limits(view: View, command: SendPacket, at_us: int) -> Code:
-    code = check_payer(view, command.sender_id, command.total_fen, at_us)
+    code = check_payer(view, command.sender_id, command.total_fen, at_us, command.factors)
     if code:
         return code
     user = view.users.have(command.sender_id)
@@ -177,7 +177,7 @@ def fold_send(view: View, record: Record) -> None:
     if record.code:
         return
     # Everything but the key and the id is the packet; field names agree, a test holds them to it.
-    fixed = Packet(command.sender_id, *command[3:-1], record.at_us, command.is_by_channel)
+    fixed = Packet(command.sender_id, *command[3:-2], record.at_us, command.is_by_channel)
     view.packets.put(command.packet_id, fixed)
     progress = Progress(
         outcome.await_until_us,

@@ -61,7 +61,7 @@ def decide_ask(view: View, command: AskPayout, at_us: int) -> Decision:
     Refuses: user_unknown, real_name_required, account_frozen, the limits, blocked,
     challenge_required, exceeds_available.
     """
-    code = check_payer(view, command.user_id, command.amount_fen, at_us)
+    code = check_payer(view, command.user_id, command.amount_fen, at_us, None)
     if code:
         return refused(code)
     release_at_us = at_us + command.delay_us

@@ -3,7 +3,8 @@
 from enum import IntEnum
 from typing import Final, NamedTuple
 
-from lingqian.compliance.limit import Usage, check_payment, count_payment
+from lingqian.compliance.factor import strength
+from lingqian.compliance.limit import Usage, check_factors, check_payment, count_payment
 from lingqian.flows.command import Fund, Transfer
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.gate import (
@@ -114,7 +115,7 @@ def want_landing(lane: int, user_id: bytes, wanted: Wanted) -> None:
 
 def need_transfer(command: Transfer, wanted: Wanted) -> None:
     """Name the rows a transfer touches."""
-    key, _, source, target, _, _, _, _ = command
+    key, _, source, target, _, _, _, _, _ = command
     wanted.users.add(source)
     wanted.usages.add(source)
     wanted.accounts.add(balance_account(source))
@@ -134,10 +135,12 @@ def decide_transfer(view: View, command: Transfer, at_us: int) -> Decision:
     Refuses: same_user, user_unknown, real_name_required, account_frozen, the limits, blocked,
     challenge_required, exceeds_available.
     """
-    _, _, source, target, amount_fen, _, target_class, target_state = command
+    _, _, source, target, amount_fen, _, target_class, target_state, factors = command
     if source == target:
         return refused(Code.SAME_USER)
-    code = check_payer(view, source, amount_fen, at_us) or may_pay(target_class, target_state)
+    code = check_payer(view, source, amount_fen, at_us, factors) or may_pay(
+        target_class, target_state
+    )
     if code:
         return refused(code)
     stop = _weigh(view, command, at_us) if view.policy.rules else None
@@ -174,9 +177,12 @@ _HELD: Final = TransferState.HELD
 _POST: Final = Phase.POST
 
 
-def check_payer(view: View, user_id: bytes, amount_fen: int, at_us: int) -> Code:
-    """Say whether a person exists, may pay, and fits the limits of the class.
+def check_payer(
+    view: View, user_id: bytes, amount_fen: int, at_us: int, factors: int | None
+) -> Code:
+    """Say whether a person exists, may pay, and fits the limits of the class and of the factors.
 
+    `factors` is None where the law caps nothing by them: money to the person's own account.
     Refuses: user_unknown, real_name_required, account_frozen, the limits of compliance.limit.
     """
     user = view.users.get(user_id)
@@ -185,8 +191,12 @@ def check_payer(view: View, user_id: bytes, amount_fen: int, at_us: int) -> Code
     code = may_pay(user.account_class, user.state)
     if code:
         return code
-    cap = view.policy.caps[user.account_class]
-    return check_payment(cap, view.usages.get(user_id), amount_fen, business_day(at_us))
+    policy, usage, day = view.policy, view.usages.get(user_id), business_day(at_us)
+    code = check_payment(policy.caps[user.account_class], usage, amount_fen, day)
+    if code or factors is None:
+        return code
+    cap_fen = policy.factor_caps[strength(factors) if factors else 0]
+    return code if cap_fen is None else check_factors(cap_fen, usage, amount_fen, day)
 
 
 def has_available(view: View, user_id: bytes, amount_fen: int) -> bool:
@@ -214,7 +224,7 @@ def fold_transfer(view: View, record: Record) -> None:
         fold_opened(view, outcome.opened, record)
     if record.code:
         return
-    _, transfer_id, source, target, amount_fen, note_mac, _, _ = command
+    _, transfer_id, source, target, amount_fen, note_mac, _, _, _ = command
     at_us = record.at_us
     row = Transferred(amount_fen, at_us, note_mac, source, outcome.state, target)
     view.transfers.put(transfer_id, row)

@@ -10,6 +10,7 @@ from typing import Generic, NamedTuple, TypeVar
 from lingqian.analytics.step import BehaviourEvent
 from lingqian.clearing.day import Day
 from lingqian.clearing.difference import Difference, Flow
+from lingqian.compliance.factor import NO_CAPS, FactorCaps
 from lingqian.compliance.limit import Caps, Usage
 from lingqian.flows.case import Case
 from lingqian.flows.decision import Record
@@ -108,7 +109,7 @@ class Relay(NamedTuple):
 
 
 class Policy(NamedTuple):
-    """What an operator configures of the gate: limits by class, and rules.
+    """What an operator configures of the gate: limits by class and by factors, and rules.
 
     `late_grace_us`: money that a channel took up to this long after an order's expiry is credited
     at the order's terms; later money goes back.
@@ -117,6 +118,7 @@ class Policy(NamedTuple):
     caps: dict[int, Caps]
     rules: tuple[Rule, ...] = ()
     late_grace_us: int = LATE_GRACE_S_DEFAULT * SECOND_US
+    factor_caps: FactorCaps = NO_CAPS
 
 
 # Opens a packet's sealed seed and returns its shares and salt; the key is the shell's.

@@ -55,10 +55,15 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is calling: the key's name, and what it may do."""
+    """Who is calling: a key by its name and what it may do, or a person in a session.
+
+    A person has no scopes: what people may do stands with each operation.
+    """
 
     name: str
     scopes: frozenset[Scope]
+    person: bytes = b""
+    session_id: bytes = b""
 
 
 def write_key(key_id: str, secret: str) -> str:

@@ -79,6 +79,17 @@ WAL_PAGES_MAX: Final = 50_000
 REVIEW_DEADLINE_S: Final = 72 * 3_600
 CHALLENGE_DEADLINE_S: Final = 600
 
+# Who.
+LINK_LIFE_S: Final = 120
+ACCESS_LIFE_S: Final = 600
+REFRESH_LIFE_S: Final = 30 * 24 * 3_600
+# How long what a refresh has replaced is still taken: requests and answers cross on their way.
+REFRESH_GRACE_S: Final = 30
+SESSIONS_PER_USER_MAX: Final = 20
+DEVICE_NAME_LENGTH_MAX: Final = 64
+WALLET_PATH_LENGTH_MAX: Final = 128
+PROOFS_MAX: Final = 200_000
+
 # The door.
 BODY_BYTES_MAX: Final = 64 * 1_024
 PAGE_ROWS_DEFAULT: Final = 50
@@ -89,5 +100,6 @@ assert ORDER_FEN_MAX <= AMOUNT_FEN_MAX, "an order is an amount"
 assert ORDER_LIFE_S_MIN <= ORDER_LIFE_S_DEFAULT <= ORDER_LIFE_S_MAX, "the default is allowed"
 assert AMOUNT_FEN_MAX * 2 < BALANCE_FEN_MAX, "two amounts must always fit a balance"
 assert BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX, "a full batch must fit the queue"
+assert REFRESH_GRACE_S < ACCESS_LIFE_S < REFRESH_LIFE_S, "a token lives shorter than its session"
 assert RECIPIENTS_MAX <= SHARES_MAX, "each recipient may have a share"
 assert LIFETIME_S_MIN <= LIFETIME_S_DEFAULT <= LIFETIME_S_MAX, "the default is allowed"

@@ -33,12 +33,23 @@ class Code(IntEnum):
     BUSY = 11
     UNAVAILABLE = 12
     INTERNAL = 13
+    TOKEN_EXPIRED = 14
+    SESSION_ENDED = 15
+    PROOF_INVALID = 16
+    LINK_INVALID = 17
+    NOT_YOURSELF = 18
+    CHALLENGE_INVALID = 19
     # Who.
     KEY_REUSED = 20
     USER_UNKNOWN = 21
     SAME_USER = 22
     REAL_NAME_REQUIRED = 23
     ACCOUNT_FROZEN = 24
+    FACTOR_NEEDED = 25
+    PASSWORD_NOT_SET = 26
+    PASSWORD_LOCKED = 27
+    WRONG_PASSWORD = 28
+    WEAK_PASSWORD = 29
     # What.
     PACKET_UNKNOWN = 30
     PACKET_INFEASIBLE = 31
@@ -67,6 +78,7 @@ class Code(IntEnum):
     EXCEEDS_DAY = 54
     EXCEEDS_YEAR = 55
     EXCEEDS_LIFE = 56
+    EXCEEDS_FACTORS = 57
     # Risk.
     BLOCKED = 60
     CHALLENGE_REQUIRED = 61
@@ -129,6 +141,14 @@ class Code(IntEnum):
     DIFFERENCE_CLOSED = 158
     REMEDY_UNFIT = 159
     REMEDY_NOT_ASKED = 160
+    # Who somebody really is.
+    NO_VERIFIER = 170
+    ID_NUMBER_INVALID = 171
+    REAL_NAME_EXHAUSTED = 172
+    REAL_NAME_KNOWN = 173
+    REAL_NAME_MISMATCH = 174
+    FACE_MISMATCH = 175
+    REAL_NAME_TAKEN = 176
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -159,7 +179,9 @@ TABLE: Final[dict[Code, Row]] = {
         422, _NEVER, "字段无效或不认识。", "A field is invalid or not known here."
     ),
     Code.BODY_TOO_LARGE: _row(413, _NEVER, "请求体过大。", "The body is larger than allowed."),
-    Code.UNAUTHENTICATED: _row(401, _NEVER, "缺少有效的 API 密钥。", "A valid API key is missing."),
+    Code.UNAUTHENTICATED: _row(
+        401, _NEVER, "缺少有效的密钥或登录凭证。", "A valid key or token is missing."
+    ),
     Code.SCOPE_MISSING: _row(
         403, _NEVER, "此密钥没有这项权限。", "This key does not carry the needed scope."
     ),
@@ -184,6 +206,43 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.INTERNAL: _row(
         500, _SAME, "系统内部错误，请用同一幂等键重试。", "Our mistake; retry with the same key."
+    ),
+    Code.TOKEN_EXPIRED: _row(
+        401, _SAME, "登录凭证已过期，请刷新。", "The access token has run out; refresh it."
+    ),
+    Code.SESSION_ENDED: _row(
+        401, _NEVER, "此设备的登录已失效，请重新登录。", "The session has ended; sign in again."
+    ),
+    Code.PROOF_INVALID: _row(
+        401, _SAME, "设备证明无效。", "The proof of the device's key does not hold."
+    ),
+    Code.LINK_INVALID: _row(
+        403,
+        _NEVER,
+        "登录链接无效、已使用或已过期。",
+        "The sign-in link is unknown, used or too old.",
+    ),
+    Code.NOT_YOURSELF: _row(
+        403, _NEVER, "只能操作自己的账户。", "A person may act only for themselves."
+    ),
+    Code.CHALLENGE_INVALID: _row(
+        403,
+        _SAME,
+        "验证凭证无效或已过期，请重新验证。",
+        "The challenge or payment token is not for this payment, or has run out.",
+    ),
+    Code.FACTOR_NEEDED: _row(
+        403, _SAME, "请验证支付密码或通行密钥。", "Prove this payment by password or passkey."
+    ),
+    Code.PASSWORD_NOT_SET: _row(
+        409, _SAME, "请先设置支付密码。", "No payment password has been set."
+    ),
+    Code.PASSWORD_LOCKED: _row(
+        429, _SAME, "支付密码已锁定，请稍后再试。", "The payment password is locked for a while."
+    ),
+    Code.WRONG_PASSWORD: _row(403, _SAME, "支付密码不对。", "That is not the payment password."),
+    Code.WEAK_PASSWORD: _row(
+        422, _NEVER, "支付密码过于简单。", "These digits are among the first anybody would try."
     ),
     Code.KEY_REUSED: _row(
         409, _NEW, "幂等键已用于另一个请求。", "The idempotency key belongs to another request."
@@ -275,6 +334,13 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.EXCEEDS_LIFE: _row(
         409, _NEW, "超过账户终身限额。", "More than this account may ever pay.", burns=True
+    ),
+    Code.EXCEEDS_FACTORS: _row(
+        409,
+        _NEW,
+        "超过此验证方式的今日限额。",
+        "More than this way of proving may pay today.",
+        burns=True,
     ),
     Code.BLOCKED: _row(
         403, _NEW, "交易被风控拦截。", "The payment was stopped by risk control.", burns=True
@@ -446,6 +512,27 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.REMEDY_NOT_ASKED: _row(
         409, _NEVER, "还没有人提出这种处理。", "Nobody has asked for that remedy."
+    ),
+    Code.NO_VERIFIER: _row(
+        409, _NEVER, "尚未接入实名核验。", "Nobody who could verify a real name is connected here."
+    ),
+    Code.ID_NUMBER_INVALID: _row(
+        422, _NEVER, "身份证号码有误。", "That cannot be an ID number; a digit may be wrong."
+    ),
+    Code.REAL_NAME_EXHAUSTED: _row(
+        429, _SAME, "今日实名核验次数已用完。", "No more tries at a real name today."
+    ),
+    Code.REAL_NAME_KNOWN: _row(
+        409, _NEVER, "此账户已实名为另一人。", "This account is verified as somebody else."
+    ),
+    Code.REAL_NAME_MISMATCH: _row(
+        403, _SAME, "姓名与身份证号码不一致。", "The name and the ID number do not belong together."
+    ),
+    Code.FACE_MISMATCH: _row(
+        403, _SAME, "人脸与证件不一致。", "The face is not that of the document's owner."
+    ),
+    Code.REAL_NAME_TAKEN: _row(
+        409, _NEVER, "此身份已有账户。", "This identity has an account already."
     ),
 }
 

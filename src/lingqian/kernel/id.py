@@ -17,6 +17,9 @@ PREFIX_REFUND: Final = "rf"
 PREFIX_PAYOUT: Final = "po"
 PREFIX_GIFT: Final = "gf"
 PREFIX_DIFFERENCE: Final = "df"
+PREFIX_LINK: Final = "ln"
+PREFIX_SESSION: Final = "se"
+PREFIX_DEVICE: Final = "dv"
 
 ID_BYTES: Final = 16
 LANES_MAX: Final = 1 << 16

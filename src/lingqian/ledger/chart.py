@@ -7,6 +7,7 @@ An account is eighteen bytes, `owner(16) | book(1) | currency(1)`, so it names i
 """
 
 from enum import IntEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -138,6 +139,8 @@ _INCOME: Final = bytes((Book.INCOME,)) + _CNY
 _CHANNEL: Final = bytes((Book.CHANNEL,)) + _CNY
 _USER_DEBT: Final = bytes((Book.USER_DEBT,)) + _CNY
 _COIN: Final = bytes((Book.COIN, Currency.COIN))
+# A command for a top-up names a score of these; an installation has a few hundred.
+_ACCOUNTS_MAX: Final = 4_096
 _HOUSE: Final = bytes(14)
 
 DEBIT_NORMAL: Final = frozenset(book for book, row in CHART.items() if row.is_debit_normal)
@@ -187,11 +190,13 @@ def coin_account(user_id: bytes) -> bytes:
     return user_id + _COIN
 
 
+@lru_cache(maxsize=_ACCOUNTS_MAX)
 def channel_account(lane: int, account: str) -> bytes:
     """Return a lane's account of what one channel account owes us (渠道应收)."""
     return lane.to_bytes(2, "big") + sha256(account.encode()).digest()[:14] + _CHANNEL
 
 
+@lru_cache(maxsize=_ACCOUNTS_MAX)
 def house_account(lane: int, book: Book, currency: Currency = Currency.CNY) -> bytes:
     """Return a lane's own account of a book: fees, cash, unallocated money, coins issued."""
     return lane.to_bytes(2, "big") + _HOUSE + bytes((book, currency))

@@ -79,6 +79,7 @@ class OrderWish(NamedTuple):
     object_id: bytes = b""
     order_id: bytes = b""
     is_from_balance: bool = False
+    factors: int = 0
 
 
 class Payee(NamedTuple):
@@ -160,6 +161,7 @@ class Cashier:
             wish.life_s * SECOND_US,
             requested_by,
             wish.is_from_balance,
+            wish.factors,
         )
         return Submission(command)
 
@@ -321,6 +323,7 @@ class Cashier:
         account: str,
         delay_s: int,
         caller: tuple[str, str],
+        factors: int = 0,
     ) -> Submission:
         """Make the command that sets money aside to be paid out."""
         caller_key, requested_by = caller
@@ -336,6 +339,7 @@ class Cashier:
             mac,
             delay_s * SECOND_US,
             requested_by,
+            factors,
         )
         return Submission(command, (row,))
 

@@ -74,6 +74,7 @@ class Wish(NamedTuple):
     greeting: str = ""
     cover: str = ""
     is_by_channel: bool = False
+    factors: int = 0
 
 
 def client_key(lane: int, caller_key: str) -> bytes:
@@ -181,6 +182,7 @@ class Desk:
         target: Status,
         note: str,
         caller_key: str,
+        factors: int = 0,
     ) -> Submission:
         """Make the command that moves money between two people."""
         lane = source_id[0] << 8 | source_id[1]
@@ -195,6 +197,7 @@ class Desk:
             note_mac,
             target.account_class,
             target.state,
+            factors,
         )
         return Submission(command, rows)
 
@@ -242,6 +245,7 @@ class Desk:
             chain,
             number,
             wish.is_by_channel,
+            wish.factors,
         )
         return Submission(command, rows)
 

@@ -61,6 +61,8 @@ class Intake:
         self._queue: deque[_Waiting] = deque()
         self._chores: deque[_Chore] = deque()
         self._wake = threading.Event()
+        # The loop that will wake the writer once it has run what is ready now.
+        self._gathering: asyncio.AbstractEventLoop | None = None
         self._is_stopping = False
         self._ready: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="lingqian-writer", daemon=True)
@@ -106,9 +108,15 @@ class Intake:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
         self._queue.append(_Waiting(submission, future, loop, time.monotonic()))
-        if not self._wake.is_set():
-            self._wake.set()
+        if self._gathering is not loop and not self._wake.is_set():
+            self._gathering = loop
+            loop.call_soon(self._gathered)
         return future
+
+    def _gathered(self) -> None:
+        """Wake the writer: all that the loop had ready when the first command came is queued."""
+        self._gathering = None
+        self._wake.set()
 
     def ask_many(self, submissions: Sequence[Submission]) -> "list[Future[Answer]]":
         """Queue commands from a thread; each future has its own answer.

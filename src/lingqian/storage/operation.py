@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migration 0002.
+Nothing here is money. Source: migrations 0002, 0010, 0011, 0020.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,10 @@ from typing import Final
 
 import apsw
 
+from lingqian.identity.real_name import RealName
+from lingqian.kernel.fault import Damaged
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.real_name import macs, open_told
 from lingqian.storage.vault import Vault
 
 # Each query returns a key and words for every row that contradicts another or has no shape.
@@ -44,13 +47,96 @@ _QUERIES: Final[dict[str, str]] = {
         LEFT JOIN journal j ON j.lane = d.lane AND j.seq = d.seq
         WHERE e.endpoint_id IS NULL OR j.seq IS NULL OR d.tries < 0 OR d.due_at_us < 0
         """,
+    "session_links": """
+        SELECT hex(l.link_id), 'no digest, nobody of ours, no such session, or it never ran'
+        FROM session_links l
+        LEFT JOIN users u ON u.user_id = l.user_id
+        LEFT JOIN sessions s ON s.session_id = l.session_id
+        WHERE length(l.link_id) <> 16 OR length(l.token_digest) <> 32 OR u.user_id IS NULL
+            OR l.created_at_us <= 0 OR l.expires_at_us <= l.created_at_us
+            OR (l.session_id <> x'' AND (s.session_id IS NULL OR s.user_id <> l.user_id))
+        """,
+    "devices": """
+        SELECT hex(d.device_id), 'nobody of ours, or its key or its name has no shape'
+        FROM devices d
+        LEFT JOIN users u ON u.user_id = d.user_id
+        WHERE u.user_id IS NULL OR length(d.device_id) <> 16 OR length(d.thumbprint) <> 32
+            OR length(d.name_sealed) < 29 OR d.created_at_us <= 0
+        """,
+    "sessions": """
+        SELECT hex(s.session_id), 'not on a device of this person, or its times run backwards'
+        FROM sessions s
+        LEFT JOIN devices d ON d.device_id = s.device_id AND d.user_id = s.user_id
+        WHERE d.device_id IS NULL OR length(s.session_id) <> 16 OR s.generation < 1
+            OR s.is_confirmed NOT IN (0, 1) OR s.created_at_us <= 0
+            OR s.rotated_at_us < s.created_at_us OR s.seen_at_us < s.created_at_us
+            OR s.ends_at_us <= s.rotated_at_us
+            OR (s.revoked_at_us <> 0 AND s.revoked_at_us < s.created_at_us)
+        """,
+    "payment_passwords": """
+        SELECT hex(p.user_id), 'nobody of ours, or its hash, its tries or its times have no shape'
+        FROM payment_passwords p
+        LEFT JOIN users u ON u.user_id = p.user_id
+        WHERE u.user_id IS NULL OR length(p.hashed) <> 49 OR hex(substr(p.hashed, 1, 1)) <> '01'
+            OR p.set_at_us <= 0 OR p.tries NOT BETWEEN 0 AND 4 OR p.locks < 0
+            OR (p.locked_until_us <> 0 AND (p.locks = 0 OR p.locked_until_us < p.set_at_us))
+            OR (p.reset_at_us <> 0 AND p.reset_at_us < p.set_at_us)
+        """,
+    "payees": """
+        SELECT hex(p.user_id) || '/' || hex(p.payee_mac), 'nobody of ours, or no digest'
+        FROM payees p
+        LEFT JOIN users u ON u.user_id = p.user_id
+        WHERE u.user_id IS NULL OR length(p.payee_mac) <> 16 OR p.at_us <= 0
+        """,
+    "real_names": """
+        SELECT hex(r.user_id), 'nobody of ours, or what was verified has no shape'
+        FROM real_names r
+        LEFT JOIN users u ON u.user_id = r.user_id
+        WHERE u.user_id IS NULL OR r.checks NOT BETWEEN 0 AND 3 OR r.tries NOT BETWEEN 0 AND 5
+            OR r.day < 0 OR (r.verified_at_us > 0) <> (r.checks > 0)
+            OR (r.checks = 0 AND length(r.name_sealed) + length(r.number_sealed)
+                + length(r.name_mac) + length(r.number_mac) > 0)
+            OR (r.checks > 0 AND (length(r.name_mac) <> 16 OR length(r.number_mac) <> 16))
+        """,
 }
 OPERATION_TABLES: Final = frozenset(_QUERIES)
 
 
 def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterator[Finding]:
     """Yield what is wrong with the tables of operation."""
-    del vault
     for table, query in _QUERIES.items():
         for key, words in connection.execute(query):
             yield Finding(FindingKind.OPERATION_ROW, table, 0, 0, str(key), str(words))
+    if vault is not None:
+        yield from _unread_names(connection, vault)
+        yield from _untrue_names(connection, vault)
+
+
+def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+    """Yield the people whose verified name does not open, or is not the one that is looked for."""
+    query = (
+        "SELECT user_id, name_sealed, number_sealed, name_mac, number_mac, checks, "
+        "verified_at_us, day, tries FROM real_names WHERE checks > 0"
+    )
+    for user_id, *row in connection.execute(query):
+        kept = RealName(*row)
+        try:
+            is_true = macs(vault, open_told(vault, user_id, kept)) == (
+                kept.name_mac,
+                kept.number_mac,
+            )
+            words = "" if is_true else "its digests are not those of its name and number"
+        except Damaged as error:
+            words = f"its name: {error}"
+        if words:
+            yield Finding(FindingKind.OPERATION_ROW, "real_names", 0, 0, user_id.hex(), words)
+
+
+def _unread_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+    """Yield the devices whose name does not open under their own id."""
+    for device_id, sealed in connection.execute("SELECT device_id, name_sealed FROM devices"):
+        try:
+            vault.open("identity", device_id, sealed)
+        except Damaged as error:
+            words = f"its name: {error}"
+            yield Finding(FindingKind.OPERATION_ROW, "devices", 0, 0, device_id.hex(), words)

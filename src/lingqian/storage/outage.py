@@ -15,12 +15,11 @@ from lingqian.kernel.id import mint
 from lingqian.storage.codec import Row, decode
 from lingqian.storage.standing import Report, report, waiting_count
 from lingqian.storage.story import SELECT_ROWS
+from lingqian.storage.subject import TOLD_LANE
 from lingqian.topup.attempt import AttemptState
 from lingqian.topup.mode import Mode
 from lingqian.topup.order import OrderKind, wallet_order
 
-# A mode is set in every lane at once; one lane's rows tell it.
-TOLD_LANE: Final = 0
 # An id is minted by real time a moment before its command is decided.
 _SLACK_US: Final = 600 * 1_000_000
 _CHUNK: Final = 500

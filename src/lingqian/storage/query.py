@@ -286,3 +286,25 @@ def ends(connection: apsw.Connection) -> dict[int, int]:
     """Return the last sequence of every lane's journal."""
     rows: Any = connection.execute(SELECT_ENDS)
     return dict(rows)
+
+
+SELECT_KEY_KNOWN: Final = "SELECT 1 FROM keys WHERE key = ?"
+SELECT_DEVICE_SINCE: Final = "SELECT created_at_us FROM devices WHERE device_id = ?"
+SELECT_PAID_TODAY: Final = "SELECT day_fen FROM usages WHERE user_id = ? AND day = ?"
+
+
+def is_key_known(connection: apsw.Connection, key: bytes) -> bool:
+    """Say whether an idempotency key has its first answer."""
+    return connection.execute(SELECT_KEY_KNOWN, (key,)).fetchone() is not None
+
+
+def device_since_us(connection: apsw.Connection, device_id: bytes) -> int:
+    """Return since when a device is known, in real time; 0 for none."""
+    row: Any = connection.execute(SELECT_DEVICE_SINCE, (device_id,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def paid_today_fen(connection: apsw.Connection, user_id: bytes, day: int) -> int:
+    """Return what a person has paid on a business day."""
+    row: Any = connection.execute(SELECT_PAID_TODAY, (user_id, day)).fetchone()
+    return 0 if row is None else int(row[0])

@@ -17,16 +17,25 @@ from lingqian.clearing.day import Comparison, Day, compare
 from lingqian.clearing.difference import OPEN_STATES, Difference, day_id
 from lingqian.clearing.fund import set_apart
 from lingqian.clearing.item import WAYS, Booked, Standing, Way, channel_no_of, number_of
+from lingqian.flows.command import Observe
+from lingqian.flows.receipt import settled_fen
 from lingqian.kernel.clock import DAY_US, SECOND_US, business_day
 from lingqian.kernel.fault import Damaged
-from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, parse, show
+from lingqian.kernel.id import (
+    PREFIX_ATTEMPT,
+    PREFIX_PAYOUT,
+    PREFIX_REFUND,
+    lane_of,
+    parse,
+    show,
+)
 from lingqian.kernel.order import RUN_ROWS_MAX, ordered
 from lingqian.ledger.chart import channel_account
+from lingqian.storage.codec import Row, decode
 from lingqian.storage.port import Personal
 from lingqian.storage.schema import TABLES
 from lingqian.storage.vault import Vault
 from lingqian.topup.attempt import DEAD_STATES, AttemptState
-from lingqian.topup.fee import PPM, share_of
 from lingqian.topup.payout import PayoutStage
 from lingqian.topup.refund import RefundStage
 
@@ -58,11 +67,16 @@ SELECT_REFUNDED: Final = _REFUNDED + "r.success_at_us >= ? AND r.success_at_us <
 SELECT_REFUND: Final = _REFUNDED + "r.refund_id = ?"
 # Payments that no attempt of ours has for its own: strangers, and second transactions.
 SELECT_PARKED: Final = (
-    "SELECT t.transaction_id, t.amount_fen, t.success_at_us FROM transactions t "
+    "SELECT t.transaction_key, t.transaction_id, t.amount_fen, t.success_at_us FROM transactions t "
     "LEFT JOIN attempts a ON a.attempt_id = t.attempt_id "
     "WHERE t.account = ? AND t.success_at_us >= ? AND t.success_at_us < ? "
     "AND t.attempt_id <> t.transaction_key "
     "AND (a.attempt_id IS NULL OR a.transaction_id <> t.transaction_id)"
+)
+# The row that booked a transaction: what was settled of it after a coupon, and its fee.
+SELECT_BOOKED: Final = (
+    "SELECT j.lane, j.seq, j.at_us, j.kind, j.code, j.body FROM trails t "
+    "JOIN journal j ON j.lane = ? AND j.seq = t.seq WHERE t.subject_id = ? ORDER BY t.seq LIMIT 1"
 )
 SELECT_PAYOUTS: Final = (
     "SELECT COALESCE(sum(amount_fen), 0) FROM payouts "
@@ -100,6 +114,10 @@ SELECT_DIFFERENCES: Final = (
 SELECT_DIFFERENCE: Final = (
     f"SELECT {_COLUMNS['differences']} FROM differences WHERE difference_id = ?"  # noqa: S608 - as above
 )
+SELECT_TOLD: Final = (
+    "SELECT 1 FROM days WHERE account = ? AND day < ? AND fund_digest NOT IN (x'', ?) LIMIT 1"
+)
+_NO_BILL: Final = sha256(b"").digest()
 SELECT_SEALED: Final = "SELECT cipher FROM personal WHERE owner_id = ? AND field = ?"
 SELECT_LANES: Final = "SELECT lane FROM lanes"
 SELECT_ACCOUNT: Final = "SELECT debits_posted - credits_posted FROM accounts WHERE account = ?"
@@ -355,14 +373,24 @@ def our_side(frame: Frame, lines: Iterable[BillRow]) -> Sheet:
     named = {(WAYS[line.side], number_of(line)) for line in bill} | set(carried)
     payments = {row.number: row for row in _payments(frame, named)}
     refunds = {row.number: row for row in _refunds(frame, named, shown)}
-    rows = [*payments.values(), *_parked(frame), *refunds.values()]
-    before = day_row(frame.connection, frame.account, frame.day - 1)
+    rows = [*payments.values(), *_parked(frame, frame.span_us), *refunds.values()]
     return Sheet(
         tuple(row._replace(seen_day=_seen(shown, row)) for row in rows),
-        None if before is None else before.closing_fen,
+        _opening_fen(frame),
         tuple(ordered((number for way, number in shown if way == Way.REFUND), _itself)),
         tuple(ordered({each for line in bill for each in _names(line)}, _itself)),
     )
+
+
+def _opening_fen(frame: Frame) -> int | None:
+    """Return where the day before ended; None as long as no fund bill has told of the balance.
+
+    A day without traffic has no bill, and what lies in the account on it stays unknown.
+    """
+    values = (frame.account, frame.day, _NO_BILL)
+    told: Any = frame.connection.execute(SELECT_TOLD, values).fetchone()
+    before = day_row(frame.connection, frame.account, frame.day - 1)
+    return None if told is None or before is None else before.closing_fen
 
 
 def _itself(each: Any) -> Any:  # noqa: ANN401 - whatever is put in order
@@ -421,14 +449,24 @@ def _payment(frame: Frame, row: tuple[Any, ...]) -> Booked:
     )
 
 
-def _parked(frame: Frame) -> Iterator[Booked]:
-    """Yield money without an attempt of its own; its fee was booked by the plan."""
-    rows: Any = frame.connection.execute(SELECT_PARKED, (frame.account, *frame.span_us)).fetchall()
-    for number, amount_fen, at_us in rows:
-        fee_fen = share_of(amount_fen, frame.rate_ppm, PPM)
-        day = business_day(at_us)
+def _parked(frame: Frame, span_us: tuple[int, int]) -> Iterator[Booked]:
+    """Yield money without an attempt of its own, as the row that booked it says."""
+    execute = frame.connection.execute
+    rows: Any = execute(SELECT_PARKED, (frame.account, *span_us)).fetchall()
+    for key, number, amount_fen, at_us in rows:
+        row: Any = execute(SELECT_BOOKED, (lane_of(key), key)).fetchone()
+        booked = decode(Row(*row)).record.command
+        assert isinstance(booked, Observe), "a transaction begins with the evidence that booked it"
         yield Booked(
-            Way.PAY, number, "", number, Standing.DONE, day, amount_fen, amount_fen, fee_fen
+            Way.PAY,
+            number,
+            "",
+            number,
+            Standing.DONE,
+            business_day(at_us),
+            amount_fen,
+            settled_fen(booked),
+            booked.fee_fen,
         )
 
 
@@ -505,23 +543,15 @@ def later_fen(frame: Frame) -> int:
     shown = _shown_before(frame, range(frame.day - LOOK_BACK_DAYS, frame.day + 1))
     paid = [_payment(frame, row) for row in execute(SELECT_PAID, span).fetchall()]
     back = [_refund(frame, row, shown) for row in execute(SELECT_REFUNDED, span).fetchall()]
-    parked = _parked_after(frame, start)
+    parked = _parked(frame, span[1:])
     payouts: Any = execute(SELECT_PAYOUTS, (frame.account, PayoutStage.SUCCESS, start)).fetchone()
     # A refund that a bill has shown has left the account on that bill's day, whenever it ended.
     gone = [row for row in back if not _seen(shown, row)]
     return (
-        sum(row.settle_fen - row.fee_fen for row in paid)
-        + parked
+        sum(row.settle_fen - row.fee_fen for row in (*paid, *parked))
         - sum(row.amount_fen - row.fee_fen for row in gone)
         - int(payouts[0])
     )
-
-
-def _parked_after(frame: Frame, start_us: int) -> int:
-    rows: Any = frame.connection.execute(
-        SELECT_PARKED, (frame.account, start_us, 1 << 62)
-    ).fetchall()
-    return sum(amount - share_of(amount, frame.rate_ppm, PPM) for _, amount, _ in rows)
 
 
 def transit_fen(frame: Frame) -> int:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
-from operator import add, itemgetter
+from operator import add, attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,6 +27,7 @@ _BUSY_MS: Final = 5_000
 _FIRST: Final = itemgetter(0)
 # A database in memory has no log and needs none.
 _MODES: Final = ("wal", "memory")
+_named: Final = attrgetter(*[table.attribute for table in TABLES])
 _RETRIABLE: Final = (apsw.BusyError, apsw.LockedError)
 
 
@@ -267,8 +268,8 @@ class SqliteStore:
             raise Unsent(f"nothing was read: {error}") from error
 
     def _load(self, view: View, wanted: Wanted) -> None:
-        for table in TABLES:
-            keys = getattr(wanted, table.attribute)
+        # All names at once: a command that leads on to new rows comes here alone.
+        for table, keys in zip(TABLES, _named(wanted), strict=True):
             if keys:
                 rows = getattr(view, table.attribute).rows
                 missing = keys.difference(rows)

@@ -14,7 +14,6 @@ from lingqian.clearing.difference import day_id
 from lingqian.flows.command import CloseDay, RecordBill, RecordMatch
 from lingqian.flows.decision import Record
 from lingqian.flows.kind import BY_NUMBER
-from lingqian.kernel.clock import business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import (
     PREFIX_ATTEMPT,
@@ -23,15 +22,17 @@ from lingqian.kernel.id import (
     PREFIX_PAYOUT,
     PREFIX_REFUND,
     lane_of,
-    parse,
     show,
 )
 from lingqian.ledger.chart import CHART, Book, Currency
 from lingqian.storage import purse, query, query_top_up
+from lingqian.storage.bill_line import Shelf, lines_of
 from lingqian.storage.codec import Row, decode
+from lingqian.storage.subject import Subject, find
+from lingqian.storage.telling import in_words
 from lingqian.topup.attempt import Mark, PrepayResult
 from lingqian.topup.evidence import Effect, Reason, Source
-from lingqian.topup.order import Order
+from lingqian.topup.order import CreditState, Order
 from lingqian.topup.refund import Way
 from lingqian.topup.sentence import NO_ATTEMPT, Sentence, Situation, say, sentence, yuan
 
@@ -39,10 +40,6 @@ SELECT_ROWS: Final = (
     "SELECT j.lane, j.seq, j.at_us, j.kind, j.code, j.body FROM trails t "
     "JOIN journal j ON j.lane = ? AND j.seq = t.seq WHERE t.subject_id = ? ORDER BY t.seq"
 )
-SELECT_DIFFERENCES: Final = "SELECT difference_id FROM differences WHERE number = ?"
-SELECT_FLOWS: Final = "SELECT flow_id FROM flows WHERE subject_id = ?"
-SELECT_PAYOUT_NO: Final = "SELECT payout_id FROM payouts WHERE channel_no = ?"
-_PAYOUT_LETTERS: Final = 28
 
 
 class Movement(NamedTuple):
@@ -68,26 +65,13 @@ class Entry(NamedTuple):
 
 
 class Story(NamedTuple):
-    """A thing's whole story; `sentence` is of its order, None for what has no order."""
+    """A thing's whole story, and its one sentence; None where only a bill knows of it."""
 
     subject: str
     order_id: bytes
     sentence: Sentence | None
     entries: tuple[Entry, ...]
     notices: tuple[bytes, ...]
-
-
-class Subject(NamedTuple):
-    """What a number stands for: its name, its order if it has one, and whose trails tell of it.
-
-    `days` are reconciled days it is part of; of their rows only those about the whole day, or
-    about something in `ids`, belong to the story.
-    """
-
-    name: str
-    order_id: bytes
-    ids: tuple[bytes, ...]
-    days: tuple[bytes, ...] = ()
 
 
 def situation(connection: apsw.Connection, order_id: bytes, order: Order) -> Situation:
@@ -100,126 +84,60 @@ def situation(connection: apsw.Connection, order_id: bytes, order: Order) -> Sit
             mark = Mark.WRONG_AMOUNT
         elif row.mark == Mark.DOUBTED and row.query_due_at_us:
             mark = mark or Mark.DOUBTED
-    return Situation(order.pay_state, order.credit_state, order.refund_state, newest, mark)
+    is_placed = order.credit_state == CreditState.REJECTED and not purse.refunds_of(
+        connection, order_id
+    )
+    return Situation(
+        order.pay_state, order.credit_state, order.refund_state, newest, mark, is_placed
+    )
 
 
-def find(connection: apsw.Connection, number: str) -> Subject | None:
-    """Return what a number of ours or of a channel stands for; None when nothing has it."""
-    order_id = _order_of(connection, number)
-    if order_id:
-        return _order_subject(connection, order_id)
-    for prefix in (PREFIX_PAYOUT, PREFIX_GIFT):
-        own = parse(prefix, _ours(number))
-        if own is not None:
-            return _single(connection, _ours(number), own)
-    row: Any = connection.execute(SELECT_PAYOUT_NO, (number,)).fetchone() if number else None
-    if row is not None:
-        return _single(connection, show(PREFIX_PAYOUT, row[0]), row[0])
-    return _stranger(connection, _transaction_of(connection, number))
+def story(connection: apsw.Connection, number: str, shelf: Shelf | None = None) -> Story | None:
+    """Return the story of a number, with the lines of kept bills if they can be read.
 
-
-def _transaction_of(connection: apsw.Connection, number: str) -> str:
-    """Return the channel's payment that a refund of nobody's order is of; else the number."""
-    refund_id = parse(PREFIX_REFUND, number) or query_top_up.refund_of(connection, number)
-    refund = purse.refund(connection, refund_id) if refund_id else None
-    return number if refund is None else purse.paid(connection, refund).transaction_id
-
-
-def _ours(number: str) -> str:
-    """Return a payout's number as we write it; the channel knows it without its underscore."""
-    is_theirs = len(number) == _PAYOUT_LETTERS and number.startswith(PREFIX_PAYOUT)
-    return f"{PREFIX_PAYOUT}_{number[2:]}" if is_theirs else number
-
-
-def _order_of(connection: apsw.Connection, number: str) -> bytes:
-    """Return the order that a number belongs to; empty for none."""
-    order_id = parse(PREFIX_ORDER, number)
-    if order_id is not None:
-        return order_id if query.order(connection, order_id) else b""
-    attempt_id = parse(PREFIX_ATTEMPT, number)
-    refund_id = parse(PREFIX_REFUND, number) or query_top_up.refund_of(connection, number)
-    if attempt_id is None and refund_id:
-        refund = purse.refund(connection, refund_id)
-        return b"" if refund is None else refund.order_id
-    if attempt_id is None:
-        for _, paid in query_top_up.by_transaction(connection, number):
-            attempt_id = paid
-    attempt = None if attempt_id is None else query.attempt(connection, attempt_id)
-    return b"" if attempt is None else attempt.order_id
-
-
-def _single(connection: apsw.Connection, name: str, identity: bytes) -> Subject:
-    """Return a payout or a gift, which has no order."""
-    ids = [identity, *_told_apart(connection, identity)]
-    ids += [each.id for each in query_top_up.notices(connection, identity)]
-    return Subject(name, b"", tuple(ids))
-
-
-def _order_subject(connection: apsw.Connection, order_id: bytes) -> Subject:
-    ids, days = [order_id], []
-    for attempt_id, row in query_top_up.attempts(connection, order_id):
-        ids.append(attempt_id)
-        ids += [each.id for each in query_top_up.notices(connection, attempt_id)]
-        ids += [each.id for each in query_top_up.payments(connection, attempt_id)]
-        ids += _differences(connection, show(PREFIX_ATTEMPT, attempt_id), row.transaction_id)
-        if row.success_at_us:
-            days.append(day_id(row.account, business_day(row.success_at_us)))
-    for refund_id, row in purse.refunds_of(connection, order_id):
-        ids += [refund_id, *_told_apart(connection, refund_id)]
-        ids += [each.id for each in query_top_up.notices(connection, refund_id)]
-        ids += _differences(connection, show(PREFIX_REFUND, refund_id), row.channel_refund_id)
-    return Subject(show(PREFIX_ORDER, order_id), order_id, tuple(ids), tuple(days))
-
-
-def _differences(connection: apsw.Connection, *numbers: str) -> list[bytes]:
-    """Return the differences that reconciling has found about some numbers."""
-    found: list[bytes] = []
-    for number in filter(None, numbers):
-        rows: Any = connection.execute(SELECT_DIFFERENCES, (number,)).fetchall()
-        found += [identity for (identity,) in rows]
-    return found
-
-
-def _told_apart(connection: apsw.Connection, subject_id: bytes) -> list[bytes]:
-    """Return the movements that only a fund bill has shown of a refund or a payout."""
-    rows: Any = connection.execute(SELECT_FLOWS, (subject_id,)).fetchall()
-    return [identity for (identity,) in rows]
-
-
-def _stranger(connection: apsw.Connection, number: str) -> Subject | None:
-    """Return a channel's payment whose number is none of ours."""
-    found = query_top_up.by_transaction(connection, number)
-    if not found:
-        return None
-    ids: list[bytes] = []
-    for key, attempt_id in found:
-        ids += [key, attempt_id, *purse.refunds_of_payment(connection, key)]
-        ids += [each.id for each in query_top_up.notices(connection, attempt_id)]
-    return Subject(number, b"", tuple(ids))
-
-
-def story(connection: apsw.Connection, number: str) -> Story | None:
-    """Return the story of a number; None when nothing has it."""
+    Reading a large day's bill takes seconds. None when nothing has the number.
+    """
     subject = find(connection, number)
     if subject is None:
         return None
     rows: dict[tuple[int, int], Row] = {}
-    for each in (*subject.days, *subject.ids):
+    days = {day_id(*each): each for each in subject.days}
+    for each in (*days, *subject.ids):
         values = (lane_of(each), each)
         for row in map(Row._make, connection.execute(SELECT_ROWS, values)):
             if each in subject.ids or BY_NUMBER[row.kind].command in _OF_DAYS:
                 rows[row.lane, row.seq] = row
-    ordered = sorted(rows.values(), key=lambda row: (row.at_us, row.lane, row.seq))
-    if not ordered:
+    if not rows:
         return None
-    entries = tuple([_entry(row) for row in ordered])
+    entries = [_entry(row) for row in rows.values()]
+    if shelf is not None:
+        entries += _bill_lines(connection, shelf, subject, rows.values())
+    entries.sort(key=lambda entry: (entry.at_us, entry.lane, entry.seq))
     notices = [each for each in subject.ids if query_top_up.notice(connection, each)]
-    told = _told(connection, subject.order_id)
-    return Story(subject.name, subject.order_id, told, entries, tuple(notices))
+    told = _told(connection, subject.order_id) if subject.order_id else subject.said
+    return Story(subject.name, subject.order_id, told, tuple(entries), tuple(notices))
+
+
+def _bill_lines(
+    connection: apsw.Connection, shelf: Shelf, subject: Subject, rows: Iterable[Row]
+) -> list[Entry]:
+    """Tell the lines of the kept bills, each where its bill was noted: that row vouches for it."""
+    noted: dict[tuple[bytes, int], Row] = {}
+    for row in sorted(rows, key=lambda row: row.seq):
+        if BY_NUMBER[row.kind].command is RecordBill and not row.code:
+            command: Any = decode(row).record.command
+            noted[command.day_id, command.bill] = row
+    entries: list[Entry] = []
+    for day in subject.days:
+        for line in lines_of(connection, shelf, day, subject.numbers):
+            row = noted[day_id(*day), line.kind]
+            place = (row.at_us, row.lane, row.seq)
+            entries.append(Entry(*place, "bill_line", line.zh, line.en, line.facts, ()))
+    return entries
 
 
 def _told(connection: apsw.Connection, order_id: bytes) -> Sentence | None:
-    order = query.order(connection, order_id) if order_id else None
+    order = query.order(connection, order_id)
     if order is None:
         return None
     found = sentence(situation(connection, order_id, order))
@@ -231,7 +149,8 @@ def _entry(row: Row) -> Entry:
     kind = BY_NUMBER[row.kind].command.__name__
     words = WORDS.get(kind, _UNNAMED)
     facts = _facts(record)
-    zh, en = words.zh.format_map(Blank(facts)), words.en.format_map(Blank(facts))
+    said = Blank(facts | in_words(record, facts))
+    zh, en = words.zh.format_map(said), words.en.format_map(said)
     if row.code:
         zh, en = f"{zh}（{Code(row.code).name.lower()}）", f"{en} ({Code(row.code).name.lower()})"
     moved = tuple(_movements(record))
@@ -263,21 +182,21 @@ WORDS: Final[dict[str, Words]] = {
     "BeginAttempt": Words(
         "在 {account} 发起支付 {attempt_id}", "attempt {attempt_id} begun at {account}"
     ),
-    "NotePrepay": Words("下单结果：{result} {word}", "pay sheet: {result} {word}"),
+    "NotePrepay": Words("下单结果：{result_zh} {word}", "pay sheet: {result} {word}"),
     "ReceiveNotice": Words(
         "收到 {account} 的通知 {event}，已验签并落盘",
         "notice {event} of {account} verified and kept",
     ),
     "Observe": Words(
-        "{source_zh}：渠道说 {state}，结果 {effect} {reason}",
-        "{source}: the channel says {state}; {effect} {reason}",
+        "{source_zh}：渠道说{state_zh}；{effect_zh}{reason_zh}",
+        "{source_en}: the channel says {state}; {effect_en}{reason_en}",
     ),
     "BeginClose": Words("开始关闭支付 {attempt_id}", "closing of attempt {attempt_id} begun"),
-    "ExpireOrder": Words("订单到期或被放弃，由 {by}", "order ended unpaid, by {by}"),
-    "SettleCase": Words("审核：{event}，由 {by}", "review: {event}, by {by}"),
+    "ExpireOrder": Words("订单未付而结束，由{by_zh}", "order ended unpaid, by {by_en}"),
+    "SettleCase": Words("审核：{event_zh}，由{by_zh}", "review: {event}, by {by_en}"),
     "AskRefund": Words("申请退款 {amount} 元", "refund of {amount} yuan asked for"),
     "NoteRefund": Words(
-        "{source_zh}：退款 {refund_id} {state}", "{source}: refund {refund_id} {state}"
+        "{source_zh}：退款 {refund_id} {state_zh}", "{source_en}: refund {refund_id} {state}"
     ),
     "RedirectRefund": Words(
         "退款 {refund_id} 改道：{way}，由 {by}",
@@ -288,39 +207,33 @@ WORDS: Final[dict[str, Words]] = {
     "ExpireCoins": Words("赠送的金币到期", "bonus coins expired"),
     "AskPayout": Words("申请提现 {amount} 元", "payout of {amount} yuan asked for"),
     "BeginPayout": Words("开始向渠道提交提现", "payout about to be sent"),
-    "CancelPayout": Words("提现已取消，由 {by}", "payout taken back, by {by}"),
+    "CancelPayout": Words("提现已取消，由{by_zh}", "payout taken back, by {by_en}"),
     "NotePayout": Words(
-        "{source_zh}：提现 {state} {fail_reason}", "{source}: payout {state} {fail_reason}"
+        "{source_zh}：提现{state_zh} {fail_reason}", "{source_en}: payout {state} {fail_reason}"
     ),
-    "AllocateParked": Words("挂账处理：{action}，由 {by}", "parked money: {action}, by {by}"),
+    "AllocateParked": Words("挂账处理：{action_zh}，由 {by}", "parked money: {action_en}, by {by}"),
     "SendPacket": Words("发出红包 {total} 元", "packet of {total} yuan sent"),
     "ClosePacket": Words("红包结束，余额退回", "packet ended, the rest goes back"),
     "DrawPacket": Words("红包开奖", "packet drawn"),
     "AskAdvance": Words("平台先行垫付", "advanced from the operator's own line"),
-    "SettleAdvance": Words("垫付了结：{event}", "advance ended: {event}"),
+    "SettleAdvance": Words("垫付了结：{event_zh}", "advance ended: {event}"),
     "RecordBill": Words("取得 {account} 当日对账单", "the day's bill of {account} fetched"),
     "RecordMatch": Words("当日账单已逐笔核对", "the day's bill compared line by line"),
     "RecordDifference": Words(
-        "对账差异 {class_code}：{event}", "difference {class_code} in the bill: {event}"
+        "对账差异 {class_code}（{class_zh}），差额 {gap} 元：{event_zh}",
+        "difference {class_code} in the bill ({class_en}), gap {gap} yuan: {event_en}",
     ),
     "ResolveDifference": Words(
-        "对账差异由人处理：{event}，{by}", "difference ended by hand: {event}, {by}"
+        "对账差异由人处理：{event_zh}，{by}", "difference dealt with by hand: {event}, {by}"
     ),
     "RecordFlow": Words(
-        "资金账单独有一笔 {label}", "a movement the fund bill alone shows: {label}"
+        "只有资金账单才有的一笔：{label} {amount} 元",
+        "a movement that the fund bill alone shows: {label}, {amount} yuan",
     ),
     "CloseDay": Words("当日已平账关闭", "the day is closed"),
     "FundLine": Words("垫款额度资金 {amount} 元", "line funded with {amount} yuan"),
     "RecordSteps": Words("记录用户行为", "steps of a person taken down"),
     "SetMode": Words("渠道模式切换：{event}，{why}", "mode of the channel: {event}, {why}"),
-}
-_SOURCE_ZH: Final = {
-    Source.NOTICE: "回调通知",
-    Source.QUERY: "查单",
-    Source.CLIENT: "返回页查单",
-    Source.CLOSE: "关单后查单",
-    Source.BILL: "对账单",
-    Source.OPERATOR: "人工",
 }
 _ID_FIELDS: Final = {
     "order_id": PREFIX_ORDER,
@@ -375,7 +288,6 @@ def _facts(record: Record) -> dict[str, str | int]:
     if name in _STATES:
         facts["state"] = _STATES[name](command.state).name.lower()
         facts["source"] = Source(command.source).name.lower()
-        facts["source_zh"] = _SOURCE_ZH[Source(command.source)]
     if name == "NotePrepay":
         facts["result"] = PrepayResult(command.result).name.lower()
         facts["word"] = facts.pop("code", "")

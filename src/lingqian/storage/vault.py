@@ -35,11 +35,12 @@ class Vault:
         self._ciphers = {
             (number, purpose): AESGCM(_derive(root, purpose))
             for number, root in roots.items()
-            for purpose in ("seed", "personal", "webhook", "backup")
+            for purpose in ("seed", "personal", "webhook", "backup", "identity")
         }
         # Digests and signatures must stay comparable for ever: they use the first root.
         first = roots[min(roots)]
         self._mac_key = _derive(first, "mac")
+        self._pepper_key = _derive(first, "pepper")
         self._signer = Ed25519PrivateKey.from_private_bytes(_derive(first, "sign"))
         self.public_key = self._signer.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
@@ -73,6 +74,14 @@ class Vault:
     def secret(self, purpose: str, bound: bytes) -> bytes:
         """Return 32 bytes that only this vault can make again, such as a packet's salt."""
         return hmac.digest(self._mac_key, purpose.encode() + b"\0" + bound, "sha256")
+
+    def pepper(self, owner_id: bytes, text: bytes) -> bytes:
+        """Return a short secret of a person under a key that is used for nothing else."""
+        return hmac.digest(self._pepper_key, owner_id + b"\0" + text, "sha256")
+
+    def same(self, one: bytes, two: bytes) -> bool:
+        """Compare two digests in constant time."""
+        return hmac.compare_digest(one, two)
 
     def sign(self, message: bytes) -> bytes:
         """Sign with the installation's Ed25519 key."""

@@ -15,13 +15,18 @@ NO_ATTEMPT: Final = -1
 
 
 class Situation(NamedTuple):
-    """What a sentence follows from; `attempt` is the newest attempt's state, or NO_ATTEMPT."""
+    """What a sentence follows from; `attempt` is the newest attempt's state, or NO_ATTEMPT.
+
+    `is_placed`: the order is not to be credited and nothing goes back, for a person has credited
+    its money to somebody.
+    """
 
     pay: int
     credit: int
     back: int
     attempt: int = NO_ATTEMPT
     mark: int = Mark.NONE
+    is_placed: bool = False
 
 
 class Sentence(NamedTuple):
@@ -68,6 +73,14 @@ WRONG_AMOUNT: Final = Sentence(
     zh="未到账：渠道证实收到了钱，但金额与订单不符，已挂账并停在人工处理；核对后会入账或原路退回。",
     en="Not credited: the channel has proven a payment of another amount than asked for; the money "
     "is kept apart and a person decides whether it is credited or goes back.",
+)
+
+PLACED: Final = Sentence(
+    "placed",
+    is_credited=False,
+    zh="此单不到账：收到的钱与订单不符，曾挂账，已由人工入账给用户，见下面的记录；此单已了结。",
+    en="Not credited as this order: the money did not fit it and was kept apart, and a person has "
+    "credited it to somebody, as told below; this order is settled.",
 )
 
 DOUBTED: Final = Sentence(
@@ -277,6 +290,8 @@ def sentence(situation: Situation) -> Sentence:
     is_dry = situation.credit == CreditState.NONE
     if is_dry and situation.mark == Mark.WRONG_AMOUNT:
         return WRONG_AMOUNT
+    if situation.is_placed:
+        return PLACED
     for row in TABLE:
         if all(_fits(getattr(row, axis), getattr(situation, axis)) for axis in _AXES):
             is_asked = situation.mark == Mark.DOUBTED and situation.pay in _UNPROVEN

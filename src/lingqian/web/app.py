@@ -21,6 +21,7 @@ from lingqian.web.reply import Reply, encode
 from lingqian.web.route import (
     advance,
     behaviour,
+    bridge,
     case,
     channel,
     claim,
@@ -35,9 +36,12 @@ from lingqian.web.route import (
     payout,
     plan,
     proof,
+    real_name,
     reconciliation,
     refund,
     sandbox,
+    security,
+    session,
     statement,
     top_up,
     trail,
@@ -50,6 +54,9 @@ _log = logging.getLogger(__name__)
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *user.OPERATIONS,
+    *session.OPERATIONS,
+    *security.OPERATIONS,
+    *real_name.OPERATIONS,
     *sandbox.OPERATIONS,
     *transfer.OPERATIONS,
     *packet.OPERATIONS,
@@ -58,6 +65,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *statement.OPERATIONS,
     *plan.OPERATIONS,
     *top_up.OPERATIONS,
+    *bridge.OPERATIONS,
     *refund.OPERATIONS,
     *gift.OPERATIONS,
     *payout.OPERATIONS,

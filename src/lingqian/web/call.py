@@ -8,11 +8,12 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from litestar import Request
+from msgspec import UNSET, UnsetType
 
 from lingqian.identity.key import Caller, Scope
 from lingqian.kernel.bound import KEY_LENGTH_MAX
 from lingqian.kernel.code import Code
-from lingqian.kernel.id import parse
+from lingqian.kernel.id import PREFIX_USER, parse
 from lingqian.web.problem import Refused
 
 Shape = TypeVar("Shape")
@@ -20,7 +21,8 @@ _AT: Final = re.compile(r" - at `(?:key in )?\$\.?([^`]*)`$")
 _NAMED: Final = re.compile(r"field `([^`]*)`")
 _JSON: Final = b"application/json"
 _NOBODY: Final = Caller("", frozenset())
-
+# How a person is named in a path without an id.
+OWN: Final = "me"
 
 _decoders: Final[dict[type, Any]] = {}
 
@@ -98,10 +100,46 @@ class Call(Request[Any, Any, Any]):
 
         Refuses: not_found.
         """
-        identity = parse(prefix, self.path_params[name])
-        if identity is None:
+        text = self.path_params[name]
+        person = self.caller.person
+        identity = person if text == OWN and prefix == PREFIX_USER else parse(prefix, text)
+        if not identity:
+            raise Refused(Code.NOT_FOUND)
+        if person and prefix == PREFIX_USER and identity != person:
             raise Refused(Code.NOT_FOUND)
         return identity
+
+    def who(self, text: str | UnsetType, name: str) -> bytes:
+        """Read the person for whom a body asks; a person may leave out his own id.
+
+        Refuses: invalid_field, not_yourself.
+        """
+        person = self.caller.person
+        if text is UNSET:
+            if not person:
+                raise Refused(Code.INVALID_FIELD, field=name, detail="for whom?")
+            return person
+        identity = user_id(text, name)
+        if person and identity != person:
+            raise Refused(Code.NOT_YOURSELF, field=name)
+        return identity
+
+    def viewer(self, text: str | None) -> bytes:
+        """Read for whose eyes a query asks: a person's own; empty for the app itself.
+
+        Refuses: invalid_field, not_yourself.
+        """
+        if text is None:
+            return self.caller.person
+        return self.who(text, "viewer_id")
+
+    def belongs(self, *user_ids: bytes) -> None:
+        """Let a person see and do only what is his own.
+
+        Refuses: not_found.
+        """
+        if self.caller.person and self.caller.person not in user_ids:
+            raise Refused(Code.NOT_FOUND)
 
     def needs(self, scope: Scope) -> None:
         """Ask for one scope more than the operation itself does.
@@ -121,7 +159,9 @@ class Call(Request[Any, Any, Any]):
             raise Refused(Code.KEY_REQUIRED, field="Idempotency-Key")
         if len(key) > KEY_LENGTH_MAX:
             raise Refused(Code.INVALID_FIELD, field="Idempotency-Key", detail="too long")
-        return f"{self.caller.name}\0{key}"
+        # No key's name begins so: the keys of persons are apart from those of apps.
+        whose = "\1" if self.caller.person else ""
+        return f"{whose}{self.caller.name}\0{key}"
 
 
 def user_id(text: str, field: str) -> bytes:

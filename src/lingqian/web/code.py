@@ -10,6 +10,7 @@ LIMITS: Final = (
     Code.EXCEEDS_DAY,
     Code.EXCEEDS_YEAR,
     Code.EXCEEDS_LIFE,
+    Code.EXCEEDS_FACTORS,
 )
 PAYMENT: Final = (
     Code.REAL_NAME_REQUIRED,
@@ -19,4 +20,6 @@ PAYMENT: Final = (
     Code.CHALLENGE_REQUIRED,
     Code.EXCEEDS_AVAILABLE,
 )
+# What a person may be answered before a payment is decided.
+FACTOR: Final = (Code.FACTOR_NEEDED, Code.PASSWORD_NOT_SET, Code.CHALLENGE_INVALID)
 OVER: Final = (Code.PACKET_INVALIDATED, Code.PACKET_FINISHED, Code.PACKET_EXPIRED)

@@ -30,6 +30,7 @@ _IDS: Final[dict[str, Any]] = {
     "refund_id": field.RefundId,
     "payout_id": field.PayoutId,
     "gift_id": field.GiftId,
+    "session_id": field.SessionId,
     "account": field.AccountName,
 }
 _KEY: Final = {
@@ -74,7 +75,13 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
                     "type": "http",
                     "scheme": "bearer",
                     "description": "An API key: `lingqian key new NAME`.",
-                }
+                },
+                "person": {
+                    "type": "http",
+                    "scheme": "dpop",
+                    "description": "A person's access token, with a proof by the device's key in "
+                    "the header `DPoP` (RFC 9449).",
+                },
             },
         },
     }
@@ -98,7 +105,7 @@ def _operation(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
         "description": _description(row),
         "parameters": _parameters(row),
         "responses": {**_answers(row, schemas), **_problems(row, schemas)},
-        "security": [] if row.is_public else [{"key": []}],
+        "security": _security(row),
     }
     if row.takes is not None:
         content = {"schema": schemas[repr(row.takes)], "example": _own(row.example)}
@@ -106,10 +113,22 @@ def _operation(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     return described
 
 
+def _security(row: Operation) -> list[dict[str, list[str]]]:
+    if row.is_public:
+        return []
+    found: list[dict[str, list[str]]] = [] if row.is_personal else [{"key": []}]
+    return [*found, {"person": []}] if row.by_person or row.is_personal else found
+
+
 def _description(row: Operation) -> str:
     words = (row.run.__doc__ or "").strip().splitlines()[0]
     needs = ", ".join(f"`{scope}`" for scope in row.scopes)
-    return f"{words}\n\nNeeds {needs}." if needs else words
+    told = [words, f"Needs {needs}."] if needs else [words]
+    if row.is_personal:
+        told.append("Only a person in a session may do this.")
+    elif row.by_person:
+        told.append("A person in a session may do this without a key.")
+    return "\n\n".join(told)
 
 
 def _parameters(row: Operation) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import apsw
 
-from lingqian.compose import Wallet, fee_plans
+from lingqian.compose import Wallet, fee_plans, real_us
 from lingqian.events import beacon
 from lingqian.events.agent import Agent
 from lingqian.events.degrade import Errand, Surroundings, Watch
@@ -23,19 +23,22 @@ from lingqian.events.tail import Bell, Journal
 from lingqian.events.webhook import Dispatcher, Kit
 from lingqian.flows.command import ClosePacket, Command
 from lingqian.kernel.bound import CACHE_ROWS_MAX
-from lingqian.kernel.clock import rfc3339
+from lingqian.kernel.clock import SECOND_US, rfc3339
 from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknown, Unsent
-from lingqian.kernel.id import PREFIX_PACKET, show
+from lingqian.kernel.id import PREFIX_PACKET, mint, show
 from lingqian.storage import query
+from lingqian.storage.clock import unix_ms
 from lingqian.storage.desk import FIELD_NICKNAME
 from lingqian.storage.endpoint import Endpoint
 from lingqian.storage.intake import Batched
 from lingqian.storage.keyring import Keyring
 from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.session import Sessions
 from lingqian.storage.sweep import due
 from lingqian.storage.vault import fingerprint
 from lingqian.topup.evidence import Source
 from lingqian.web.meter import Meter
+from lingqian.web.person import Spent
 from lingqian.web.reply import encode
 
 STUCK_S: Final = 5
@@ -54,6 +57,8 @@ class Door:
     def __init__(self, wallet: Wallet) -> None:
         self.wallet = wallet
         self.keys = Keyring(wallet.reader)
+        self.sessions = Sessions(wallet.reader, wallet.vault)
+        self.spent = Spent(real_us() // SECOND_US)
         self.meter = Meter()
         self.meter.watch_depth(lambda: wallet.intake.depth)
         self.body_bytes_max = wallet.config.body_bytes_max
@@ -67,6 +72,8 @@ class Door:
         for account, losses in self.agent.errands.losses.items():
             self.meter.watch_losses(account, lambda losses=losses: losses.lost_ppm)  # type: ignore[misc]  # bound now
             self.meter.watch_mode(account, lambda account=account: self.watch.mode(account))  # type: ignore[misc]  # as above
+        # What is slow on purpose runs in threads, two at a time: it is memory as well as time.
+        self.slow = asyncio.Semaphore(2)
         self.rejects = Rejects()
         self.reconciler = Reconciler(self._means())
         self.streams = 0
@@ -156,6 +163,10 @@ class Door:
         """The connection for reads, of the event loop's thread."""
         return self.wallet.reader
 
+    def new_id(self, lane: int) -> bytes:
+        """Mint the id of a row that no lane decides about."""
+        return mint(lane, unix_ms(), secrets.randbits(64))
+
     async def ask(self, submission: Submission) -> Answer:
         """Put a command to the lane and wait until its answer is durable.
 
@@ -230,7 +241,7 @@ class Door:
             await wallet.close_channels()
 
     async def _degrade(self) -> None:
-        await self.watch.run(Errand(self._asked, self._shut))
+        await self.watch.run(Errand(self._asked, self._reached, self._shut))
 
     async def _asked(self, attempt_id: bytes) -> bool:
         """Ask a channel about one attempt; a no of the channel is an answer too."""
@@ -240,6 +251,18 @@ class Door:
             _log.info("%s: %s", attempt_id.hex(), no.code)
         except (Unsent, Unknown, BadSignature) as fault:
             _log.info("%s: %s", attempt_id.hex(), fault)
+            return False
+        return True
+
+    async def _reached(self, attempt_id: bytes) -> bool:
+        """Say whether the channel of an attempt answers at all."""
+        row = query.attempt(self.reader, attempt_id)
+        assert row is not None, "an attempt that was tried exists"
+        try:
+            await self.agent.errands.ask(attempt_id, row.account, Priority.OLDEST)
+        except Rejected:
+            return True
+        except (Unsent, Unknown, BadSignature):
             return False
         return True
 

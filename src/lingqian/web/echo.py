@@ -34,8 +34,8 @@ async def echo(door: Door, call: Call) -> Reply:
     del door
     packet_id = parse(PREFIX_PACKET, call.path_params["packet_id"])
     body = await call.take(NewClaim)
-    user_id = parse("us", body.user_id)
-    if packet_id is None or user_id is None:
+    user_id = call.who(body.user_id, "user_id")
+    if packet_id is None:
         return problem(Code.INVALID_FIELD)
     receipt = Receipt(1, packet_id.hex(), user_id.hex() + _ZEROS)
     return reply(201, ClaimMade("claimed", 1, 1, receipt))

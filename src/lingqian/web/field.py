@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, UnsetType
 
 from lingqian.kernel.bound import (
     AMOUNT_FEN_MAX,
@@ -34,6 +34,9 @@ ATTEMPT_EXAMPLE: Final = "pa_00006D3YKTB7R9T2W4Y6A8C1EG"
 REFUND_EXAMPLE: Final = "rf_00006D3YKTBC5E7G9J2M4P6R8T"
 PAYOUT_EXAMPLE: Final = "po_00006D3YKTBH1K3N5Q7S9V2X4Z"
 GIFT_EXAMPLE: Final = "gf_00006D3YKTBM6P8R1T3W5Y7A9C"
+LINK_EXAMPLE: Final = "ln_00006D3YKTBR8S1V3X5Z7B9D2F"
+SESSION_EXAMPLE: Final = "se_00006D3YKTBV2W4Y6A8C1E3G5J"
+DEVICE_EXAMPLE: Final = "dv_00006D3YKTBY5Z7B9D2F4H6K8M"
 MOMENT_EXAMPLE: Final = "2026-11-22T00:43:11.250Z"
 
 UserId = Annotated[str, Meta(pattern=f"^us_{_ID}$", description="A person.")]
@@ -48,6 +51,10 @@ AttemptId = Annotated[
 RefundId = Annotated[str, Meta(pattern=f"^rf_{_ID}$", description="A refund.")]
 PayoutId = Annotated[str, Meta(pattern=f"^po_{_ID}$", description="A payout.")]
 GiftId = Annotated[str, Meta(pattern=f"^gf_{_ID}$", description="A gift.")]
+LinkId = Annotated[str, Meta(pattern=f"^ln_{_ID}$", description="A sign-in link.")]
+SessionId = Annotated[str, Meta(pattern=f"^se_{_ID}$", description="A person on a device.")]
+DeviceId = Annotated[str, Meta(pattern=f"^dv_{_ID}$", description="A device of a person.")]
+OwnId = Annotated[UserId | UnsetType, Meta(description="A person who calls may leave it out.")]
 AccountName = Annotated[str, Meta(max_length=64, description="A channel account, by its setting.")]
 AmountFen = Annotated[
     int,

@@ -13,11 +13,13 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
 from lingqian.web.call import Call
 from lingqian.web.door import Door
+from lingqian.web.person import SCHEME, admit_person
 from lingqian.web.problem import Refused, fault_reply, problem
 from lingqian.web.reply import Reply
 
 Run = Callable[[Door, Call], Awaitable[Any]]
 _BEARER: Final = "Bearer "
+PERSON: Final = frozenset((Code.TOKEN_EXPIRED, Code.SESSION_ENDED, Code.PROOF_INVALID, Code.BUSY))
 
 
 class Given(NamedTuple):
@@ -45,6 +47,9 @@ class Operation:
     refuses: tuple[Code, ...] = ()
     is_keyed: bool = False
     is_public: bool = False
+    # A person may do it for himself; with `is_personal` nobody else may.
+    by_person: bool = False
+    is_personal: bool = False
     # Answers refusals in the words of whoever calls, not as problems.
     speaks_otherwise: bool = False
     body_bytes_max: int = 0
@@ -55,6 +60,10 @@ class Operation:
         codes = set(self.refuses)
         if not self.is_public:
             codes |= {Code.UNAUTHENTICATED, Code.SCOPE_MISSING}
+        if self.by_person or self.is_personal:
+            codes |= PERSON
+        if self.by_person and self.takes is not None:
+            codes.add(Code.NOT_YOURSELF)
         if self.takes is not None:
             codes |= {Code.MALFORMED_JSON, Code.INVALID_FIELD, Code.BODY_TOO_LARGE}
             codes |= {Code.UNSUPPORTED_MEDIA_TYPE}
@@ -67,8 +76,24 @@ class Operation:
         return tuple(sorted(codes))
 
 
-def admit(door: Door, call: Call, scopes: tuple[Scope, ...]) -> Caller:
-    """Find out who calls and whether the key may do this.
+async def admit(door: Door, call: Call, operation: Operation) -> Caller:
+    """Find out who calls, by key or as a person, and whether that may do this.
+
+    Refuses: unauthenticated, scope_missing, and what stops a person.
+    """
+    if not call.header(b"authorization").startswith(SCHEME):
+        if operation.is_personal:
+            admit_key(door, call, ())
+            raise Refused(Code.SCOPE_MISSING, detail="only a person in a session may do this")
+        return admit_key(door, call, operation.scopes)
+    caller = await admit_person(door, call)
+    if not (operation.by_person or operation.is_personal):
+        raise Refused(Code.SCOPE_MISSING, detail="no person may do this")
+    return caller
+
+
+def admit_key(door: Door, call: Call, scopes: tuple[Scope, ...]) -> Caller:
+    """Find out whose key it is and whether it may do this.
 
     Refuses: unauthenticated, scope_missing.
     """
@@ -85,12 +110,12 @@ def admit(door: Door, call: Call, scopes: tuple[Scope, ...]) -> Caller:
 def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
     """Make the route of an operation: admitted, run, refused or failed, and counted."""
     count = door.meter.requests(operation.method, operation.path)
-    run, scopes, is_public = operation.run, operation.scopes, operation.is_public
+    run, is_public = operation.run, operation.is_public
 
     async def handle(request: Call) -> Reply:
         try:
             if not is_public:
-                request.caller = admit(door, request, scopes)
+                request.caller = await admit(door, request, operation)
             answer = await run(door, request)
         except Refused as refusal:
             answer = refusal.reply

@@ -1,12 +1,12 @@
 """Orders in words: one top-up as its owner's app may see it (充值订单)."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from lingqian.channels.port import Product
-from lingqian.kernel.clock import rfc3339
+from lingqian.kernel.clock import SECOND_US, rfc3339
 from lingqian.kernel.code import TABLE, Code
 from lingqian.kernel.id import (
     PREFIX_ATTEMPT,
@@ -17,12 +17,30 @@ from lingqian.kernel.id import (
 )
 from lingqian.storage import query, query_top_up
 from lingqian.storage.story import situation
+from lingqian.topup.advance import DEADLINE_US
 from lingqian.topup.attempt import AttemptState
-from lingqian.topup.order import CreditState, Order, OrderKind, PayState, ReturnState
+from lingqian.topup.order import (
+    CreditState,
+    Order,
+    OrderKind,
+    PayState,
+    ReturnState,
+    wallet_order,
+)
 from lingqian.topup.sentence import say, sentence
 from lingqian.web import field
+from lingqian.web.bridge import offers
 from lingqian.web.door import Door
 from lingqian.web.sheet import Opened
+
+_WALLET_WORDS: Final = (
+    "支付渠道暂时不可用，可以改用零钱支付。",
+    "The payment channel cannot be reached; your own balance can pay instead.",
+)
+_ADVANCE_WORDS: Final = (
+    "支付渠道暂时不可用，平台可先行垫付：金币立即到账，只能送礼物，请在期限内完成付款。",
+    "The payment channel cannot be reached; the coins can be advanced, for gifts only.",
+)
 
 
 class AttemptShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -43,6 +61,17 @@ class Hindrance(msgspec.Struct, frozen=True, omit_defaults=True):
     message_zh: str
     message_en: str
     detail: str = ""
+
+
+class OfferShown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A way that is open while no channel takes the payment: post to `path` to take it."""
+
+    way: Annotated[str, Meta(description="`wallet` or `advance`.")]
+    path: str
+    amount_fen: field.Fen
+    message_zh: str
+    message_en: str
+    due_in_s: Annotated[int, Meta(description="How long an unpaid advance is left open.")] = 0
 
 
 class OrderShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -77,6 +106,13 @@ class OrderShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         | UnsetType
     ) = UNSET
     hindrance: Hindrance | UnsetType = UNSET
+    offers: tuple[OfferShown, ...] = ()
+    wallet_order_id: (
+        Annotated[
+            field.OrderId, Meta(description="The order by which the own wallet paid instead.")
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 def order_shown(
@@ -112,7 +148,36 @@ def order_shown(
         will_be_reviewed=is_reviewed,
         invocation=_invocation(opened),
         hindrance=_hindrance(opened),
+        offers=_offers(door, order_id, order, opened),
+        wallet_order_id=_wallet_order_id(door, order_id, order),
     )
+
+
+def _offers(
+    door: Door, order_id: bytes, order: Order, opened: Opened | None
+) -> tuple[OfferShown, ...]:
+    """Return the ways that are open to somebody who asked for a pay sheet and has none."""
+    if opened is None or opened.invocation is not None:
+        return ()
+    found, path = offers(door, order_id, order), f"/v1/top-ups/{show(PREFIX_ORDER, order_id)}"
+    shown = []
+    if found.has_wallet:
+        shown.append(
+            OfferShown("wallet", f"{path}/wallet-payment", order.amount_fen, *_WALLET_WORDS)
+        )
+    if found.account:
+        due_s = DEADLINE_US // SECOND_US
+        shown.append(
+            OfferShown("advance", f"{path}/advance", order.amount_fen, *_ADVANCE_WORDS, due_s)
+        )
+    return tuple(shown)
+
+
+def _wallet_order_id(door: Door, order_id: bytes, order: Order) -> str | UnsetType:
+    if order.kind != OrderKind.COINS or order.pay_state in (PayState.PAID, PayState.OVERPAID):
+        return UNSET
+    own = wallet_order(order_id)
+    return UNSET if query.order(door.reader, own) is None else show(PREFIX_ORDER, own)
 
 
 def _credited_at(order: Order) -> str | UnsetType:

@@ -3,10 +3,10 @@
 Law: status, words and retry advice come from kernel.code and nowhere else.
 """
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final, Self
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from lingqian.kernel.code import TABLE, Code
 from lingqian.kernel.fault import Busy, Fault
@@ -14,6 +14,13 @@ from lingqian.web.reply import PROBLEM, Header, Reply, encode
 
 RETRY_AFTER_S: Final = 1
 _LATER: Final = frozenset((429, 503))
+# How to come again: RFC 6750 §3, RFC 9449 §7.1.
+_ASKS_ANY: Final = b'Bearer realm="lingqian", DPoP algs="ES256"'
+_ASKS: Final = {
+    "token_expired": b'DPoP error="invalid_token", algs="ES256"',
+    "session_ended": b'DPoP error="invalid_token", algs="ES256"',
+    "proof_invalid": b'DPoP error="invalid_dpop_proof", algs="ES256"',
+}
 # What the core calls a field, where the API calls it something else.
 FIELDS: Final = {
     "way": "to",
@@ -58,6 +65,14 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     retry: Annotated[str, Meta(description="`never`, `same_key` or `new_key`.")]
     field: Annotated[str, Meta(description="The field that is wrong, or differs.")] = ""
     case_id: Annotated[str, Meta(description="The case that waits for a decision.")] = ""
+    needs: Annotated[
+        tuple[str, ...], Meta(description="What proves the payment: any one of these.")
+    ] = ()
+    challenge: Annotated[str, Meta(description="To be answered for a payment token.")] = ""
+    tries_left: Annotated[int, Meta(description="Wrong tries left before a lock.")] | UnsetType = (
+        UNSET
+    )
+    locked_until: Annotated[str, Meta(description="When the next try is taken.")] = ""
 
 
 class Refused(Exception):  # noqa: N818 - the word of the house for an answer that says no
@@ -67,9 +82,22 @@ class Refused(Exception):  # noqa: N818 - the word of the house for an answer th
         super().__init__(code.name)
         self.reply = problem(code, field=field, detail=detail)
 
+    @classmethod
+    def by(cls, content: Problem, *, retry_after_s: int = RETRY_AFTER_S) -> Self:
+        """Return a refusal that says more than its code does."""
+        made = cls(Code[content.code.upper()])
+        made.reply = told(content, retry_after_s)
+        return made
 
-def shape(code: Code, *, field: str = "", detail: str = "", case_id: str = "") -> Problem:
-    """Return the problem a code stands for."""
+
+def shape(
+    code: Code,
+    *,
+    field: str = "",
+    detail: str = "",
+    **more: Any,  # noqa: ANN401 - any other field of Problem, by its name
+) -> Problem:
+    """Return the problem a code stands for; `more` are the fields that only some codes have."""
     row = TABLE[code]
     name = code.name.lower()
     return Problem(
@@ -82,7 +110,7 @@ def shape(code: Code, *, field: str = "", detail: str = "", case_id: str = "") -
         message_en=row.en,
         retry=row.retry.name.lower(),
         field=FIELDS.get(field, field),
-        case_id=case_id,
+        **more,
     )
 
 
@@ -95,12 +123,16 @@ def problem(
     retry_after_s: int = RETRY_AFTER_S,
 ) -> Reply:
     """Return the answer that refuses with a code."""
-    content = shape(code, field=field, detail=detail, case_id=case_id)
+    return told(shape(code, field=field, detail=detail, case_id=case_id), retry_after_s)
+
+
+def told(content: Problem, retry_after_s: int = RETRY_AFTER_S) -> Reply:
+    """Return a problem as an answer, with the headers its status asks for."""
     headers: tuple[Header, ...] = ()
     if content.status in _LATER:
         headers = ((b"retry-after", b"%d" % retry_after_s),)
     elif content.status == 401:
-        headers = ((b"www-authenticate", b'Bearer realm="lingqian"'),)
+        headers = ((b"www-authenticate", _ASKS.get(content.code, _ASKS_ANY)),)
     return Reply(content.status, encode(content), PROBLEM, headers)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from lingqian.channels.port import Product, Purchase, SheetChannel
 from lingqian.channels.route import Candidate, Stuck, Wish, routes
+from lingqian.events.errand import UNKNOWN, UNSENT
 from lingqian.events.pace import Priority
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import BadSignature, Rejected, Unknown, Unsent
@@ -15,11 +16,10 @@ from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_ORDER, show
 from lingqian.storage import query, query_top_up
 from lingqian.storage.cashier import FIELD_PURCHASE
 from lingqian.topup.attempt import AttemptState, PrepayResult
+from lingqian.topup.evidence import Source
 from lingqian.topup.order import Order, PayState
 from lingqian.web.door import Door
 
-# The channel's answers after which another account may serve: it never took this one.
-_TECHNICAL: Final = frozenset(("unsent",))
 _OPEN: Final = (PayState.NONE, PayState.PAYING)
 CHANNEL_FAULTS: Final = (Unsent, Unknown, Rejected, BadSignature)
 
@@ -71,7 +71,8 @@ async def _renewed(door: Door, attempt_id: bytes, way: Way) -> Opened | None:
     assert row is not None, "a live attempt exists"
     is_same = row.product == way.product and row.state != AttemptState.CLOSING
     if is_same and row.account in door.wallet.channels:
-        return await _asked(door, attempt_id, way.product)
+        opened = await _asked(door, attempt_id, way.product)
+        return None if await _has_ended(door, opened, way) else opened
     try:
         if row.state != AttemptState.CLOSING:
             await door.ask(door.wallet.cashier.begin_close(attempt_id))
@@ -79,6 +80,29 @@ async def _renewed(door: Door, attempt_id: bytes, way: Way) -> Opened | None:
     except CHANNEL_FAULTS:
         return Opened(attempt_id, None, Code.ATTEMPT_OPEN)
     return None
+
+
+async def _has_ended(door: Door, opened: Opened, way: Way) -> bool:
+    """Say whether an attempt of unknown outcome could be ended, so that another account may serve.
+
+    Its channel has to say so itself: asked by whichever host answers, closed, and asked again.
+    """
+    row = query.attempt(door.reader, opened.attempt_id)
+    assert row is not None, "an attempt that was asked for exists"
+    if row.state != AttemptState.UNKNOWN or opened.detail != UNKNOWN:
+        return False
+    order = _order(door, row.order_id)
+    if all(each.account == row.account for each in _candidates(door, order, way)):
+        return False
+    errands = door.agent.errands
+    try:
+        # As long as nobody answers, the same number stays the one to try.
+        await errands.look(opened.attempt_id, Source.QUERY, Priority.CLIENT)
+        await door.ask(door.wallet.cashier.begin_close(opened.attempt_id))
+        await errands.shut(opened.attempt_id, Priority.CLIENT)
+    except CHANNEL_FAULTS:
+        return False
+    return not _order(door, row.order_id).live_attempt
 
 
 async def _begun(door: Door, order_id: bytes, order: Order, way: Way) -> Opened:
@@ -103,9 +127,9 @@ async def _begun(door: Door, order_id: bytes, order: Order, way: Way) -> Opened:
         if answer.code:
             return Opened(b"", None, Code(answer.code))
         opened = await _asked(door, attempt_id, way.product)
-        if opened.detail not in _TECHNICAL:
+        if opened.detail != UNSENT and not await _has_ended(door, opened, way):
             return opened
-    return opened
+    return opened._replace(code=Code.NO_CHANNEL)
 
 
 def _candidates(door: Door, order: Order, way: Way) -> tuple[Candidate, ...]:

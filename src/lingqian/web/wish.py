@@ -6,7 +6,7 @@
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from lingqian.kernel.bound import AMOUNT_FEN_MAX, RECIPIENTS_MAX, SHARES_MAX
 from lingqian.kernel.clock import SECOND_US, from_rfc3339
@@ -16,7 +16,7 @@ from lingqian.redpacket.packet import PacketKind
 from lingqian.redpacket.split import SPREAD_DEFAULT, SPREAD_MAX
 from lingqian.storage.desk import Wish
 from lingqian.web import field
-from lingqian.web.call import user_id
+from lingqian.web.call import Call, user_id
 from lingqian.web.door import Door
 from lingqian.web.problem import Refused
 from lingqian.web.purchase import Payer, ProductName
@@ -27,10 +27,10 @@ Spread = Annotated[
 ]
 
 
-class NewPacket(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewPacket(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A packet to send."""
 
-    sender_id: field.UserId
+    sender_id: field.OwnId = UNSET
     kind: Literal["lucky", "equal", "targeted", "passphrase", "draw"]
     count: Count | None = None
     total_fen: field.AmountFen | None = None
@@ -64,14 +64,14 @@ def _wrong(name: str, detail: str) -> Refused:
     return Refused(Code.INVALID_FIELD, field=name, detail=detail)
 
 
-def wish(door: Door, body: NewPacket) -> Wish:
+def wish(door: Door, call: Call, body: NewPacket) -> Wish:
     """Turn a body into a wish.
 
-    Refuses: invalid_field, user_unknown.
+    Refuses: invalid_field, not_yourself, user_unknown.
     """
     kind = PacketKind[body.kind.upper()]
     _check_own(body, kind)
-    sender = user_id(body.sender_id, "sender_id")
+    sender = call.who(body.sender_id, "sender_id")
     if door.wallet.directory.status(sender) is None:
         raise Refused(Code.USER_UNKNOWN, field="sender_id")
     recipients = _recipients(door, body, sender)

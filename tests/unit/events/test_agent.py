@@ -7,7 +7,7 @@ import pytest
 
 from lingqian.channels.port import Prepaid, Product, Purchase
 from lingqian.events import errand
-from lingqian.events.agent import Agent
+from lingqian.events.agent import RUNNING_MAX, Agent, Arrived
 from lingqian.events.degrade import Pulse
 from lingqian.events.errand import Errands, Kit
 from lingqian.kernel.fault import BadSignature, Rejected, Unknown, Unsent
@@ -95,6 +95,29 @@ def test_one_subject_has_one_errand_and_a_failed_one_rests():
         return len(began), len(agent._running)
 
     assert asyncio.run(run()) == (1, 0)
+
+
+def test_a_notice_is_acted_on_while_every_channel_is_silent(monkeypatch):
+    """Queries that hang would else leave proven money to the next look, seconds later."""
+    monkeypatch.setattr("lingqian.events.agent.DRAIN_S", 0.0)
+
+    async def run():
+        agent = Agent(errands().kit)
+        acted = []
+
+        async def apply(arrived):
+            acted.append(arrived.key)
+
+        monkeypatch.setattr(agent, "_apply", apply)
+        for number in range(RUNNING_MAX + 1):
+            agent._start(b"query %d" % number, lambda: asyncio.sleep(60))
+        waiting = len(agent._running)
+        agent.act_on(Arrived(b"notice", ACCOUNT, None))
+        await asyncio.sleep(0.01)
+        await agent._drain()
+        return waiting, acted
+
+    assert asyncio.run(run()) == (RUNNING_MAX, [b"notice"])
 
 
 def test_an_alarm_halves_what_is_left_of_an_interval_and_no_more():

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from lingqian.channels.port import TradeState
-from lingqian.channels.route import Breaker, Line, Phase, State
+from lingqian.channels.route import OPEN_US, Breaker, Line, Phase, State
 from lingqian.events.degrade import MISSES_MAX, UNWIND_ROWS, Errand, Pulse, Surroundings, Watch
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
@@ -29,7 +29,7 @@ class Scene:
         self.world.do(self.world.register("a"))
         self.health = SimpleNamespace(state=State(), now_us=self.world.clock.now_us)
         self.watch = self.fresh()
-        self.is_answering = True
+        self.is_answering, self.is_reachable = True, False
         self.asked, self.shut = [], []
 
     def fresh(self):
@@ -47,7 +47,7 @@ class Scene:
     def look(self, seconds=1):
         """Let time pass and look once."""
         self.world.wait(seconds * SECOND_US)
-        asyncio.run(self.watch.look(Errand(self.query, self.close)))
+        asyncio.run(self.watch.look(Errand(self.query, self.reach, self.close)))
         return self.watch.mode("wx")
 
     async def query(self, attempt_id):
@@ -55,13 +55,19 @@ class Scene:
         self.asked.append(attempt_id)
         return self.is_answering
 
+    async def reach(self, attempt_id):
+        """Say whether the channel answers at all."""
+        assert attempt_id == b"last"
+        return self.is_reachable
+
     async def close(self, attempt_id):
         """Hear that an attempt is to be closed."""
         self.shut.append(attempt_id)
 
     def breakers(self, phase, hosts=HOSTS):
         """Put the breakers of some hosts into a phase."""
-        lines = {Line("wx", host, "prepay"): Breaker(phase) for host in hosts}
+        since_us = self.world.clock.us
+        lines = {Line("wx", host, "prepay"): Breaker(phase, since_us) for host in hosts}
         self.health.state = State(lines)
 
     def attempt(self, order, name):
@@ -118,6 +124,36 @@ def test_recovery_has_to_be_steady(scene):
     assert scene.look(STEADY_S_MIN - 1) == Mode.DEGRADED
     assert scene.look() == Mode.UNWINDING
     assert scene.look() == Mode.NORMAL
+
+
+def test_a_rested_breaker_needs_no_tap_to_recover(scene):
+    """At night nobody taps, and by day another account may serve who does."""
+    scene.breakers(Phase.OPEN)
+    scene.look()
+    scene.watch.pulse("wx").created(b"last", is_answered=False)
+    assert scene.look(OPEN_US // SECOND_US + STEADY_S_MIN) == Mode.DEGRADED
+    scene.is_reachable = True
+    assert scene.look(STEADY_S_MIN - 1) == Mode.DEGRADED
+    assert scene.look() == Mode.UNWINDING
+
+
+def test_a_breaker_that_has_not_rested_is_not_questioned(scene):
+    """It opened a moment ago, and an answer to a question does not give pay sheets."""
+    scene.watch.pulse("wx").created(b"last", is_answered=False)
+    scene.is_reachable = True
+    scene.breakers(Phase.OPEN)
+    assert scene.look() == Mode.DEGRADED
+
+
+def test_probes_that_go_well_are_no_new_outage(scene):
+    """A breaker closes by its fourth good probe; until then taps must not switch back and forth."""
+    scene.watch.pulse("wx").created(b"last", is_answered=True)
+    scene.is_reachable = True
+    scene.breakers(Phase.HALF_OPEN)
+    assert scene.look() == Mode.NORMAL
+    bad = {line: row._replace(probes_bad=1) for line, row in scene.health.state.breakers.items()}
+    scene.health.state = State(bad)
+    assert scene.look() == Mode.DEGRADED
 
 
 def test_silence_degrades_only_while_somebody_waits(scene):
@@ -284,7 +320,7 @@ def test_steady_time_begins_anew_at_each_moment_of_trouble():
     assert pulse.signals(are_routes_open=True, unasked_count=0).steady_s == 0
     clock.us = 40 * SECOND_US
     assert pulse.signals(are_routes_open=False, unasked_count=0).steady_s == 10
-    pulse.created(is_answered=False)
+    pulse.created(b"last", is_answered=False)
     pulse.missed()
     clock.us = 200 * SECOND_US
     seen = pulse.signals(are_routes_open=False, unasked_count=0)

@@ -194,6 +194,35 @@ def test_money_of_nobody_is_booked_and_waits_for_a_person(house):
     assert house.found() == [("L4", "OWNED")]
 
 
+def test_money_of_nobody_with_a_coupon_does_not_keep_the_day_open(house):
+    """What is settled is less than what was paid; of a stranger too it is the settled money."""
+    until_us = house.world.clock.us + 900 * SECOND_US
+    stranger = Purchase("from-elsewhere-2", Product.NATIVE, "", 7_000, "CNY", until_us, "", "", "")
+    asyncio.run(house.channel.prepay(stranger))
+    house.channel.rates = Rates(coupon=1_000)
+    assert house.channel.pay("from-elsewhere-2")
+    house.channel.rates = CALM
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    assert ("L4", "OWNED") in house.found()
+    house.morning(after=2)
+    assert house.run(after=1).state == DayState.CLOSED, "and the next day starts where it ended"
+
+
+def test_a_second_payment_with_a_coupon_does_not_keep_the_day_open(house):
+    """Two payments of one number: the second goes back whole, and both bills tie."""
+    house.begin("p1")
+    house.channel.rates = Rates(double=1_000, coupon=1_000)
+    house.pay("p1")
+    house.channel.rates = CALM
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+
+
 def test_a_refund_past_us_is_made_ours(house):
     """S3: somebody gave money back at the merchant console; the balance follows."""
     house.begin("p1")

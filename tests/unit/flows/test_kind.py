@@ -92,7 +92,7 @@ def test_numbers_are_unique_and_fit_a_byte():
 
 def test_packet_is_the_command_that_sent_it():
     """The fold copies by place; a field added to one must be added to the other."""
-    assert SendPacket._fields[3:-1] == Packet._fields[1:-2]
+    assert SendPacket._fields[3:-2] == Packet._fields[1:-2]
     assert SendPacket._fields[2] == Packet._fields[0] == "sender_id"
     assert Packet._fields[-2:] == ("created_at_us", "is_by_channel")
-    assert SendPacket._fields[-1] == "is_by_channel"
+    assert SendPacket._fields[-2:] == ("is_by_channel", "factors")

@@ -43,6 +43,17 @@ def test_bytes_of_every_kind_are_what_they_were():
     assert json.loads(journal_vectors.FILE.read_text("utf-8")) == journal_vectors.vectors()
 
 
+def test_rows_of_an_earlier_form_are_read():
+    """Fields are appended only: what was written before them reads as if they were nothing."""
+    found = list(journal_vectors.earlier())
+    assert found
+    for _, command, row in found:
+        count = journal_vectors.APPENDED[type(command)]
+        read = decode(row).record.command
+        assert read[:-count] == command[:-count]
+        assert not any(read[-count:])
+
+
 def test_body_begins_with_its_version_and_outcome():
     """So that a later version can be told apart before anything is read."""
     for place, _, _, row, _, _ in ROWS:

@@ -282,6 +282,20 @@ EDITS = [
     (K.OPERATION_ROW, sql("DELETE FROM endpoints")),
     (K.OPERATION_ROW, sql("UPDATE endpoint_cursors SET seq = 99999")),
     (K.OPERATION_ROW, sql("UPDATE settings SET name = ''")),
+    (K.OPERATION_ROW, sql("UPDATE session_links SET user_id = randomblob(16)")),
+    (K.OPERATION_ROW, sql("UPDATE session_links SET session_id = randomblob(16)")),
+    (K.OPERATION_ROW, sql("UPDATE devices SET thumbprint = substr(thumbprint, 2)")),
+    (K.OPERATION_ROW, sql("UPDATE devices SET name_sealed = randomblob(40)")),
+    (K.OPERATION_ROW, sql("UPDATE sessions SET generation = 0")),
+    (K.OPERATION_ROW, sql("UPDATE sessions SET revoked_at_us = 1")),
+    (K.OPERATION_ROW, sql("DELETE FROM devices")),
+    (K.OPERATION_ROW, sql("UPDATE payment_passwords SET hashed = x'01'")),
+    (K.OPERATION_ROW, sql("UPDATE payment_passwords SET tries = 5")),
+    (K.OPERATION_ROW, sql("UPDATE payment_passwords SET locked_until_us = 9, locks = 0")),
+    (K.OPERATION_ROW, sql("UPDATE real_names SET name_mac = randomblob(16) WHERE checks = 1")),
+    (K.OPERATION_ROW, sql("UPDATE real_names SET number_sealed = x'00' WHERE checks = 2")),
+    (K.OPERATION_ROW, sql("UPDATE real_names SET checks = 1 WHERE checks = 0")),
+    (K.OPERATION_ROW, sql("UPDATE payees SET payee_mac = x'00'")),
 ]
 
 

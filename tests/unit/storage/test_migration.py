@@ -6,9 +6,10 @@ import pytest
 
 from ledger_case import lived
 from lingqian.flows.close import CloseDone, DrawDone
-from lingqian.flows.command import ClosePacket, DrawPacket, SendPacket, SettleCase
+from lingqian.flows.command import ClosePacket, DrawPacket, SendPacket, SettleCase, Transfer
 from lingqian.flows.packet import SendDone
 from lingqian.flows.settle import SettleDone
+from lingqian.flows.transfer import TransferDone
 from lingqian.storage.codec import Row, decode, encode
 from lingqian.storage.sqlite import connect, migrate, migrations
 from sample import sample
@@ -58,11 +59,16 @@ def test_who_asked_cannot_decide_even_for_a_program_gone_mad(database):
 
 # Kind, command, outcome, and how many fields each has gained since.
 OLDER = (
-    (6, sample(SendPacket)._replace(is_by_channel=False), SendDone(3, 0, 5, None), (1, 0)),
+    (5, sample(Transfer)._replace(factors=0), TransferDone(1, None), (1, 0)),
+    (
+        6, sample(SendPacket)._replace(is_by_channel=False, factors=0),
+        SendDone(3, 0, 5, None), (2, 0),
+    ),
+    (6, sample(SendPacket)._replace(factors=0), SendDone(3, 0, 5, None), (1, 0)),
     (9, sample(DrawPacket), DrawDone((1, 0), (5, 6), 7), (0, 1)),
     (10, sample(ClosePacket), CloseDone(7), (0, 1)),
     (11, sample(SettleCase), SettleDone(5, 0, 9), (0, 2)),
-)
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(("kind", "command", "outcome", "gained"), OLDER)

@@ -28,7 +28,7 @@ EVERYTHING = [
 
 def is_possible(situation):
     """Say, from the laws and not from the table, whether an order can be like this."""
-    pay, credit, back, attempt, mark = situation
+    pay, credit, back, attempt, mark, _ = situation
     is_apart = mark == Mark.WRONG_AMOUNT and credit == CreditState.NONE
     if is_apart or credit == CreditState.WRITTEN_OFF:
         return True

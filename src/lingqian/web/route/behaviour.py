@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from lingqian.analytics.forecast import FEATURES, VERSION, Forecast, features, forecast
 from lingqian.analytics.funnel import Row, funnel
@@ -35,7 +35,7 @@ from lingqian.storage.audit import snapshot
 from lingqian.topup.plan import cheapest_coins
 from lingqian.web import field
 from lingqian.web.answer import refusal
-from lingqian.web.call import Call, user_id
+from lingqian.web.call import Call
 from lingqian.web.door import Door
 from lingqian.web.operation import Given, Operation
 from lingqian.web.problem import Refused
@@ -68,10 +68,10 @@ class StepTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     reason: ReasonName = ""
 
 
-class StepsTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class StepsTold(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Steps of one person."""
 
-    user_id: field.UserId
+    user_id: field.OwnId = UNSET
     events: Annotated[tuple[StepTold, ...], Meta(min_length=1, max_length=STEPS_AT_ONCE_MAX)]
 
 
@@ -143,7 +143,7 @@ class FunnelShown(msgspec.Struct, frozen=True):
 async def record(door: Door, call: Call) -> Reply:
     """Take down steps of a person and foretell whether a payment comes."""
     body = await call.take(StepsTold)
-    person = user_id(body.user_id, "user_id")
+    person = call.who(body.user_id, "user_id")
     if door.wallet.intake.depth > _DEPTH_MAX:
         raise Busy("steps wait while there is much to do")
     if door.wallet.directory.status(person) is None:
@@ -298,6 +298,7 @@ OPERATIONS: Final = (
         example={"user_id": field.USER_EXAMPLE, "events": [_STEP_EXAMPLE]},
         gives={202: Given(StepsTaken, StepsTaken(1, 0, ("connection", "quote"), 377_541))},
         refuses=(Code.USER_UNKNOWN,),
+        by_person=True,
     ),
     Operation(
         method="GET",

@@ -6,6 +6,7 @@ A packet that is over is answered from memory, without the lane.
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from lingqian.flows.claim import ClaimDone
 from lingqian.identity.key import Scope
@@ -26,7 +27,7 @@ from lingqian.web.reply import Reply, reply
 class NewClaim(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who opens the packet; with its passphrase where it has one."""
 
-    user_id: field.UserId
+    user_id: field.OwnId = UNSET
     passphrase: field.Passphrase = ""
 
 
@@ -66,11 +67,9 @@ async def claim(door: Door, call: Call) -> Reply:
     """Open a packet for a person."""
     packet_id = parse(PREFIX_PACKET, call.path_params["packet_id"])
     body = await call.take(NewClaim)
-    user_id = parse("us", body.user_id)
     if packet_id is None:
         return problem(Code.PACKET_UNKNOWN)
-    if user_id is None:
-        return problem(Code.INVALID_FIELD, field="user_id", detail="not a user's id")
+    user_id = call.who(body.user_id, "user_id")
     wallet = door.wallet
     over = wallet.board.look(packet_id)
     if over is not None:
@@ -124,5 +123,6 @@ OPERATIONS: Final = (
             Code.CHALLENGE_REQUIRED,
             Code.CLAIM_HELD,
         ),
+        by_person=True,
     ),
 )

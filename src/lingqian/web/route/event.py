@@ -1,14 +1,18 @@
 """Events: one stream of all that happens, resumed where it was cut (事件流)."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
+from lingqian.compose import real_us
 from lingqian.events.envelope import TYPES
-from lingqian.events.push import Filter, Reader, stream
+from lingqian.events.mask import Mask
+from lingqian.events.push import Filter, Notices, Reader, stream
 from lingqian.events.tail import Position, read_position
 from lingqian.identity.key import Scope
+from lingqian.identity.session import Session
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Busy
 from lingqian.kernel.id import PREFIX_PACKET, PREFIX_USER, parse
@@ -16,8 +20,10 @@ from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door
 from lingqian.web.operation import Given, Operation
+from lingqian.web.person import SCHEME
 from lingqian.web.problem import Refused
 from lingqian.web.reply import EVENTS, Stream
+from lingqian.web.sight import look
 
 STREAMS_MAX: Final = 1_000
 _RESUME_MAX: Final = 8_192
@@ -65,6 +71,36 @@ def _position(door: Door, call: Call, asked: Asked) -> Position:
     return {} if asked.start == "first" else door.journal.ends()
 
 
+def _while_good(door: Door, key: str) -> Callable[[], bool]:
+    def may_go_on() -> bool:
+        caller = door.keys.caller(key)
+        is_good = caller is not None and Scope.EVENTS_READ in caller.scopes
+        return is_good and not door.is_stopping
+
+    return may_go_on
+
+
+def _personal(door: Door, call: Call, position: Position, wanted: Filter) -> Reader:
+    """Return the reader of a person: what concerns him, or a packet whose claims he may see.
+
+    It ends with the access token; come back with the next one and the last id.
+    Refuses: not_yourself, not_found.
+    """
+    person = call.caller.person
+    if wanted.user_id not in (b"", person):
+        raise Refused(Code.NOT_YOURSELF, field="user_id")
+    if not wanted.packet_id or not look(door, wanted.packet_id, person).sees_claims:
+        wanted = wanted._replace(user_id=person)
+    token = call.header(b"authorization").removeprefix(SCHEME)
+
+    def may_go_on() -> bool:
+        is_good = isinstance(door.sessions.find(token, real_us()), Session)
+        return is_good and not door.is_stopping
+
+    own = Notices(door.bell)
+    return Reader(door.journal, door.bell, own, position, wanted, may_go_on, Mask(person))
+
+
 async def read(door: Door, call: Call) -> Any:  # noqa: ANN401 - a Stream
     """Stream events as they happen, and first those that were missed."""
     asked = call.ask(Asked)
@@ -76,14 +112,11 @@ async def read(door: Door, call: Call) -> Any:  # noqa: ANN401 - a Stream
     position = _position(door, call, asked)
     if door.streams >= STREAMS_MAX:
         raise Busy("too many streams are open")
-    key = call.header(b"authorization").removeprefix("Bearer ")
-
-    def may_go_on() -> bool:
-        caller = door.keys.caller(key)
-        is_good = caller is not None and Scope.EVENTS_READ in caller.scopes
-        return is_good and not door.is_stopping
-
-    reader = Reader(door.journal, door.bell, door.notices, position, wanted, may_go_on)
+    if call.caller.person:
+        reader = _personal(door, call, position, wanted)
+    else:
+        may_go_on = _while_good(door, call.header(b"authorization").removeprefix("Bearer "))
+        reader = Reader(door.journal, door.bell, door.notices, position, wanted, may_go_on)
     return Stream(200, door.counted(stream(reader)), EVENTS, ((b"x-accel-buffering", b"no"),))
 
 
@@ -99,6 +132,7 @@ OPERATIONS: Final = (
         scopes=(Scope.EVENTS_READ,),
         asks=Asked,
         gives={200: Given(str, _EXAMPLE, "text/event-stream")},
-        refuses=(Code.BUSY,),
+        refuses=(Code.BUSY, Code.NOT_YOURSELF, Code.NOT_FOUND),
+        by_person=True,
     ),
 )

@@ -3,7 +3,7 @@
 from typing import Annotated, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from lingqian.gift.catalogue import CATALOGUE
 from lingqian.gift.gift import Gift, GiftState
@@ -39,10 +39,10 @@ class GiftRows(msgspec.Struct, frozen=True):
     gifts: tuple[GiftRowShown, ...]
 
 
-class NewGift(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewGift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who gives what to whom; the scene says how income is shared and when it is settled."""
 
-    user_id: field.UserId
+    user_id: field.OwnId = UNSET
     streamer_id: field.UserId
     code: Annotated[str, Meta(max_length=32)]
     count: Annotated[int, Meta(ge=1, le=GIFTS_AT_ONCE_MAX)] = 1
@@ -124,7 +124,7 @@ async def send(door: Door, call: Call) -> Reply:
     row = CATALOGUE.get(body.code)
     if row is None:
         raise Refused(Code.INVALID_FIELD, field="code", detail="no such gift in the catalogue")
-    giver, streamer = user_id(body.user_id, "user_id"), user_id(body.streamer_id, "streamer_id")
+    giver, streamer = call.who(body.user_id, "user_id"), user_id(body.streamer_id, "streamer_id")
     status = door.wallet.directory.status(streamer)
     if status is None:
         raise Refused(Code.USER_UNKNOWN, field="streamer_id")
@@ -148,6 +148,7 @@ async def read(door: Door, call: Call) -> Reply:
     row = purse.gift(door.reader, gift_id)
     if row is None:
         raise Refused(Code.GIFT_UNKNOWN)
+    call.belongs(row.user_id, row.streamer_id)
     return reply(200, _shown(gift_id, row))
 
 
@@ -200,6 +201,7 @@ OPERATIONS: Final = (
         tag="gifts",
         scopes=(Scope.READ_TOP_UPS,),
         gives={200: Given(GiftRows, GiftRows((GiftRowShown("rose", "玫瑰", "Rose", 10),)))},
+        by_person=True,
     ),
     Operation(
         method="POST",
@@ -224,6 +226,7 @@ OPERATIONS: Final = (
             Code.EXCEEDS_COINS,
         ),
         is_keyed=True,
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -234,6 +237,7 @@ OPERATIONS: Final = (
         scopes=(Scope.READ_TOP_UPS,),
         gives={200: Given(GiftShown, _GIFT)},
         refuses=(Code.NOT_FOUND, Code.GIFT_UNKNOWN),
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -249,6 +253,7 @@ OPERATIONS: Final = (
             )
         },
         refuses=_USER_MISSING,
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -259,5 +264,6 @@ OPERATIONS: Final = (
         scopes=(Scope.READ_USERS,),
         gives={200: Given(IncomeShown, IncomeShown(467, "2026-11-29T00:43:11.250Z"))},
         refuses=_USER_MISSING,
+        by_person=True,
     ),
 )

@@ -9,7 +9,7 @@ from lingqian.identity.key import Scope
 from lingqian.kernel.bound import SHARES_MAX
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
-from lingqian.kernel.id import PREFIX_PACKET, parse, show
+from lingqian.kernel.id import PREFIX_PACKET, show
 from lingqian.redpacket.packet import PacketState, packet_order
 from lingqian.storage import query
 from lingqian.storage.cashier import OrderWish
@@ -19,8 +19,9 @@ from lingqian.web import field
 from lingqian.web.answer import case_of, first_of, refusal
 from lingqian.web.call import Call
 from lingqian.web.card import ClaimShown, PacketShown, card, claim_shown
-from lingqian.web.code import PAYMENT
+from lingqian.web.code import FACTOR, PAYMENT
 from lingqian.web.door import Door
+from lingqian.web.factor import Payment, factors_of
 from lingqian.web.operation import Given, Operation
 from lingqian.web.order import OrderShown, order_shown
 from lingqian.web.page import read_cursor, write_cursor
@@ -89,7 +90,11 @@ async def send(door: Door, call: Call) -> Reply:
     way = None
     if body.pay_with == "channel":
         way = way_to_pay(door, body.product, body.payer, PACKET_WORDS, body.client_ip)
-    answer = await door.ask(door.wallet.desk.send(wish(door, body), key))
+    wanted = wish(door, call, body)
+    if way is None:
+        payment = Payment(wanted.sender_id, wanted.total_fen, key)
+        wanted = wanted._replace(factors=await factors_of(door, call, payment))
+    answer = await door.ask(door.wallet.desk.send(wanted, key))
     if answer.code:
         return refusal(answer)
     first, is_new = first_of(answer)
@@ -143,25 +148,18 @@ async def add_entropy(door: Door, call: Call) -> Reply:
     """Mix the sender's own bytes into a packet that waits for them."""
     packet_id = call.id(PREFIX_PACKET, "packet_id")
     body = await call.take(Entropy)
+    sent = query.packet(door.reader, packet_id)
+    call.belongs(*([] if sent is None else [sent.packet.sender_id]))
     answer = await door.ask(door.wallet.desk.entropy(packet_id, bytes.fromhex(body.hex)))
     if answer.code:
         return refusal(answer)
-    return reply(200, card(door, look(door, packet_id, b"")))
-
-
-def _viewer(text: str | None) -> bytes:
-    if text is None:
-        return b""
-    viewer = parse("us", text)
-    if viewer is None:
-        raise Refused(Code.INVALID_FIELD, field="viewer_id", detail="not a user's id")
-    return viewer
+    return reply(200, card(door, look(door, packet_id, call.caller.person)))
 
 
 async def read(door: Door, call: Call) -> Reply:
     """Show a packet, no more of it than the viewer may see."""
     packet_id = call.id(PREFIX_PACKET, "packet_id")
-    viewer = _viewer(call.ask(Viewer).viewer_id)
+    viewer = call.viewer(call.ask(Viewer).viewer_id)
     return reply(200, card(door, look(door, packet_id, viewer)))
 
 
@@ -169,7 +167,7 @@ async def read_claims(door: Door, call: Call) -> Reply:
     """List who opened a packet, to those who may see that."""
     packet_id = call.id(PREFIX_PACKET, "packet_id")
     asked = call.ask(ViewerPage)
-    sight = look(door, packet_id, _viewer(asked.viewer_id))
+    sight = look(door, packet_id, call.viewer(asked.viewer_id))
     if not sight.sees_claims:
         raise Refused(Code.NOT_FOUND)
     after = read_cursor(b"c", asked.cursor, _TICKET_BYTES)
@@ -254,8 +252,10 @@ OPERATIONS: Final = (
             Code.NO_CHANNEL,
             Code.ALREADY_SETTLED,
             *PAYMENT,
+            *FACTOR,
         ),
         is_keyed=True,
+        by_person=True,
     ),
     Operation(
         method="POST",
@@ -273,6 +273,7 @@ OPERATIONS: Final = (
             Code.ENTROPY_NOT_AWAITED,
             Code.ENTROPY_TOO_LATE,
         ),
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -284,6 +285,7 @@ OPERATIONS: Final = (
         asks=Viewer,
         gives={200: Given(PacketShown, _CARD)},
         refuses=(Code.NOT_FOUND,),
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -295,6 +297,7 @@ OPERATIONS: Final = (
         asks=ViewerPage,
         gives={200: Given(ClaimList, ClaimList((_CLAIM,), None))},
         refuses=(Code.NOT_FOUND,),
+        by_person=True,
     ),
     Operation(
         method="POST",

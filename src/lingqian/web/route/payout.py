@@ -17,19 +17,20 @@ from lingqian.storage.cashier import Payee
 from lingqian.topup.payout import Payout, PayoutStage
 from lingqian.web import field
 from lingqian.web.answer import case_of, first_of, refusal
-from lingqian.web.call import Call, user_id
-from lingqian.web.code import PAYMENT
+from lingqian.web.call import Call
+from lingqian.web.code import FACTOR, PAYMENT
 from lingqian.web.door import Door
+from lingqian.web.factor import Payment, factors_of
 from lingqian.web.operation import Given, Operation
 from lingqian.web.problem import Refused
 from lingqian.web.purchase import Payer
 from lingqian.web.reply import Reply, reply
 
 
-class NewPayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewPayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Whose balance, how much, and to whom at the channel."""
 
-    user_id: field.UserId
+    user_id: field.OwnId = UNSET
     amount_fen: field.AmountFen
     payee: Payer
     real_name: field.Nickname = ""
@@ -104,9 +105,11 @@ async def ask(door: Door, call: Call) -> Reply:
     """Ask for a payout, once per idempotency key; the money is set aside at once."""
     body = await call.take(NewPayout)
     caller = (call.key(), call.caller.name)
-    identity = user_id(body.user_id, "user_id")
+    identity = call.who(body.user_id, "user_id")
     if door.wallet.directory.status(identity) is None:
         raise Refused(Code.USER_UNKNOWN, field="user_id")
+    payment = Payment(identity, body.amount_fen, caller[0], is_payout=True)
+    factors = await factors_of(door, call, payment)
     submission = door.wallet.cashier.ask_payout(
         identity,
         body.amount_fen,
@@ -114,6 +117,7 @@ async def ask(door: Door, call: Call) -> Reply:
         account=_account(door, body.account),
         delay_s=door.wallet.config.payout_delay_s,
         caller=caller,
+        factors=factors,
     )
     answer = await door.ask(submission)
     if answer.code:
@@ -132,6 +136,7 @@ async def read(door: Door, call: Call) -> Reply:
     row = purse.payout(door.reader, payout_id)
     if row is None:
         raise Refused(Code.PAYOUT_UNKNOWN)
+    call.belongs(row.user_id)
     if row.stage == PayoutStage.WAITING and payout_id not in door.agent.errands.packages:
         # Forgotten by a restart: the channel tells it again.
         try:
@@ -145,6 +150,8 @@ async def read(door: Door, call: Call) -> Reply:
 async def cancel(door: Door, call: Call) -> Reply:
     """Take back a payout that has not been sent."""
     payout_id = call.id(PREFIX_PAYOUT, "payout_id")
+    known = purse.payout(door.reader, payout_id)
+    call.belongs(*([] if known is None else [known.user_id]))
     answer = await door.ask(door.wallet.cashier.cancel_payout(payout_id, call.caller.name))
     if answer.code:
         return refusal(answer)
@@ -179,8 +186,9 @@ OPERATIONS: Final = (
             "payee": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"},
         },
         gives={201: Given(PayoutShown, _PAYOUT), 200: Given(PayoutShown, _PAYOUT)},
-        refuses=(Code.USER_UNKNOWN, Code.NO_CHANNEL, *PAYMENT),
+        refuses=(Code.USER_UNKNOWN, Code.NO_CHANNEL, *PAYMENT, *FACTOR),
         is_keyed=True,
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -191,6 +199,7 @@ OPERATIONS: Final = (
         scopes=(Scope.READ_USERS,),
         gives={200: Given(PayoutShown, _PAYOUT)},
         refuses=(Code.NOT_FOUND, Code.PAYOUT_UNKNOWN),
+        by_person=True,
     ),
     Operation(
         method="POST",
@@ -206,5 +215,6 @@ OPERATIONS: Final = (
             Code.ALREADY_SETTLED,
             Code.PAYOUT_UNDER_WAY,
         ),
+        by_person=True,
     ),
 )

@@ -63,5 +63,6 @@ OPERATIONS: Final = (
         tag="top-ups",
         scopes=(Scope.READ_TOP_UPS,),
         gives={200: Given(PlanList, PlanList((_PLAN,)))},
+        by_person=True,
     ),
 )

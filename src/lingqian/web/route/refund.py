@@ -108,10 +108,20 @@ def _shown(door: Door, refund_id: bytes, row: Refund) -> RefundShown:
     )
 
 
+def _check_owner(door: Door, call: Call, order_id: bytes) -> None:
+    """Let a person ask about his own top-ups only.
+
+    Refuses: not_found.
+    """
+    order = query.order(door.reader, order_id)
+    call.belongs(*([] if order is None else [order.user_id]))
+
+
 async def ask(door: Door, call: Call) -> Reply:
     """Ask money of a credited top-up back, once per idempotency key."""
     order_id = call.id(PREFIX_ORDER, "order_id")
     body = await call.take(NewRefund)
+    _check_owner(door, call, order_id)
     caller = (call.key(), call.caller.name)
     submission = door.wallet.cashier.ask_refund(order_id, body.amount_fen, body.reason, caller)
     answer = await door.ask(submission)
@@ -131,6 +141,7 @@ async def read(door: Door, call: Call) -> Reply:
     row = purse.refund(door.reader, refund_id)
     if row is None:
         raise Refused(Code.REFUND_UNKNOWN)
+    _check_owner(door, call, row.order_id)
     return reply(200, _shown(door, refund_id, row))
 
 
@@ -139,6 +150,7 @@ async def list_refunds(door: Door, call: Call) -> Reply:
     order_id = call.id(PREFIX_ORDER, "order_id")
     if query.order(door.reader, order_id) is None:
         raise Refused(Code.ORDER_UNKNOWN)
+    _check_owner(door, call, order_id)
     found = purse.refunds_of(door.reader, order_id)
     return reply(200, RefundList(tuple([_shown(door, *each) for each in found])))
 
@@ -220,6 +232,7 @@ OPERATIONS: Final = (
             Code.EXCEEDS_AVAILABLE,
         ),
         is_keyed=True,
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -230,6 +243,7 @@ OPERATIONS: Final = (
         scopes=(Scope.READ_TOP_UPS,),
         gives={200: Given(RefundList, RefundList((_REFUND,)))},
         refuses=(Code.NOT_FOUND, Code.ORDER_UNKNOWN),
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -268,5 +282,6 @@ OPERATIONS: Final = (
         scopes=(Scope.READ_TOP_UPS,),
         gives={200: Given(RefundShown, _REFUND)},
         refuses=(Code.NOT_FOUND, Code.REFUND_UNKNOWN),
+        by_person=True,
     ),
 )

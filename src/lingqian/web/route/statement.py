@@ -201,6 +201,7 @@ OPERATIONS: Final = (
         asks=field.Page,
         gives={200: Given(Statement, Statement((_LINE,), None))},
         refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -211,6 +212,7 @@ OPERATIONS: Final = (
         scopes=(Scope.READ_USERS,),
         gives={200: Given(str, ",".join(_HEADER), "text/csv")},
         refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -222,5 +224,6 @@ OPERATIONS: Final = (
         asks=HistoryPage,
         gives={200: Given(History, History((), None))},
         refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
+        by_person=True,
     ),
 )

@@ -3,7 +3,7 @@
 from typing import Annotated, Final, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from lingqian.events.pace import Priority
 from lingqian.flows.order import OrderDone
@@ -19,9 +19,10 @@ from lingqian.topup.order import PayState
 from lingqian.topup.plan import FREE, Plan
 from lingqian.web import field
 from lingqian.web.answer import first_of, refusal
-from lingqian.web.call import Call, user_id
-from lingqian.web.code import PAYMENT
+from lingqian.web.call import Call
+from lingqian.web.code import FACTOR, PAYMENT
 from lingqian.web.door import Door
+from lingqian.web.factor import Payment, factors_of
 from lingqian.web.operation import Given, Operation
 from lingqian.web.order import AttemptShown, OrderShown, order_shown
 from lingqian.web.page import read_cursor, write_cursor
@@ -43,7 +44,7 @@ class NewTopUp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     Over a channel it needs a `product`; `pay_with` balance pays a plan of coins at once.
     """
 
-    user_id: field.UserId
+    user_id: field.OwnId = UNSET
     plan_id: field.PlanId = ""
     amount_fen: Annotated[int, Meta(ge=1, le=ORDER_FEN_MAX)] | None = None
     pay_with: Literal["channel", "balance"] = "channel"
@@ -88,7 +89,7 @@ async def open_top_up(door: Door, call: Call) -> Reply:
     """Open a top-up and its pay sheet, once per idempotency key."""
     body = await call.take(NewTopUp)
     key = call.key()
-    identity = user_id(body.user_id, "user_id")
+    identity = call.who(body.user_id, "user_id")
     if door.wallet.directory.status(identity) is None:
         raise Refused(Code.USER_UNKNOWN, field="user_id")
     plan = plan_of(door, body.plan_id, body.amount_fen)
@@ -104,6 +105,9 @@ async def open_top_up(door: Door, call: Call) -> Reply:
         scene=body.scene,
         is_from_balance=way is None,
     )
+    if way is None:
+        payment = Payment(identity, plan.amount_fen, key)
+        wish = wish._replace(factors=await factors_of(door, call, payment))
     return await opened(door, wish, (key, call.caller.name), way)
 
 
@@ -122,8 +126,10 @@ async def opened(door: Door, wish: OrderWish, caller: tuple[str, str], way: Way 
 
 def _present(door: Door, call: Call) -> bytes:
     order_id = call.id(PREFIX_ORDER, "order_id")
-    if query.order(door.reader, order_id) is None:
+    order = query.order(door.reader, order_id)
+    if order is None:
         raise Refused(Code.ORDER_UNKNOWN)
+    call.belongs(order.user_id)
     return order_id
 
 
@@ -149,6 +155,8 @@ async def come_back(door: Door, call: Call) -> Reply:
             door.agent.came_back(attempt_id)
         else:
             door.agent.came_back(attempt_id)
+        # No sheet is asked for here, and in an outage there may be another way.
+        return _shown(door, order_id, Opened(attempt_id, None))
     return _shown(door, order_id)
 
 
@@ -164,9 +172,12 @@ async def try_again(door: Door, call: Call) -> Reply:
     way = way_to_pay(door, body.product, body.payer, name, body.client_ip)
     code = _ENDED.get(PayState(order.pay_state))
     sheet = None if code else await open_sheet(door, order_id, way)
-    if sheet is not None and sheet.code:
+    if code:
+        return problem(code)
+    shown = order_shown(door, order_id, sheet)
+    if sheet is not None and sheet.code and not (shown and shown.offers):
         return problem(sheet.code, detail=sheet.detail)
-    return problem(code) if code else _shown(door, order_id, sheet)
+    return reply(200, shown)
 
 
 async def cancel(door: Door, call: Call) -> Reply:
@@ -220,9 +231,9 @@ _ORDER: Final = OrderShown(
     ),
     invocation={"appId": "wx8888888888888888", "package": "prepay_id=wx22…", "paySign": "…"},
 )
-_GIVEN: Final = Given(OrderShown, _ORDER)
+GIVEN: Final = Given(OrderShown, _ORDER)
 _ACT: Final = (Scope.WRITE_TOP_UPS, Scope.ACT_USERS)
-_MISSING: Final = (Code.NOT_FOUND, Code.ORDER_UNKNOWN)
+MISSING: Final = (Code.NOT_FOUND, Code.ORDER_UNKNOWN)
 
 OPERATIONS: Final = (
     Operation(
@@ -239,7 +250,7 @@ OPERATIONS: Final = (
             "product": "jsapi",
             "payer": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"},
         },
-        gives={201: _GIVEN, 200: _GIVEN},
+        gives={201: GIVEN, 200: GIVEN},
         refuses=(
             Code.USER_UNKNOWN,
             Code.PLAN_UNKNOWN,
@@ -247,8 +258,10 @@ OPERATIONS: Final = (
             Code.ORDER_INFEASIBLE,
             Code.EXCEEDS_BALANCE_MAX,
             *PAYMENT,
+            *FACTOR,
         ),
         is_keyed=True,
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -257,8 +270,9 @@ OPERATIONS: Final = (
         summary="Show a top-up",
         tag="top-ups",
         scopes=(Scope.READ_TOP_UPS,),
-        gives={200: _GIVEN},
-        refuses=_MISSING,
+        gives={200: GIVEN},
+        refuses=MISSING,
+        by_person=True,
     ),
     Operation(
         method="POST",
@@ -267,8 +281,9 @@ OPERATIONS: Final = (
         summary="Say that the client came back from paying",
         tag="top-ups",
         scopes=_ACT,
-        gives={200: _GIVEN},
-        refuses=_MISSING,
+        gives={200: GIVEN},
+        refuses=MISSING,
+        by_person=True,
     ),
     Operation(
         method="POST",
@@ -279,15 +294,16 @@ OPERATIONS: Final = (
         scopes=_ACT,
         takes=NewAttempt,
         example={"product": "jsapi", "payer": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}},
-        gives={200: _GIVEN},
+        gives={200: GIVEN},
         refuses=(
-            *_MISSING,
+            *MISSING,
             Code.NO_CHANNEL,
             Code.ORDER_PAID,
             Code.ORDER_CLOSED,
             Code.ATTEMPT_OPEN,
             Code.ATTEMPTS_EXHAUSTED,
         ),
+        by_person=True,
     ),
     Operation(
         method="POST",
@@ -296,8 +312,9 @@ OPERATIONS: Final = (
         summary="Give an unpaid top-up up",
         tag="top-ups",
         scopes=_ACT,
-        gives={200: _GIVEN},
-        refuses=(*_MISSING, Code.ORDER_PAID, Code.ORDER_CLOSED),
+        gives={200: GIVEN},
+        refuses=(*MISSING, Code.ORDER_PAID, Code.ORDER_CLOSED),
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -309,5 +326,6 @@ OPERATIONS: Final = (
         asks=field.Page,
         gives={200: Given(OrderList, OrderList((_ORDER,), None))},
         refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
+        by_person=True,
     ),
 )

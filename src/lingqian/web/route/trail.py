@@ -7,15 +7,19 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from lingqian.compose import bill_reader
 from lingqian.events.inbox import read_kept
 from lingqian.identity.key import Scope
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged
 from lingqian.kernel.id import PREFIX_ORDER, show
+from lingqian.ledger.chart import CHART
 from lingqian.storage import query
+from lingqian.storage.bill_line import Shelf
 from lingqian.storage.desk import FIELD_NOTICE
 from lingqian.storage.story import Entry, Story, story
+from lingqian.topup.sentence import yuan
 from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door
@@ -62,7 +66,11 @@ class NoticeShown(msgspec.Struct, frozen=True):
 
 
 class Trail(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A number's story, and why its order is, or is not, credited."""
+    """A number's story, and why its money is, or is not, where it was meant to go.
+
+    `is_credited`: it is there; of an order, that the person has it. `order_id` is empty for what
+    has none: a payout, a gift, a payment that no order takes.
+    """
 
     subject: str
     entries: tuple[EntryShown, ...]
@@ -83,19 +91,24 @@ class TrailQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def of_order(door: Door, call: Call) -> Reply:
     """Tell an order's story."""
     order_id = call.id(PREFIX_ORDER, "order_id")
-    return _answer(door, call, show(PREFIX_ORDER, order_id))
+    return await _answer(door, call, show(PREFIX_ORDER, order_id))
 
 
 async def of_number(door: Door, call: Call) -> Reply:
     """Tell the story of an order, attempt, refund or payout of ours, or of a channel's number."""
-    return _answer(door, call, call.path_params["number"])
+    return await _answer(door, call, call.path_params["number"])
 
 
-def _answer(door: Door, call: Call, number: str) -> Reply:
+async def _answer(door: Door, call: Call, number: str) -> Reply:
     asked = call.ask(TrailQuery)
     if asked.notices == "raw":
         call.needs(Scope.READ_NOTICES)
-    found = story(door.reader, number) if 0 < len(number) <= _NUMBER_LENGTH_MAX else None
+    if not 0 < len(number) <= _NUMBER_LENGTH_MAX:
+        raise Refused(Code.NOT_FOUND)
+    wallet = door.wallet
+    shelf = Shelf(wallet.vault, lambda account: bill_reader(wallet.config, account))
+    # A large day's bill is read for it: not in the loop that answers everybody else.
+    found = await wallet.beside.do(lambda connection: story(connection, number, shelf))
     if found is None:
         raise Refused(Code.NOT_FOUND)
     shown = trail_shown(found, _notices(door, found) if asked.notices == "raw" else ())
@@ -110,7 +123,7 @@ def trail_shown(found: Story, notices: tuple[NoticeShown, ...] = ()) -> Trail:
     entries = tuple([_entry(each) for each in found.entries])
     if found.sentence is None:
         return Trail(found.subject, entries, notices=notices)
-    order_id = show(PREFIX_ORDER, found.order_id)
+    order_id = show(PREFIX_ORDER, found.order_id) if found.order_id else ""
     name, is_credited, zh, en = found.sentence
     return Trail(found.subject, entries, order_id, name, is_credited, zh, en, notices)
 
@@ -141,48 +154,75 @@ def _notices(door: Door, found: Story) -> tuple[NoticeShown, ...]:
 
 
 _STYLE: Final = (
-    "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:44rem;padding:1rem}"
-    "h1{font-size:1.1rem;word-break:break-all}"
+    ":root{color-scheme:light dark}"
+    'body{font:16px/1.5 system-ui,"PingFang SC","Noto Sans CJK SC",sans-serif;margin:0 auto;'
+    "max-width:44rem;padding:1rem}"
+    "h1{font-size:1.1rem;word-break:break-all}h2{font-size:1rem;word-break:break-all}"
     ".why{border-left:.4rem solid #c60;padding:.5rem .8rem;background:#fff6ea;color:#222}"
-    ".why.yes{border-color:#080;background:#effaef}"
-    "ol{list-style:none;padding:0}li{border-top:1px solid #ccc;padding:.6rem 0}"
-    "time{color:#666;font-size:.85rem}p{margin:.2rem 0}small{color:#555;word-break:break-all}"
-    "@media(prefers-color-scheme:dark){body{background:#181818;color:#ddd}small,time{color:#aaa}}"
+    ".why.yes{border-color:#080;background:#effaef}.why p+p{font-size:.9rem;color:#444}"
+    "ol{list-style:none;padding:0}li{border-top:1px solid #8886;padding:.6rem 0}"
+    ".bill_line{border-left:.25rem solid #36c;padding-left:.6rem}"
+    "time,.en,dl,details{color:#666;font-size:.85rem}p{margin:.2rem 0}"
+    "dl{display:grid;grid-template-columns:max-content 1fr;gap:0 .8rem;margin:.3rem 0}"
+    "dd{margin:0;overflow-wrap:anywhere}pre{white-space:pre-wrap;overflow-wrap:anywhere}"
+    ".moved{font-variant-numeric:tabular-nums}.empty{color:#666}"
+    "@media(prefers-color-scheme:dark){time,.en,dl,details,.empty{color:#aaa}}"
 )
 
 
 def page(trail: Trail) -> str:
     """Return a story as a page that needs nothing from anywhere else."""
     cls = "why yes" if trail.is_credited else "why"
-    why = f"<p>{_safe(trail.message_zh)}</p><p>{_safe(trail.message_en)}</p>"
+    why = f'<p>{_safe(trail.message_zh)}</p><p lang="en">{_safe(trail.message_en)}</p>'
     head = (
-        '<!doctype html><html lang="zh"><meta charset="utf-8">'
+        '<!doctype html><html lang="zh-CN"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{_safe(trail.subject)}</title><style>{_STYLE}</style>"
-        f"<h1>{_safe(trail.subject)}</h1>"
+        f"<title>{_safe(trail.subject)} · 来龙去脉</title><style>{_STYLE}</style>"
+        f'<h1>{_safe(trail.subject)} <span class="en" lang="en">the whole story</span></h1>'
     )
-    told = f'<div class="{cls}">{why}</div>' if trail.message_zh else ""
-    return f"{head}{told}<ol>{''.join(map(_item, trail.entries))}</ol>{_raw(trail)}</html>"
+    told = why if trail.message_zh else f"<p>{_ONLY_BILL[0]}</p><p>{_ONLY_BILL[1]}</p>"
+    items = "".join(map(_item, trail.entries))
+    return f'{head}<div class="{cls}">{told}</div><ol>{items}</ol>{_raw(trail)}</html>'
+
+
+# What has a story and no sentence: a number that stands in a bill and nowhere in our books.
+_ONLY_BILL: Final = (
+    "这个号码只在渠道账单里出现过，我方账上没有它；见下面的对账差异。",
+    "Only a bill of the channel knows this number, our books do not; see the difference below.",
+)
 
 
 def _item(entry: EntryShown) -> str:
-    facts = " · ".join([f"{name}={value}" for name, value in entry.facts.items()])
+    facts = "".join(
+        [f"<dt>{_safe(name)}</dt><dd>{_safe(str(each))}</dd>" for name, each in entry.facts.items()]
+    )
     moved = "".join([_line(each) for each in entry.movements])
     return (
-        f"<li><time>{_safe(entry.at)}</time> <small>{_safe(entry.id)}</small>"
-        f"<p>{_safe(entry.zh)}</p><p>{_safe(entry.en)}</p>"
-        f"<small>{_safe(facts)}</small>{moved}</li>"
+        f'<li class="{_safe(entry.kind)}"><time>{_safe(entry.at)}</time>'
+        f'<p>{_safe(entry.zh)}</p><p class="en" lang="en">{_safe(entry.en)}</p>{moved}'
+        f'<details><summary>凭据 <span lang="en">evidence</span> · {_safe(entry.id)}</summary>'
+        f"<dl>{facts}</dl></details></li>"
     )
 
 
 def _line(movement: MovementShown) -> str:
-    words = f"Dr {movement.debit} / Cr {movement.credit} {movement.amount} {movement.currency}"
-    return f"<p><small>{_safe(words)}</small></p>"
+    is_money = movement.currency == "CNY"
+    amount = f"{yuan(movement.amount)} 元" if is_money else f"{movement.amount} 币"
+    debit, credit = _BOOKS[movement.debit], _BOOKS[movement.credit]
+    return (
+        f'<p class="moved">借 {_safe(debit)} / 贷 {_safe(credit)} {amount} '
+        f'<span class="en" lang="en">Dr {_safe(movement.debit)} / Cr {_safe(movement.credit)}'
+        "</span></p>"
+    )
+
+
+_BOOKS: Final = {row.name: row.zh for row in CHART.values()}
 
 
 def _raw(trail: Trail) -> str:
     parts = [
-        f"<h2>{_safe(each.key)}</h2><pre><small>{_safe(each.body)}</small></pre>"
+        f"<h2>通知原文 {_safe(each.key)}</h2><p>SHA-256 {_safe(each.digest)}</p>"
+        f"<pre>{_safe(each.body)}</pre>"
         for each in trail.notices
     ]
     return "".join(parts)

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 import msgspec
+from msgspec import UNSET
 
 from lingqian.flows.transfer import TransferState
 from lingqian.identity.key import Scope
@@ -14,17 +15,18 @@ from lingqian.storage.desk import FIELD_NOTE
 from lingqian.web import field
 from lingqian.web.answer import case_of, first_of, refusal
 from lingqian.web.call import Call, user_id
-from lingqian.web.code import PAYMENT
+from lingqian.web.code import FACTOR, PAYMENT
 from lingqian.web.door import Door
+from lingqian.web.factor import Payment, factors_of, remember_payee
 from lingqian.web.operation import Given, Operation
 from lingqian.web.problem import Refused, problem
 from lingqian.web.reply import Reply, reply
 
 
-class NewTransfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NewTransfer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Who pays whom, how much, and a few words."""
 
-    source_id: field.UserId
+    source_id: field.OwnId = UNSET
     target_id: field.UserId
     amount_fen: field.AmountFen
     note: field.Note = ""
@@ -47,12 +49,14 @@ async def transfer(door: Door, call: Call) -> Reply:
     """Move money between two people, once per idempotency key."""
     body = await call.take(NewTransfer)
     key = call.key()
-    source, target = user_id(body.source_id, "source_id"), user_id(body.target_id, "target_id")
+    source, target = call.who(body.source_id, "source_id"), user_id(body.target_id, "target_id")
     status = door.wallet.directory.status(target)
     if status is None:
         return problem(Code.USER_UNKNOWN, field="target_id")
     if door.wallet.directory.status(source) is None:
         return problem(Code.USER_UNKNOWN, field="source_id")
+    payment = Payment(source, body.amount_fen, key, target)
+    factors = await factors_of(door, call, payment)
     submission = door.wallet.desk.transfer(
         source,
         target,
@@ -60,10 +64,13 @@ async def transfer(door: Door, call: Call) -> Reply:
         target=status,
         note=body.note,
         caller_key=key,
+        factors=factors,
     )
     answer = await door.ask(submission)
     if answer.code:
         return refusal(answer)
+    if call.caller.person:
+        await remember_payee(door, payment)
     first, is_new = first_of(answer)
     return reply(201 if is_new else 200, _made(first, body))
 
@@ -74,7 +81,7 @@ def _made(first: Any, body: NewTransfer) -> TransferShown:  # noqa: ANN401 - an 
     return TransferShown(
         id=show(PREFIX_TRANSFER, first.command.transfer_id),
         state=TransferState(first.outcome.state).name.lower(),
-        source_id=body.source_id,
+        source_id=show(PREFIX_USER, first.command.source_id),
         target_id=body.target_id,
         amount_fen=body.amount_fen,
         note=body.note,
@@ -89,6 +96,7 @@ async def read(door: Door, call: Call) -> Reply:
     row = query.transfer(door.reader, identity)
     if row is None:
         raise Refused(Code.NOT_FOUND)
+    call.belongs(row.source_id, row.target_id)
     shown = TransferShown(
         id=show(PREFIX_TRANSFER, identity),
         state=TransferState(row.state).name.lower(),
@@ -127,8 +135,9 @@ OPERATIONS: Final = (
             "note": "午饭",
         },
         gives={201: Given(TransferShown, _EXAMPLE), 200: Given(TransferShown, _EXAMPLE)},
-        refuses=(Code.USER_UNKNOWN, Code.SAME_USER, *PAYMENT),
+        refuses=(Code.USER_UNKNOWN, Code.SAME_USER, *PAYMENT, *FACTOR),
         is_keyed=True,
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -139,5 +148,6 @@ OPERATIONS: Final = (
         scopes=(Scope.READ_USERS,),
         gives={200: Given(TransferShown, _EXAMPLE)},
         refuses=(Code.NOT_FOUND,),
+        by_person=True,
     ),
 )

@@ -42,7 +42,7 @@ class UserShown(msgspec.Struct, frozen=True):
 
 
 class UserChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What to change of a person; class and state need the scope `admin`."""
+    """What to change of a person; class and state need a key with the scope `admin`."""
 
     nickname: field.Nickname | None = None
     account_class: field.AccountClassNumber | None = None
@@ -238,6 +238,7 @@ OPERATIONS: Final = (
         scopes=(Scope.READ_USERS,),
         gives={200: Given(UserShown, _USER)},
         refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
+        by_person=True,
     ),
     Operation(
         method="PATCH",
@@ -250,6 +251,7 @@ OPERATIONS: Final = (
         example={"nickname": "阿婆"},
         gives={200: Given(UserShown, _USER)},
         refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
+        by_person=True,
     ),
     Operation(
         method="GET",
@@ -262,6 +264,7 @@ OPERATIONS: Final = (
             200: Given(Balances, Balances((BalanceShown("balance", "CNY", 10_000, 0, 500, 9_500),)))
         },
         refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
+        by_person=True,
     ),
     Operation(
         method="PUT",

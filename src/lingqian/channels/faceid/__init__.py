@@ -1,0 +1,1 @@
+"""FaceID of Tencent Cloud: names, ID numbers and faces compared (腾讯云慧眼)."""

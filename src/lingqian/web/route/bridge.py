@@ -1,0 +1,150 @@
+"""Bridges: paying by the own wallet, or by an advance, what no channel takes now (降级支付)."""
+
+from typing import Final
+
+from lingqian.identity.key import Scope
+from lingqian.kernel.code import Code
+from lingqian.kernel.id import PREFIX_ORDER
+from lingqian.storage import query, standing
+from lingqian.storage.cashier import OrderWish
+from lingqian.topup.order import CreditState, Order, OrderKind, PayState, wallet_order
+from lingqian.topup.plan import Plan
+from lingqian.web.answer import first_of, refusal
+from lingqian.web.bridge import bridged_account, wallet_code
+from lingqian.web.call import Call
+from lingqian.web.code import PAYMENT
+from lingqian.web.door import Door
+from lingqian.web.operation import Operation
+from lingqian.web.order import order_shown
+from lingqian.web.problem import Refused, problem
+from lingqian.web.reply import Reply, reply
+from lingqian.web.route.top_up import GIVEN, MISSING
+
+_UNPAID: Final = (PayState.NONE, PayState.PAYING)
+
+
+def _present(door: Door, call: Call) -> tuple[bytes, Order]:
+    order_id = call.id(PREFIX_ORDER, "order_id")
+    order = query.order(door.reader, order_id)
+    if order is None:
+        raise Refused(Code.ORDER_UNKNOWN)
+    return order_id, order
+
+
+async def pay_by_wallet(door: Door, call: Call) -> Reply:
+    """Buy the same coins from the person's own balance instead, and give the unpaid order up.
+
+    The wallet pays first and the unpaid order ends then: a refusal leaves it as it was.
+    """
+    order_id, order = _present(door, call)
+    key = call.key()
+    own = wallet_order(order_id)
+    is_known = query.order(door.reader, own) is not None
+    code = Code.OK if is_known else wallet_code(door, order)
+    if code:
+        return problem(code)
+    is_new = False
+    if not is_known:
+        wish = _wish(door, own, order)
+        answer = await door.ask(door.wallet.cashier.open_order(wish, key, call.caller.name))
+        # Somebody else may have taken the same offer up a moment ago, under another key.
+        if answer.code and query.order(door.reader, own) is None:
+            return refusal(answer)
+        is_new = not answer.code and first_of(answer)[1]
+    await _give_up(door, order_id, call.caller.name)
+    return reply(201 if is_new else 200, order_shown(door, own))
+
+
+def _wish(door: Door, own: bytes, order: Order) -> OrderWish:
+    """Return the same coins on the same terms, whatever the price list says by now."""
+    plan = Plan(
+        plan_id=order.plan,
+        name_zh="",
+        name_en="",
+        amount_fen=order.amount_fen,
+        coins=order.coins,
+        bonus_coins=order.bonus_coins,
+        bonus_life_s=order.bonus_life_us // 1_000_000,
+        scene=order.scene,
+    )
+    return OrderWish(
+        user_id=order.user_id,
+        kind=OrderKind.COINS,
+        plan=plan,
+        life_s=door.wallet.config.order_life_s,
+        order_id=own,
+        is_from_balance=True,
+    )
+
+
+async def _give_up(door: Door, order_id: bytes, by: str) -> None:
+    """End the unpaid order; one that has been paid after all stands, and its coins come too."""
+    order = query.order(door.reader, order_id)
+    if order is None or order.pay_state not in _UNPAID:
+        return
+    await door.ask(door.wallet.cashier.cancel_order(order_id, by))
+    if order.live_attempt:
+        door.agent.close_soon(order.live_attempt)
+
+
+async def take_advance(door: Door, call: Call) -> Reply:
+    """Give an order's coins from the operator's line before its money is proven, in an outage."""
+    order_id, order = _present(door, call)
+    if order.credit_state in (CreditState.ADVANCED, CreditState.CONFIRMED):
+        return reply(200, order_shown(door, order_id))
+    account = bridged_account(door, order_id, order)
+    if not account and order.kind == OrderKind.COINS and order.pay_state in _UNPAID:
+        return problem(Code.LINE_CLOSED)
+    history = standing.history(door.reader, order.user_id, door.wallet.clock.now_us())
+    cashier = door.wallet.cashier
+    answer = await door.ask(cashier.ask_advance(order_id, account, history, call.caller.name))
+    if answer.code:
+        return refusal(answer)
+    return reply(201, order_shown(door, order_id))
+
+
+_ACT: Final = (Scope.WRITE_TOP_UPS, Scope.ACT_USERS)
+
+OPERATIONS: Final = (
+    Operation(
+        method="POST",
+        path="/v1/top-ups/{order_id}/wallet-payment",
+        run=pay_by_wallet,
+        summary="Pay by the own wallet instead",
+        tag="top-ups",
+        scopes=_ACT,
+        gives={201: GIVEN, 200: GIVEN},
+        refuses=(
+            *MISSING,
+            Code.ORDER_INFEASIBLE,
+            Code.ORDER_PAID,
+            Code.ALREADY_SETTLED,
+            Code.ATTEMPT_OPEN,
+            Code.EXCEEDS_BALANCE_MAX,
+            *PAYMENT,
+        ),
+        is_keyed=True,
+    ),
+    Operation(
+        method="POST",
+        path="/v1/top-ups/{order_id}/advance",
+        run=take_advance,
+        summary="Take an advance in an outage",
+        tag="top-ups",
+        scopes=_ACT,
+        gives={201: GIVEN, 200: GIVEN},
+        refuses=(
+            *MISSING,
+            Code.ORDER_NOT_ADVANCEABLE,
+            Code.LINE_CLOSED,
+            Code.REAL_NAME_REQUIRED,
+            Code.ACCOUNT_FROZEN,
+            Code.ADVANCE_OPEN,
+            Code.DEBT_OPEN,
+            Code.HISTORY_TOO_SHORT,
+            Code.EXCEEDS_ADVANCE_MAX,
+            Code.LINE_PACED,
+            Code.LINE_EXHAUSTED,
+        ),
+    ),
+)
