@@ -130,6 +130,57 @@ def test_a_top_up_whose_callback_is_lost_is_credited(page, demo, app, faults):
     assert faults == []
 
 
+def test_the_way_to_a_top_up_is_told_beside_the_money(page, demo, faults):
+    """One passage, in order, kept by the server; a step that is lost must cost nobody a payment."""
+    told, statuses = [], []
+
+    def hear(answer):
+        if answer.url.endswith("/v1/behaviour-events"):
+            told.extend(answer.request.post_data_json["events"])
+            statuses.append(answer.status)
+
+    page.on("response", hear)
+    page.goto(f"{demo.base}/demo/phone?as=2#/top-up")
+    page.locator("[data-plan=coins-6]").tap(timeout=SOON_MS)
+    pay(page)
+    expect(page.locator("[data-credited=true]")).to_be_visible(timeout=CREDIT_MS)
+    page.wait_for_timeout(500)
+    steps = [row["step"] for row in told]
+    assert steps == [
+        "plan_view", "amount_select", "quote", "invoke", "sheet_shown", "confirmed",
+    ]  # fmt: skip
+    assert len({row["trace_id"] for row in told}) == 1
+    assert set(statuses) == {202}
+    assert faults == []
+
+
+def test_an_order_opened_ahead_is_used_or_given_up(page, demo, app, faults):
+    """Foretold, the sheet stands ready at the tap; foretold wrongly, nothing is left behind."""
+    page.route(
+        "**/v1/behaviour-events",
+        lambda route: route.fulfill(
+            status=202,
+            json={"recorded": 1, "known": 0, "prepare": ["sheet"], "probability_ppm": 600_000},
+        ),
+    )
+    page.goto(f"{demo.base}/demo/phone?as=1#/me")
+    page.evaluate("localStorage.setItem('lingqian.plan', 'coins-6')")
+    with page.expect_response(re.compile("/v1/top-ups$")) as opened:
+        page.evaluate("location.hash = '#/top-up'")
+    ahead = opened.value.json()["id"]
+    page.locator("[data-plan=coins-6]").tap(timeout=SOON_MS)
+    pay(page)
+    expect(page.locator("[data-credited=true]")).to_be_visible(timeout=CREDIT_MS)
+    assert ahead in page.url
+    with page.expect_response(re.compile("/v1/top-ups$")) as opened:
+        page.evaluate("location.hash = '#/top-up'")
+    unused = opened.value.json()["id"]
+    with page.expect_response(re.compile(f"/v1/top-ups/{unused}/cancellation$")):
+        page.evaluate("location.hash = '#/wallet'")
+    assert not app.ask("GET", f"/v1/top-ups/{unused}")["is_credited"]
+    assert faults == []
+
+
 def test_a_reload_in_the_middle_of_paying_loses_nothing(page, demo, app, faults):
     """The page is gone while the sheet is open: the order waits, and is paid once."""
     before = coins(app, 1)

@@ -75,16 +75,29 @@ async function persist(method: string, path: string, wish: Wish): Promise<Respon
   }
 }
 
+/** How a person proves a payment: given the refusal that asks for it, the header, or null. */
+type Prove = (refusal: Refused) => Promise<string | null>;
+let prove: Prove = () => Promise.resolve(null);
+
+/** Set who asks the person for the payment password. */
+export function proveWith(how: Prove): void {
+  prove = how;
+}
+
 /**
- * Ask the API and read its answer.
+ * Ask the API and read its answer; a payment that must be proven is proven and asked for again.
  *
  * Throws `Refused` with the server's words, or `Offline` when no answer came.
  */
 export async function ask<Shape>(method: string, path: string, wish: Wish = {}): Promise<Shape> {
   const answer = await persist(method, `/v1/${path}`, wish);
   const fields: unknown = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(answer.status, fields as Problem);
-  return fields as Shape;
+  if (answer.ok) return fields as Shape;
+  const refusal = new Refused(answer.status, fields as Problem);
+  const isAsked = refusal.code === "factor_needed" && !wish.headers;
+  const factor = isAsked ? await prove(refusal) : null;
+  if (factor === null) throw refusal;
+  return ask<Shape>(method, path, { ...wish, headers: { "Payment-Factor": factor } });
 }
 
 /** Ask for a file, for saving. */

@@ -4,8 +4,9 @@ import { del, get, put } from "./drawer";
 
 interface Kept {
   pair: CryptoKeyPair;
-  userId: string;
-  refreshToken: string;
+  granted: Granted;
+  /** Until when the access token is taken as good, ms. */
+  until: number;
 }
 
 interface Granted {
@@ -15,10 +16,13 @@ interface Granted {
   session_id: string;
   device_id: string;
   user_id: string;
+  /** Where in the wallet the link led. */
+  path?: string;
 }
 
 export interface DeviceSession {
   readonly userId: string;
+  readonly path: string;
   credentials(method: string, path: string): Promise<Record<string, string>>;
   renew(): Promise<boolean>;
 }
@@ -79,44 +83,61 @@ function hear(answer: Response): boolean {
   return wrong;
 }
 
-function session(pair: CryptoKeyPair, first: Granted): DeviceSession {
-  let granted = first;
-  let until = Date.now() + granted.expires_in_s * 1000 - EARLY_MS;
+const LOCK = "lingqian.refresh";
+
+/** Let one page of this browser do something at a time, where browsers know how. */
+async function alone<T>(work: () => Promise<T>): Promise<T> {
+  if (!("locks" in navigator)) return work();
+  return (await navigator.locks.request(LOCK, work)) as T;
+}
+
+function session(first: Kept): DeviceSession {
+  let kept = first;
   let renewing: Promise<boolean> | null = null;
 
+  /** Trade the refresh token for new ones, or take over what another page has traded for. */
   async function refresh(): Promise<boolean> {
-    const fresh = await post(pair, "/v1/sessions/refresh", {
-      refresh_token: granted.refresh_token,
-    });
+    const known = await get<Kept>(KEPT);
+    if (!known) return false;
+    if (known.granted.refresh_token !== kept.granted.refresh_token) {
+      kept = known;
+      if (Date.now() < kept.until) return true;
+    }
+    const fields = { refresh_token: kept.granted.refresh_token };
+    const fresh = await post(kept.pair, "/v1/sessions/refresh", fields);
     if (!fresh) return false;
-    granted = fresh;
-    until = Date.now() + granted.expires_in_s * 1000 - EARLY_MS;
-    await keep(pair, granted);
+    kept = await keep(kept.pair, fresh);
     return true;
   }
 
   /** Many requests may find the token too old at once: one of them asks for all. */
   function renew(): Promise<boolean> {
-    renewing ??= refresh().finally(() => {
+    renewing ??= alone(refresh).finally(() => {
       renewing = null;
     });
     return renewing;
   }
 
   return {
-    userId: granted.user_id,
+    get userId() {
+      return kept.granted.user_id;
+    },
+    path: first.granted.path ?? "",
     renew,
     async credentials(method, path) {
-      if (Date.now() > until) await renew();
-      const token = granted.access_token;
-      return { Authorization: `DPoP ${token}`, DPoP: await proof(pair, method, path, token) };
+      if (Date.now() > kept.until) await renew();
+      const token = kept.granted.access_token;
+      const made = await proof(kept.pair, method, path, token);
+      return { Authorization: `DPoP ${token}`, DPoP: made };
     },
   };
 }
 
-async function keep(pair: CryptoKeyPair, granted: Granted): Promise<void> {
-  const kept: Kept = { pair, userId: granted.user_id, refreshToken: granted.refresh_token };
+async function keep(pair: CryptoKeyPair, granted: Granted): Promise<Kept> {
+  const until = Date.now() + granted.expires_in_s * 1000 - EARLY_MS;
+  const kept: Kept = { pair, granted, until };
   await put(KEPT, kept);
+  return kept;
 }
 
 /** Come in with a link: make this device's key, and trade the link for a session bound to it. */
@@ -124,21 +145,15 @@ export async function enter(link: string): Promise<DeviceSession | null> {
   const how = { name: "ECDSA", namedCurve: "P-256" };
   const pair = await crypto.subtle.generateKey(how, false, ["sign", "verify"]);
   const granted = await post(pair, "/v1/sessions", { link, device_name: deviceName() });
-  if (!granted) return resume();
-  await keep(pair, granted);
-  return session(pair, granted);
+  return granted ? session(await keep(pair, granted)) : resume();
 }
 
 /** Go on with the session this device had; null when there is none, or it was ended. */
 export async function resume(): Promise<DeviceSession | null> {
   const kept = await get<Kept>(KEPT);
   if (!kept) return null;
-  const granted = await post(kept.pair, "/v1/sessions/refresh", {
-    refresh_token: kept.refreshToken,
-  });
-  if (!granted) return null;
-  await keep(kept.pair, granted);
-  return session(kept.pair, granted);
+  const known = session(kept);
+  return Date.now() < kept.until || (await known.renew()) ? known : null;
 }
 
 /** Whether this device has been let in before. */

@@ -3,7 +3,7 @@
 // A page nobody looks at lets go of its stream: a browser opens only six connections to a server.
 // Nothing is missed by that, because the stream resumes after the last event seen.
 import { pause } from "./api";
-import { credentials, isOwn, session } from "./session";
+import { credentials, isOwn, renew, session } from "./session";
 
 export interface Happening {
   type: string;
@@ -23,8 +23,10 @@ const TYPES = [
 const WAIT_MS = 1_000;
 const hearers = new Set<Hear>();
 const wakers = new Set<() => void>();
-let last = "";
-let stop: AbortController | null = null;
+const UNAUTHENTICATED = 401;
+/** The last event seen of each stream. */
+const last: Record<string, string> = {};
+const stops = new Set<AbortController>();
 
 /** Be told of what happens until the returned function is called. */
 export function listen(hear: Hear): () => void {
@@ -38,18 +40,18 @@ export function onWake(wake: () => void): () => void {
   return () => wakers.delete(wake);
 }
 
-function tell(block: string): void {
+function tell(block: string, query: string): void {
   const fields = block.split(/\r?\n/).map((line) => /^(\w+): ?(.*)$/.exec(line) ?? []);
   const of = (name: string) => fields.filter((field) => field[1] === name).map((field) => field[2]);
   const id = of("id").join("");
-  if (id) last = id;
+  if (id) last[query] = id;
   const data = of("data").join("\n");
   if (!data) return;
   const happening = JSON.parse(data) as Happening;
   for (const hear of hearers) hear(happening);
 }
 
-async function read(answer: Response): Promise<void> {
+async function read(answer: Response, query: string): Promise<void> {
   if (!answer.ok || !answer.body) throw new Error(String(answer.status));
   const reader = answer.body.getReader();
   const decoder = new TextDecoder();
@@ -58,21 +60,21 @@ async function read(answer: Response): Promise<void> {
     if (done) return;
     const blocks = (rest + decoder.decode(value, { stream: true })).split(/\r?\n\r?\n/);
     rest = blocks.pop() ?? "";
-    blocks.forEach(tell);
+    blocks.forEach((block) => tell(block, query));
   }
 }
 
-async function stream(): Promise<void> {
-  const whose = isOwn() ? `&user_id=${session.userId}` : "";
-  const path = `/v1/events?types=${TYPES}${whose}`;
+/** Read one stream until it ends; what its events are about is said in the query. */
+async function stream(query: string, stop: AbortController): Promise<void> {
+  const path = `/v1/events?types=${TYPES}${query}`;
   const headers: Record<string, string> = {
     ...(await credentials("GET", path)), Accept: "text/event-stream",
   };
-  if (last) headers["Last-Event-ID"] = last;
-  stop = new AbortController();
+  if (last[query]) headers["Last-Event-ID"] = last[query];
   const answer = await fetch(path, { headers, signal: stop.signal, cache: "no-store" });
+  if (answer.status === UNAUTHENTICATED) await renew();
   for (const wake of wakers) wake();
-  await read(answer);
+  await read(answer, query);
 }
 
 const seen = (): Promise<void> =>
@@ -81,16 +83,37 @@ const seen = (): Promise<void> =>
     else document.addEventListener("visibilitychange", () => done(), { once: true });
   });
 
-/** Follow the stream for as long as the page lives. */
-export async function follow(): Promise<void> {
-  document.addEventListener("visibilitychange", () => document.hidden && stop?.abort());
-  for (;;) {
+/** Follow a stream until it is stopped: cut or let go, it goes on after the last event seen. */
+async function keepOn(query: string, isOn: () => boolean): Promise<void> {
+  while (isOn()) {
     await seen();
+    const stop = new AbortController();
+    stops.add(stop);
     try {
-      await stream();
+      await stream(query, stop);
     } catch {
-      // Cut, or let go: tried again below, after the last event seen.
+      // Tried again below.
     }
+    stops.delete(stop);
     await pause(WAIT_MS);
   }
+}
+
+/** Follow what happens for as long as the page lives. */
+export function follow(): void {
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) for (const stop of stops) stop.abort();
+  });
+  void keepOn(isOwn() ? `&user_id=${session.userId}` : "", () => true);
+}
+
+/** Follow one packet while somebody looks; a person's own stream tells only of her own share. */
+export function followPacket(packetId: string): () => void {
+  let isOn = isOwn();
+  const query = `&packet_id=${packetId}`;
+  void keepOn(query, () => isOn);
+  return () => {
+    isOn = false;
+    for (const stop of stops) stop.abort();
+  };
 }

@@ -123,6 +123,29 @@ export interface components {
             movements: components["schemas"]["MovementShown"][];
         };
         /**
+         * FactorCapShown
+         * @description What a person may pay a day by factors of a strength.
+         */
+        FactorCapShown: {
+            id: string;
+            strength: string;
+            /** @description Fen (分). */
+            cap_fen: number;
+            source: string;
+        };
+        /**
+         * FactorRuleShown
+         * @description On which occasion a payment of a person has to be proven, and from which amount on.
+         */
+        FactorRuleShown: {
+            occasion: string;
+            /** @description Fen (分). */
+            amount_fen_min: number;
+            message_zh: string;
+            message_en: string;
+            source: string;
+        };
+        /**
          * GiftRowShown
          * @description One gift of the catalogue, and its price in coins.
          */
@@ -187,10 +210,14 @@ export interface components {
         };
         /**
          * LimitList
-         * @description Every row.
+         * @description Every row that binds in this operating profile.
          */
         LimitList: {
             limits: components["schemas"]["LimitShown"][];
+            /** @default [] */
+            factor_caps?: components["schemas"]["FactorCapShown"][];
+            /** @default [] */
+            factor_rules?: components["schemas"]["FactorRuleShown"][];
         };
         /**
          * LimitShown
@@ -201,23 +228,6 @@ export interface components {
             span: string;
             cap: number;
             source: string;
-        };
-        /**
-         * LineShown
-         * @description One movement; `what` says what it was for, `object_id` names that thing.
-         */
-        LineShown: {
-            id: string;
-            /** @description RFC 3339, UTC, milliseconds. */
-            at: string;
-            what: string;
-            /** @description Fen (分). */
-            amount_fen: number;
-            /** @description Fen (分). */
-            balance_after_fen: number;
-            object_id: string;
-            other_id: string | null;
-            other_nickname: string | null;
         };
         /**
          * MovementShown
@@ -235,7 +245,7 @@ export interface components {
          */
         NewPacket: {
             /** @description A person. */
-            sender_id: string;
+            sender_id?: string;
             /** @enum {unknown} */
             kind: "draw" | "equal" | "lucky" | "passphrase" | "targeted";
             /** @default null */
@@ -292,7 +302,7 @@ export interface components {
          */
         NewTopUp: {
             /** @description A person. */
-            user_id: string;
+            user_id?: string;
             /** @default  */
             plan_id?: string;
             /** @default null */
@@ -324,6 +334,24 @@ export interface components {
                 [key: string]: string;
             };
             body: string;
+        };
+        /**
+         * OfferShown
+         * @description A way that is open while no channel takes the payment: post to `path` to take it.
+         */
+        OfferShown: {
+            /** @description `wallet` or `advance`. */
+            way: string;
+            path: string;
+            /** @description Fen (分). */
+            amount_fen: number;
+            message_zh: string;
+            message_en: string;
+            /**
+             * @description How long an unpaid advance is left open.
+             * @default 0
+             */
+            due_in_s?: number;
         };
         /**
          * OrderList
@@ -382,6 +410,10 @@ export interface components {
                 [key: string]: string;
             };
             hindrance?: components["schemas"]["Hindrance"];
+            /** @default [] */
+            offers?: components["schemas"]["OfferShown"][];
+            /** @description The order by which the own wallet paid instead. */
+            wallet_order_id?: string;
         };
         /**
          * PacketMade
@@ -529,6 +561,45 @@ export interface components {
              * @default
              */
             case_id?: string;
+            /**
+             * @description What proves the payment: any one of these.
+             * @default []
+             */
+            needs?: string[];
+            /**
+             * @description To be answered for a payment token.
+             * @default
+             */
+            challenge?: string;
+            /** @description Wrong tries left before a lock. */
+            tries_left?: number;
+            /**
+             * @description When the next try is taken.
+             * @default
+             */
+            locked_until?: string;
+        };
+        /**
+         * RealNameShown
+         * @description What was verified, masked.
+         */
+        RealNameShown: {
+            is_verified: boolean;
+            account_class: number;
+            /** @default [] */
+            checks?: string[];
+            /**
+             * @description All but the last letter hidden.
+             * @default
+             */
+            name?: string;
+            /**
+             * @description All but the first and the last digit hidden.
+             * @default
+             */
+            id_number?: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            verified_at?: string;
         };
         /**
          * Receipt
@@ -551,16 +622,57 @@ export interface components {
             at: string;
         };
         /**
+         * SecurityShown
+         * @description How a person's payments are guarded.
+         */
+        SecurityShown: {
+            has_password: boolean;
+            account_class: number;
+            /** @description RFC 3339, UTC, milliseconds. */
+            password_set_at?: string;
+            tries_left?: number;
+            /** @description RFC 3339, UTC, milliseconds. */
+            locked_until?: string;
+            /** @description When the password ends, because a reset was asked for. */
+            reset_at?: string;
+        };
+        /**
+         * SessionList
+         * @description A person's live sessions, the newest first.
+         */
+        SessionList: {
+            sessions: components["schemas"]["SessionShown"][];
+        };
+        /**
+         * SessionShown
+         * @description A session as its owner sees it; times are real, whatever the sandbox's clock says.
+         */
+        SessionShown: {
+            /** @description A person on a device. */
+            id: string;
+            /** @description A device of a person. */
+            device_id: string;
+            device_name: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            created_at: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            seen_at: string;
+            is_this: boolean;
+        };
+        /**
          * Statement
          * @description A page of a statement, the newest first.
          */
         Statement: {
-            lines: components["schemas"]["LineShown"][];
+            lines: components["schemas"]["lingqian.web.route.statement.LineShown"][];
             next_cursor: string | null;
         };
         /**
          * Trail
-         * @description A number's story, and why its order is, or is not, credited.
+         * @description A number's story, and why its money is, or is not, where it was meant to go.
+         *
+         *         `is_credited`: it is there; of an order, that the person has it. `order_id` is empty for what
+         *         has none: a payout, a gift, a payment that no order takes.
          */
         Trail: {
             subject: string;
@@ -605,6 +717,23 @@ export interface components {
             amount_fen?: number;
             index?: number;
         };
+        /**
+         * LineShown
+         * @description One movement; `what` says what it was for, `object_id` names that thing.
+         */
+        "lingqian.web.route.statement.LineShown": {
+            id: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            at: string;
+            what: string;
+            /** @description Fen (分). */
+            amount_fen: number;
+            /** @description Fen (分). */
+            balance_after_fen: number;
+            object_id: string;
+            other_id: string | null;
+            other_nickname: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -622,6 +751,8 @@ export type CoinsShown = components['schemas']['CoinsShown'];
 export type Ending = components['schemas']['Ending'];
 export type Entered = components['schemas']['Entered'];
 export type EntryShown = components['schemas']['EntryShown'];
+export type FactorCapShown = components['schemas']['FactorCapShown'];
+export type FactorRuleShown = components['schemas']['FactorRuleShown'];
 export type GiftRowShown = components['schemas']['GiftRowShown'];
 export type GiftRows = components['schemas']['GiftRows'];
 export type GiftShown = components['schemas']['GiftShown'];
@@ -629,11 +760,11 @@ export type Hindrance = components['schemas']['Hindrance'];
 export type History = components['schemas']['History'];
 export type LimitList = components['schemas']['LimitList'];
 export type LimitShown = components['schemas']['LimitShown'];
-export type LineShown = components['schemas']['LineShown'];
 export type MovementShown = components['schemas']['MovementShown'];
 export type NewPacket = components['schemas']['NewPacket'];
 export type NewTopUp = components['schemas']['NewTopUp'];
 export type NoticeShown = components['schemas']['NoticeShown'];
+export type OfferShown = components['schemas']['OfferShown'];
 export type OrderList = components['schemas']['OrderList'];
 export type OrderShown = components['schemas']['OrderShown'];
 export type PacketMade = components['schemas']['PacketMade'];
@@ -643,11 +774,16 @@ export type PayoutShown = components['schemas']['PayoutShown'];
 export type PlanList = components['schemas']['PlanList'];
 export type PlanShown = components['schemas']['PlanShown'];
 export type Problem = components['schemas']['Problem'];
+export type RealNameShown = components['schemas']['RealNameShown'];
 export type Receipt = components['schemas']['Receipt'];
 export type Returned = components['schemas']['Returned'];
+export type SecurityShown = components['schemas']['SecurityShown'];
+export type SessionList = components['schemas']['SessionList'];
+export type SessionShown = components['schemas']['SessionShown'];
 export type Statement = components['schemas']['Statement'];
 export type Trail = components['schemas']['Trail'];
 export type UserShown = components['schemas']['UserShown'];
 export type ViewerShown = components['schemas']['ViewerShown'];
+export type LingqianWebRouteStatementLineShown = components['schemas']['lingqian.web.route.statement.LineShown'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;

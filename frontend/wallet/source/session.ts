@@ -55,7 +55,10 @@ export async function credentials(method: string, path: string): Promise<Record<
 
 /** Prove anew who is here after a refusal; false when that cannot be done. */
 export async function renew(): Promise<boolean> {
-  return device !== null && device.renew();
+  if (!device) return false;
+  const isGood = await device.renew();
+  if (!isGood) session.state = "outside"; // ended here, or from another device
+  return isGood;
 }
 
 /** Whether the server limits what this person sees by itself. */
@@ -80,7 +83,7 @@ async function joinDemo(): Promise<void> {
 function arrival(): URLSearchParams {
   if (!location.hash.startsWith("#link=")) return new URLSearchParams();
   const said = new URLSearchParams(location.hash.slice(1));
-  goInstead(said.get("path") ?? "");
+  goInstead("");
   return said;
 }
 
@@ -93,12 +96,33 @@ async function joinByLink(): Promise<void> {
     session.state = "outside";
     return;
   }
-  Object.assign(session, {
-    userId: device.userId, state: "in",
-    openid: said.get("payer") ?? session.openid,
-    conversation_id: said.get("conversation") ?? session.conversation_id,
-    title: said.get("title") ?? session.title,
-  });
+  remember(said);
+  Object.assign(session, { userId: device.userId, state: "in" });
+  const path = link ? device.path.replace(/^\//, "").replace(/^packets\//, "open/") : "";
+  if (path) goInstead(path);
+}
+
+/** Learn the person's own nickname, where a session does not carry it. */
+export async function readName(): Promise<void> {
+  if (session.nickname || !device) return;
+  const path = `/v1/users/${session.userId}`;
+  const answer = await fetch(path, { headers: await credentials("GET", path) });
+  if (answer.ok) session.nickname = ((await answer.json()) as { nickname: string }).nickname;
+}
+
+const TOLD = "lingqian.told";
+
+/** Keep what the app said beside the link, for the next time without one. */
+function remember(said: URLSearchParams): void {
+  try {
+    if (said.get("link")) sessionStorage.setItem(TOLD, said.toString().replace(/^link=[^&]*&?/, ""));
+    const told = new URLSearchParams(sessionStorage.getItem(TOLD) ?? said);
+    session.openid = told.get("payer") ?? "";
+    session.conversation_id = told.get("conversation") ?? "";
+    session.title = told.get("title") ?? "";
+  } catch {
+    session.openid = said.get("payer") ?? "";
+  }
 }
 
 /** Come in by the way that is open here. */

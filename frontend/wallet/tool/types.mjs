@@ -8,6 +8,7 @@ const USED = [
   "Problem", "Balances", "CoinsShown", "PacketShown", "PacketMade", "NewPacket", "ClaimMade",
   "Entered", "ClaimList", "History", "Statement", "PlanList", "OrderShown", "OrderList", "NewTopUp",
   "Trail", "GiftRows", "GiftShown", "PayoutShown", "LimitList", "UserShown",
+  "SecurityShown", "SessionList", "RealNameShown",
 ];
 const HOME = new URL("../source/schema.ts", import.meta.url);
 
@@ -16,7 +17,7 @@ function reach(schemas, name, found) {
   if (found.has(name)) return found;
   found.add(name);
   const text = JSON.stringify(schemas[name]);
-  for (const [, next] of text.matchAll(/#\/components\/schemas\/(\w+)/g)) {
+  for (const [, next] of text.matchAll(/#\/components\/schemas\/([^"]+)/g)) {
     reach(schemas, next, found);
   }
   return found;
