@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from acceptance.server import Server, surroundings
 from api.till import ACCOUNT, OPENID, channel_row, free_port
 from crash import striker
+from crash.size import sized
 from crash.test_kill import audited, wait_until_published
 from simulated import CHINA, Client, Running
 
-PATIENCE_S = 90
+# One question may be cut off by many kills in a row, each with an audit and a start behind it.
+PATIENCE_S = sized(120, 900)
 KILLED = -9
 NUDGE_S = 60
 MERCHANT_FEN = 10_000_000
