@@ -86,8 +86,8 @@ class Wallet:
                 self.kills += 1
                 self.server.start()
             except AssertionError as error:
-                if self.server.process.poll() == KILLED:
-                    continue  # before it was ready: what it has to do at a start is a step too
+                if self.server.process.poll() in (None, KILLED):
+                    continue  # slow to be ready, or killed before: a start has its steps too
                 self.wrong = str(error) or repr(error)
                 return
 
