@@ -176,6 +176,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     payout_delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     simulator_control_url: str = ""
     real_name: RealNameRow | None = None
+    personal_cipher: Literal["aes-256-gcm", "sm4-gcm"] = "aes-256-gcm"
     tls_certificate: str = ""
     tls_key: str = ""
     frame_ancestors: tuple[Origin, ...] = ()
@@ -314,7 +315,7 @@ class Wallet:
         with ExitStack() as undo:
             undo.callback(self.lock.release)
             self._has_keys = has_root(folder / KEYS)
-            self.vault = open_vault(folder / KEYS)
+            self.vault = open_vault(folder / KEYS, config.personal_cipher)
             self.clock = BusinessClock()
             self.policy = policy(config)
             self.intake = Intake(

@@ -80,6 +80,9 @@ REVOKE_SESSIONS: Final = (
     "UPDATE sessions SET revoked_at_us = ? "
     "WHERE user_id = ? AND revoked_at_us = 0 AND ends_at_us > ?"
 )
+END_SESSIONS: Final = (
+    "UPDATE sessions SET revoked_at_us = MAX(?, created_at_us) WHERE revoked_at_us = 0"
+)
 # The newest stay; the one longest signed in makes room.
 CROWDED: Final = (
     "UPDATE sessions SET revoked_at_us = ? WHERE session_id IN (SELECT session_id FROM sessions "
@@ -225,6 +228,12 @@ def revoke_all(connection: apsw.Connection, user_id: bytes, at_us: int) -> int:
     """End every session of a person; return how many there were."""
     connection.execute(REVOKE_SESSIONS, (at_us, user_id, at_us))
     return connection.changes()
+
+
+def end_sessions(connection: apsw.Connection, at_us: int) -> None:
+    """End everybody's sessions; links that were not used yet open nothing either."""
+    connection.execute(END_SESSIONS, (at_us,))
+    connection.execute("DELETE FROM session_links WHERE session_id = x''")
 
 
 class Sessions:

@@ -62,6 +62,10 @@ class Call(Request[Any, Any, Any]):
     """One request, with its caller once the door has let it in."""
 
     caller: Caller = _NOBODY
+    # Whether what it asks is an operator's act, and written down.
+    is_act: bool = False
+    # Method and path of the operation, as the document names it.
+    operation: str = ""
 
     def header(self, name: bytes) -> str:
         """Return a header by its lower-case name; empty when it is absent."""
