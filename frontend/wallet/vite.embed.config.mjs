@@ -16,6 +16,8 @@ export default defineConfig({
     target: ["chrome64", "safari12"],
     cssTarget: ["chrome64", "safari12"],
     reportCompressedSize: false,
-    lib: { entry: "embed/main.ts", formats: ["iife"], name: "lingqian", fileName: () => "embed.js" },
+    lib: {
+      entry: "embed/main.ts", formats: ["iife"], name: "lingqian", fileName: () => "embed.js",
+    },
   },
 });

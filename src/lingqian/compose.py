@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import apsw
 import msgspec
@@ -61,6 +61,7 @@ from lingqian.storage.vault import (
     has_root,
     open_vault,
 )
+from lingqian.storage.volume import check_volume
 from lingqian.topup.fee import FeePlan
 from lingqian.topup.plan import DEFAULT as DEFAULT_PLANS
 from lingqian.topup.plan import Plan
@@ -78,6 +79,7 @@ PUT_SETTING: Final = (
 )
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
+Origin = Annotated[str, msgspec.Meta(pattern="^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
 
 
 class LimitRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -174,12 +176,11 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     payout_delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     simulator_control_url: str = ""
     real_name: RealNameRow | None = None
-    public_origin: Annotated[
-        str,
-        msgspec.Meta(
-            pattern="^(https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\\[[0-9a-f:]+\\](:[0-9]{1,5})?)?$"
-        ),
-    ] = ""
+    tls_certificate: str = ""
+    tls_key: str = ""
+    frame_ancestors: tuple[Origin, ...] = ()
+    unencrypted_volume_because: str = ""
+    public_origin: Origin | Literal[""] = ""
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -194,6 +195,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         plans = [row.plan_id for row in self.plans]
         if len(set(plans)) < len(plans):
             raise ValueError("two plans have the same plan_id")
+        if bool(self.tls_certificate) != bool(self.tls_key):
+            raise ValueError("tls_certificate and tls_key are set together or not at all")
         policy(self)
 
 
@@ -306,6 +309,7 @@ class Wallet:
         calm_collector()
         self.folder = folder
         self.config = config
+        check_volume(folder, config.profile, config.unencrypted_volume_because)
         self.lock = DirectoryLock(folder)
         with ExitStack() as undo:
             undo.callback(self.lock.release)

@@ -55,11 +55,12 @@ class Trial(NamedTuple):
     habit: str = ""
 
 
+UNENCRYPTED = {"unencrypted_volume_because": "a test on made-up people"}
 BEACON = BeaconRow(("http://127.0.0.1:9",), "ab" * 32, 1_700_000_000, 3)
 TRIALS = {
     "nothing": Trial(),
     # Settings of the operator.
-    "profile": Trial({"profile": "licensed"}),
+    "profile": Trial({"profile": "licensed", **UNENCRYPTED}),
     "host": Trial({"host": "::1"}),
     "port": Trial({"port": 1}),
     "public_origin": Trial({"public_origin": "https://pay.example"}),
@@ -118,6 +119,11 @@ SAME = {
     "client_ip": "is_by_channel",
     # Who somebody is says nothing about luck.
     "real_name": "nothing",
+    # How bytes travel and rest is nothing a draw could see.
+    "tls_certificate": "nothing",
+    "tls_key": "nothing",
+    "frame_ancestors": "nothing",
+    "unencrypted_volume_because": "profile",
 }
 
 

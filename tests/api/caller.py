@@ -15,9 +15,11 @@ from lingqian.compose import DATABASE, Config, Wallet
 from lingqian.identity.key import Scope
 from lingqian.storage.keyring import add_key, open_beside
 from lingqian.web.app import create_app
-from lingqian.web.server import listen, make
+from lingqian.web.server import listen, make, open_tls
 
 _names = itertools.count()
+# What a test says where a house asks why it should run on this machine's disk.
+UNENCRYPTED = {"unencrypted_volume_because": "a test on made-up people"}
 
 
 class Told(NamedTuple):
@@ -163,7 +165,8 @@ class House:
         wallet = Wallet(self.folder, self.config)
         try:
             self.app = create_app(wallet)
-            self.server = make(self.app)
+            tls = open_tls(self.folder, self.config.tls_certificate, self.config.tls_key)
+            self.server = make(self.app, tls)
             with listen("127.0.0.1", self.port) as listening:
                 self.port = listening.getsockname()[1]
                 task = asyncio.create_task(self.server.serve(sockets=[listening]))

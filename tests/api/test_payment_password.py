@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from api.caller import running
+from api.caller import UNENCRYPTED, running
 from api.phone import Phone, link_of, phone_of
 from lingqian.identity.password import LOCKS_S
 from lingqian.kernel.id import parse
@@ -276,7 +276,7 @@ def test_the_kinds_used_stand_in_the_journal_and_bind_the_day(api):
 
 def test_a_licensed_house_caps_what_an_app_vouches_for(tmp_path):
     """There the law's row for fewer than two kinds binds calls with a key as well."""
-    with running(tmp_path / "licensed", profile="licensed") as house:
+    with running(tmp_path / "licensed", profile="licensed", **UNENCRYPTED) as house:
         caps = house.door.wallet.policy.factor_caps
     assert caps == (100_000, 100_000, 500_000, None)
 

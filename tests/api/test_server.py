@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from api.caller import Caller, running, wait_for
+from api.caller import UNENCRYPTED, Caller, running, wait_for
 from lingqian.kernel.fault import Unsent
 from lingqian.web import door
 
@@ -177,7 +177,7 @@ def test_what_was_counted_can_be_read(api):
 
 def test_the_sandbox_is_closed_elsewhere(tmp_path):
     """Play money must not exist beside real money."""
-    with running(tmp_path, profile="licensed") as house:
+    with running(tmp_path, profile="licensed", **UNENCRYPTED) as house:
         api = house.caller()
         user = api.user()
         body = {"user_id": user, "amount_fen": 1}

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(180)]
 
 CREDIT_MS = 30_000
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
 
 
 def pay(page):
@@ -35,6 +36,49 @@ def test_a_top_up_whose_callback_is_lost_is_credited_and_says_why(page, demo, fa
     page.get_by_role("button", name=re.compile("送玫瑰")).click()
     expect(page.locator("#coins")).to_contain_text("515")
     assert faults == []
+
+
+def test_a_broken_line_of_the_bill_is_classified_and_the_day_then_closed(page, demo, faults):
+    """The operator's morning in a minute: the clock, the bill, the difference, the closed day."""
+    page.goto(f"{demo.base}/demo/wallet")
+    page.get_by_role("button", name=re.compile("零钱 50 元")).click()
+    pay(page)
+    order = page.locator("#orders li").first
+    expect(order.locator(".yes")).to_be_visible(timeout=CREDIT_MS)
+    page.get_by_role("button", name="改坏一行账单").click()
+    expect(page.locator("#said")).to_contain_text("改坏一行账单")
+    page.locator("#day").click()
+    expect(page.locator("#said")).to_contain_text("10:30")
+
+    reconcile(page)
+    expect(page.locator("#differences")).to_contain_text("L5 · 长款：渠道金额大于我方")
+    expect(page.locator("#differences")).to_contain_text("差额 ¥0.01")
+    expect(page.locator("#differences")).to_contain_text("B1 · 账单")
+    page.locator("#sheet-shut").click()
+    reconcile(page)
+    expect(page.locator("#sheet-why")).to_contain_text("已关账")
+    expect(page.locator("#sheet-why")).to_have_class(re.compile("good"))
+    expect(page.locator("#differences")).to_contain_text("已自动修复")
+    expect(page.locator("#differences")).not_to_contain_text("待人处理")
+    page.locator("#sheet-shut").click()
+    expect(page.locator("#days li").first).to_contain_text("已关账")
+
+    order.get_by_role("button", name="来龙去脉").click()
+    expect(page.locator("#story .bill_line").first).to_contain_text("账单有此行", timeout=CREDIT_MS)
+    expect(page.locator("#story")).to_contain_text("当日已平账关闭")
+    page.locator("#shut").click()
+    page.locator("#language").click()
+    page.locator("#days").get_by_role("button").first.click()
+    expect(page.locator("#sheet-why")).to_contain_text("closed")
+    expect(page.locator("#differences")).to_contain_text("the channel's amount is above ours")
+    assert not CHINESE.search(page.locator("#sheet").inner_text())
+    assert faults == []
+
+
+def reconcile(page):
+    """Reconcile yesterday and wait for what it came to."""
+    page.locator("#reconcile").click()
+    expect(page.locator("#sheet")).to_be_visible(timeout=CREDIT_MS)
 
 
 def test_a_sheet_that_is_cancelled_leaves_the_order_open(page, demo, faults):

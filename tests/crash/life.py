@@ -45,13 +45,18 @@ class Wallet:
         self.server.port = port
         self.kills = 0
         self.wrong = ""
-        self.is_over = False
+        self.is_up = self.is_over = False
         self.watcher = threading.Thread(target=self.watch, daemon=True)
 
     def __enter__(self):
         """Start it, and whoever starts it again."""
-        self.server.start()
         self.watcher.start()
+        try:
+            self.server.start()
+        except AssertionError:
+            self.__exit__()
+            raise
+        self.is_up = True
         return self
 
     def __exit__(self, *_):
@@ -70,9 +75,9 @@ class Wallet:
         """Wait for its end, audit the file as it lies, start it; any other end is wrong."""
         while not self.is_over:
             time.sleep(0.01)
-            code = self.server.process.poll()
-            if code is None or self.is_over:
+            if not self.is_up or self.server.process.poll() is None or self.is_over:
                 continue
+            code = self.server.process.poll()
             try:
                 assert code == KILLED, f"it has ended by itself: {self.server.words()}"
                 audited(self.server)
@@ -231,9 +236,15 @@ class Life:
         self.wallet.until(f"/v1/refunds/{refund}", "stage", "success")
 
     def close_day(self):
-        """Run the day until it is closed."""
+        """Close the day before the first order, and then the day itself."""
         self.day = self.morning.strftime("%Y-%m-%d")
-        body = {"account": ACCOUNT, "day": self.day, "by": "amy"}
+        eve = (self.morning - timedelta(days=1)).strftime("%Y-%m-%d")
+        for day in (eve, self.day):
+            self.close(day)
+
+    def close(self, day):
+        """Run one day until it is closed."""
+        body = {"account": ACCOUNT, "day": day, "by": "amy"}
         end = time.monotonic() + PATIENCE_S
         while (ran := self.wallet.ask("POST", "/v1/reconciliations", body))["state"] != "closed":
             assert time.monotonic() < end, ran

@@ -52,6 +52,26 @@ def _returns(what):
     ]
 
 
+def _runs(what):
+    """Return the steps from asking for a day to its bills."""
+    return [
+        (f"{what}: asked for", "came /v1/reconciliations"),
+        (f"{what}: trade bill fetched", "asked fetch_bill"),
+        (f"{what}: fund bill fetched", "asked fetch_bill"),
+        (f"{what}: trade bill stored", "wrote RecordBill TRADE"),
+        (f"{what}: fund bill stored", "wrote RecordBill FUND"),
+    ]
+
+
+def _closes(what):
+    """Return the steps from a day that is compared to its answer."""
+    return [
+        (f"{what}: matched", "wrote RecordMatch"),
+        (f"{what}: closed", "wrote CloseDay"),
+        (f"{what}: answered", "answered /v1/reconciliations"),
+    ]
+
+
 def _numbered(rows):
     """Give each row its turn among those of its name."""
     turns = Counter()
@@ -99,19 +119,15 @@ STEPS = tuple(
             *_returns("rest"),
             ("gift: income settled", "wrote SettleGift"),
             ("gift: income carried to the streamer's lane", RELAY),
-            ("day: asked for", "came /v1/reconciliations"),
-            ("day: trade bill fetched", "asked fetch_bill"),
-            ("day: fund bill fetched", "asked fetch_bill"),
-            ("day: trade bill stored", "wrote RecordBill TRADE"),
-            ("day: fund bill stored", "wrote RecordBill FUND"),
+            *_runs("eve"),
+            ("eve: what was paid in found in the fund bill", "wrote RecordFlow"),
+            *_closes("eve"),
+            *_runs("day"),
             ("day: difference found", "wrote RecordDifference find"),
             ("day: repaired from the bill", "wrote Observe BILL PAID"),
-            ("day: opening sum noted", "wrote RecordFlow"),
             ("day: withdrawal found in the fund bill", "wrote RecordFlow"),
             ("day: difference owned", "wrote RecordDifference own"),
-            ("day: matched", "wrote RecordMatch"),
-            ("day: closed", "wrote CloseDay"),
-            ("day: answered", "answered /v1/reconciliations"),
+            *_closes("day"),
         ]
     )
 )

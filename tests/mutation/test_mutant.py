@@ -15,6 +15,7 @@ GUARDED = [
       ("gate", "transfer", "packet", "claim", "close", "settle", "relay", "kind", "user", "order",
        "attempt", "notice", "evidence", "park", "refund", "payout", "gift")),
     "flows/advance.py",
+    "flows/clearing.py",
     "flows/mode.py",
     "topup/advance.py",
     "compliance/limit.py",

@@ -29,22 +29,24 @@ def serve(
     except OSError as error:
         typer.echo(f"lingqian: cannot listen there: {error}", err=True)
         raise typer.Exit(1) from error
+    scheme = "https" if config.tls_certificate else "http"
     with listening:
-        _run(data, config, listening, f"Lingqian listens on {address(listening)}")
+        _run(data, config, listening, f"Lingqian listens on {address(listening, scheme)}")
 
 
 def _run(data: Path, config: Any, listening: Any, words: str) -> None:  # noqa: ANN401 - kept out of start-up
     from lingqian.compose import Wallet  # noqa: PLC0415 - help must be quick
     from lingqian.web.app import create_app  # noqa: PLC0415 - as above
     from lingqian.web.loop import new_loop  # noqa: PLC0415 - as above
-    from lingqian.web.server import run  # noqa: PLC0415 - as above
+    from lingqian.web.server import open_tls, run  # noqa: PLC0415 - as above
 
     async def main() -> None:
+        tls = open_tls(data, config.tls_certificate, config.tls_key)
         wallet = Wallet(data, config)
         try:
             app = create_app(wallet)
             typer.echo(words)
-            await run(app, listening, app.state.door.stop)
+            await run(app, listening, app.state.door.stop, tls)
         finally:
             wallet.close()
 

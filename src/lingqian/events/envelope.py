@@ -41,6 +41,7 @@ from lingqian.flows.credit import Credited
 from lingqian.flows.decision import Record
 from lingqian.flows.evidence import ObserveDone
 from lingqian.flows.gate import Opened
+from lingqian.flows.kind import KINDS
 from lingqian.flows.packet import MixDone, SendDone
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone, TransferState
@@ -403,10 +404,10 @@ TELLERS: Final[dict[type, Callable[[Page], list[Told]]]] = {
     BeginClose: incoming.silent,
     ExpireOrder: incoming.expired,
     AllocateParked: incoming.allocated,
-    # What people do before they pay is measured, and nobody else's business.
-    RecordSteps: incoming.silent,
     **outgoing.TELLERS,
     **bridged.TELLERS,
     AskPayout: _asked_payout,
     **reconciled.TELLERS,
+    RecordSteps: incoming.silent,
 }
+assert set(TELLERS) == set(KINDS), "a command that nobody tells would end every stream"

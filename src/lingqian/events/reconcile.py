@@ -196,18 +196,31 @@ class Reconciler:
     async def reconcile(self, account: str, day: int, by: str = BY_CLOCK) -> Run:
         """Fetch, compare, repair and, if nothing keeps it open, close a day.
 
+        Days that nobody has run yet are run first: begun out of their order, the same money would
+        be booked as the first day's opening and again as the missing day's own.
         Raises: the channel faults, and those of the intake.
         """
         async with self._locks[account]:
-            known = books.day_row(self.means.reader, account, day)
-            if known is not None and known.state == DayState.CLOSED:
-                return Run(account, day, DayState.CLOSED)
-            try:
-                raw = await self._fetch(self._frame(account, day))
-            except Rejected as refusal:
-                state = DayState.OPEN if known is None else DayState(known.state)
-                return Run(account, day, state, (Blocker.BILL_MISSING,), refusal.code)
-            return await self._compare(self._frame(account, day), raw, by)
+            begun = [row.day for row in books.days(self.means.reader, account)]
+            early = Run(account, day, DayState.OPEN, (Blocker.DAY_BEFORE_OPEN,))
+            if begun and day < min(begun):
+                return early  # the books of this account begin later
+            for earlier in range(max(begun, default=day) + 1, day):
+                ended = await self._run_day(account, earlier, by)
+                if ended.state != DayState.CLOSED:
+                    return early._replace(waits=ended.waits)
+            return await self._run_day(account, day, by)
+
+    async def _run_day(self, account: str, day: int, by: str) -> Run:
+        known = books.day_row(self.means.reader, account, day)
+        if known is not None and known.state == DayState.CLOSED:
+            return Run(account, day, DayState.CLOSED)
+        try:
+            raw = await self._fetch(self._frame(account, day))
+        except Rejected as refusal:
+            state = DayState.OPEN if known is None else DayState(known.state)
+            return Run(account, day, state, (Blocker.BILL_MISSING,), refusal.code)
+        return await self._compare(self._frame(account, day), raw, by)
 
     def _frame(self, account: str, day: int) -> Frame:
         plan = self.means.plans.get(account, FeePlan())

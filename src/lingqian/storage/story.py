@@ -217,7 +217,9 @@ WORDS: Final[dict[str, Words]] = {
     "DrawPacket": Words("红包开奖", "packet drawn"),
     "AskAdvance": Words("平台先行垫付", "advanced from the operator's own line"),
     "SettleAdvance": Words("垫付了结：{event_zh}", "advance ended: {event}"),
-    "RecordBill": Words("取得 {account} 当日对账单", "the day's bill of {account} fetched"),
+    "RecordBill": Words(
+        "取得 {account} 当日{bill_zh}", "the day's {bill_en} bill of {account} fetched"
+    ),
     "RecordMatch": Words("当日账单已逐笔核对", "the day's bill compared line by line"),
     "RecordDifference": Words(
         "对账差异 {class_code}（{class_zh}），差额 {gap} 元：{event_zh}",

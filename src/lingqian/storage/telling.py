@@ -6,7 +6,7 @@ A fact keeps its own short word, which programs read; beside it stands what peop
 from enum import IntEnum
 from typing import Any, Final
 
-from lingqian.channels.port import PayoutState, RefundState, TradeState
+from lingqian.channels.port import BillKind, PayoutState, RefundState, TradeState
 from lingqian.clearing.classify import TABLE, Class
 from lingqian.clearing.report import yuan
 from lingqian.flows.decision import Record
@@ -82,12 +82,16 @@ REASON: Final[dict[Reason, Words]] = {
     Reason.TWO_PAYMENTS: ("（同一单号付了两次）", " (a second payment of the number)"),
     Reason.TRANSACTION_TAKEN: ("（交易号已属另一单）", " (the transaction pays another number)"),
 }
+BILL: Final[dict[BillKind, Words]] = {
+    BillKind.TRADE: ("交易账单", "trade"),
+    BillKind.FUND: ("资金账单", "fund"),
+}
 _STATES: Final[dict[str, dict[Any, str]]] = {
     "Observe": TRADE,
     "NoteRefund": REFUND,
     "NotePayout": PAYOUT,
 }
-for _words in (TRADE, REFUND, PAYOUT, RESULT, SOURCE, EFFECT, REASON):
+for _words in (TRADE, REFUND, PAYOUT, RESULT, SOURCE, EFFECT, REASON, BILL):
     _of: type[IntEnum] = type(next(iter(_words)))
     assert set(_words) == set(_of), "everything that is told has its words"
 EVENT: Final = {
@@ -135,6 +139,8 @@ def in_words(record: Record, facts: dict[str, str | int]) -> dict[str, str]:
         said["result_zh"] = RESULT[command.result]
     if name == "AllocateParked":
         said["action_zh"], said["action_en"] = _ACTION[command.action]
+    if name == "RecordBill":
+        said["bill_zh"], said["bill_en"] = BILL[command.bill]
     if name == "RecordDifference":
         row = TABLE[Class(command.class_code)]
         said |= {"class_zh": row.zh, "class_en": row.en, "gap": yuan(command.gap_fen)}

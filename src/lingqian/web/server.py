@@ -7,12 +7,17 @@ accepted, what waits is answered, then the wallet is closed.
 import asyncio
 import contextlib
 import gc
+import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
+
+from lingqian.kernel.fault import Damaged
 
 _BACKLOG: Final = 4_096
 _DRAIN_S: Final = 20
@@ -20,6 +25,8 @@ _DRAIN_S: Final = 20
 # read yet would reset it, and somebody who had asked in time would get no answer.
 _LINGER_S: Final = 0.5
 _KEEP_ALIVE_S: Final = 30
+# Who has come by TLS once comes by nothing else for a year.
+_HSTS: Final = ("strict-transport-security", "max-age=31536000")
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -53,13 +60,32 @@ def listen(host: str, port: int) -> socket.socket:
     return found
 
 
-def address(listening: socket.socket) -> str:
+def address(listening: socket.socket, scheme: str = "http") -> str:
     """Return where a socket can be reached, as a URL."""
     host, port = listening.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def make(app: Any) -> Server:  # noqa: ANN401 - any ASGI app
+def open_tls(folder: Path, certificate: str, key: str) -> ssl.SSLContext | None:
+    """Return what serves TLS 1.3, and nothing older; None where no certificate is set.
+
+    Raises: Damaged, naming the file that cannot be used.
+    """
+    if not certificate:
+        return None
+    path = folder / key
+    try:
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            raise Damaged(f"{path} can be read by others; chmod 600 it")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
+        context.load_cert_chain(folder / certificate, path)
+    except (OSError, ssl.SSLError) as error:
+        raise Damaged(f"{folder / certificate} and {path} cannot serve TLS: {error}") from error
+    return context
+
+
+def make(app: Any, tls: ssl.SSLContext | None = None) -> Server:  # noqa: ANN401 - any ASGI app
     """Return a server for an app, ready to `serve(sockets=[…])` and to be told `should_exit`."""
     config = uvicorn.Config(
         app,
@@ -73,13 +99,20 @@ def make(app: Any) -> Server:  # noqa: ANN401 - any ASGI app
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_DRAIN_S,
         backlog=_BACKLOG,
+        ssl_context_factory=None if tls is None else lambda *_: tls,
+        headers=[] if tls is None else [_HSTS],
     )
     return Server(config)
 
 
-async def run(app: Any, listening: socket.socket, on_stop: Callable[[], None]) -> None:  # noqa: ANN401 - any ASGI app
+async def run(
+    app: Any,  # noqa: ANN401 - any ASGI app
+    listening: socket.socket,
+    on_stop: Callable[[], None],
+    tls: ssl.SSLContext | None = None,
+) -> None:
     """Serve until a signal comes; `on_stop` is told first, before the last answers go out."""
-    server = make(app)
+    server = make(app, tls)
     loop = asyncio.get_running_loop()
 
     def close() -> None:

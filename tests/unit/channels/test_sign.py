@@ -21,6 +21,15 @@ from lingqian.channels.wechatpay.sign import (
     request_message,
 )
 from lingqian.kernel.fault import BadSignature
+from published import (
+    SAMPLE_APPID,
+    SAMPLE_AT_S,
+    SAMPLE_NONCE,
+    SAMPLE_PACKAGE,
+    SAMPLE_PAY_SIGN,
+    SAMPLE_PUBLIC_PEM,
+    SAMPLE_REQUESTS,
+)
 from unit.channels.platform import (
     APPID,
     MCHID,
@@ -31,40 +40,8 @@ from unit.channels.platform import (
     sign,
 )
 
-# The documentation's sample merchant (pay.weixin.qq.com/doc/v3/merchant/4012365336 and 4012365341,
-# read 2026-09). Its private key is published there too; its public half is enough, because these
-# signatures are deterministic.
-SAMPLE_KEY = b"""-----BEGIN PUBLIC KEY-----
-MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAptpm+qvIDCh/9wjU26SQ
-CK26ogYkBhDrYxnAaw2JbbBsp1oDbHKk+1r381NeBUG2HEFAuU+Fr72u5ot3yKdz
-oF/FajAzQNKnm569/D3upKoi8mYBaST15Uig8j8qoUW1U217LL0jEHlSnHV3lcaD
-TXqDpTRR4Bfz9IqOgJgFZ8/oTfEomSrjrLYef81Eyxr7ZIMQXEKKEK7V4UXKS0+/
-fDsiG/cXidhzt8UbTL9vqXqxM2+IDImyO+FAc/tkBG55LmzxPto1Nq0WbnZzRM/w
-Tzrd0I/8NlevxtFbphg4evlHjFNI7+GrqR87ViEwuAJJ9Je5QQjct5YJfFRWiZ5C
-MQIDAQAB
------END PUBLIC KEY-----
-"""
-SAMPLE_STAMP = Stamp(1_554_208_460, "593BEC0C930BF1AFEB40B4A08C8FB242")
-SAMPLE_BODY = (
-    '{"appid":"wxd678efh567hg6787","mchid":"1900007291","description":"Image形象店-深圳腾大-QQ公仔",'
-    '"out_trade_no":"1217752501201407033233368018",'
-    '"notify_url":"https://www.weixin.qq.com/wxpay/pay.php",'
-    '"amount":{"total":100,"currency":"CNY"},'
-    '"payer":{"openid":"oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"}}'
-)
-SAMPLE_SIGNATURE = (
-    "jnks4dlrPw3ZX+ozVvSK39oa0t7OMBsg83BHAwd8BRdUFiVaQNTLTvci+wURgP1OQBbKYhFGvt7iqYpDSTQkp7Uq1sltaQ"
-    "KyncCyrA1g88m5bsKERQfPyT0ahSwKTYJ1CAn9QiJuSJRq1QsQs07eehbU/k9BCS51jTyc1Jpsi2H77HF9f/BnjXAOP3/s"
-    "PObg6V5Ee4EzwLox684hhuMuIwHo7D8KFk3LIHOKDcNI4It1aCXydFWNpNK+SG86VUDe5kwoDpw4Ulqfu9z8OFDGbDs9TC"
-    "xEv8iqQzbpxOlEVoOe2kalSYM5kApQb3nZcxdUtoE0liJGW3RGUNE0t4v01A=="
-)
-SAMPLE_PAY_SIGN = (
-    "mI35pfNEQV6777ke/1T+LJLQDNTm7yeoUJH+j/adPGhmCCi0PbgkvYQTRcXH0uibcLVtvFLdGLpmoYO9FV6lBBsTAjuhh5"
-    "YOvQi0e2g3e0yytitiNET9FEuqM0pjnKfRW4K6LIZDdbWJv9KhZUx3DrJa5TL7OJ7VdADVivxVySIlPVKjGwuCXzuXSJes"
-    "0UcILgWQUMyha5/3nYofuHtS7r+KYyMuxD+oJ9VM1Qdxk4UIG59CP5Y3wtYIFybyF3bdu1caHTRRX+DLyMXyYA/IrTmiW0"
-    "1c4RPjpHBX5Dk1sZyY1zVsWNsvMHr2e1NTWtBxKJ+qk5N61J7caYoepHFaxw=="
-)
-SAMPLE_PREPAY_ID = "wx201410272009395522657a690389285100"
+SAMPLE_STAMP = Stamp(SAMPLE_AT_S, SAMPLE_NONCE)
+SAMPLE_PREPAY_ID = SAMPLE_PACKAGE.removeprefix("prepay_id=")
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
 KEY = read_private(private_pem(MERCHANT_KEY), allows_pure=False)
 PUBLIC = read_public(public_pem(MERCHANT_KEY))
@@ -87,14 +64,13 @@ class Recorder:
         return sealed
 
 
-def test_the_published_request_has_the_published_signature():
+@pytest.mark.parametrize(("method", "target", "body", "signature"), SAMPLE_REQUESTS)
+def test_the_published_request_has_the_published_signature(method, target, body, signature):
     """Five lines over the body's own bytes, Chinese letters and all."""
-    message = request_message(
-        "POST", "/v3/pay/transactions/jsapi", SAMPLE_STAMP, SAMPLE_BODY.encode()
-    )
-    key = read_public(SAMPLE_KEY)
-    assert key.verify(message, base64.b64decode(SAMPLE_SIGNATURE))
-    assert not key.verify(message + b"\n", base64.b64decode(SAMPLE_SIGNATURE))
+    message = request_message(method, target, SAMPLE_STAMP, body)
+    key = read_public(SAMPLE_PUBLIC_PEM.encode())
+    assert key.verify(message, signature)
+    assert not key.verify(message + b"\n", signature)
 
 
 def test_the_published_get_ends_in_two_newlines():
@@ -108,9 +84,9 @@ def test_the_published_pay_sheet_has_the_published_signature():
     """Four lines, the last with `prepay_id=` in front."""
     recorder = Recorder()
     credential = Credential(MCHID, "A", SCHEME, recorder)
-    pay_parameters(credential, Product.JSAPI, "wx2421b1c4370ec43b", SAMPLE_PREPAY_ID, SAMPLE_STAMP)
-    signature = base64.b64decode(SAMPLE_PAY_SIGN)
-    assert read_public(SAMPLE_KEY).verify(recorder.message, signature)
+    pay_parameters(credential, Product.JSAPI, SAMPLE_APPID, SAMPLE_PREPAY_ID, SAMPLE_STAMP)
+    key = read_public(SAMPLE_PUBLIC_PEM.encode())
+    assert key.verify(recorder.message, SAMPLE_PAY_SIGN)
 
 
 @pytest.mark.parametrize(

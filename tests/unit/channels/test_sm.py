@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -189,26 +188,6 @@ def test_rsa_suite_does_not_take_sm2_or_short_keys():
         RSA.read_public(as_pem("PUBLIC KEY", write_public(Vector.PUBLIC)))
     with pytest.raises(ValueError, match="another curve"):
         SM2.read_public(public_pem(PLATFORM_KEY))
-
-
-@pytest.mark.parametrize(
-    ("message", "digest"),
-    [
-        (b"abc", "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0"),
-        (b"abcd" * 16, "debe9ff92275b8a138604889c18e5a4d6fdb70e5387e5765293dcba39c0c5732"),
-    ],
-)
-def test_sm3_is_the_one_of_the_standard(message, digest):
-    """GB/T 32905 annex A, both examples."""
-    assert sm3(message).hex() == digest
-
-
-def test_sm4_is_the_one_of_the_standard():
-    """GB/T 32907 annex A, one block."""
-    key = bytes.fromhex("0123456789abcdeffedcba9876543210")
-    cipher = Cipher(algorithms.SM4(key), modes.ECB()).encryptor()
-    sealed = cipher.update(key) + cipher.finalize()
-    assert sealed.hex() == "681edf34d206965e86b3e94f536e4246"
 
 
 def test_sm4_gcm_is_the_one_of_rfc_8998():

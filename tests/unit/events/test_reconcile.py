@@ -1,6 +1,7 @@
 """Reconciling against a channel that keeps the truth: what was lost comes home, and days close."""
 
 import asyncio
+from dataclasses import replace
 from hashlib import sha256
 
 import apsw
@@ -27,6 +28,7 @@ from lingqian.storage import reconciliation as books
 from lingqian.storage.cashier import Cashier
 from lingqian.storage.desk import Desk
 from lingqian.storage.lane import Submission
+from lingqian.storage.rederive import faults
 from lingqian.storage.vault import Vault
 from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source
@@ -211,6 +213,26 @@ def test_money_of_nobody_with_a_coupon_does_not_keep_the_day_open(house):
     assert house.run(after=1).state == DayState.CLOSED, "and the next day starts where it ended"
 
 
+def test_an_account_that_was_not_empty_may_begin_with_a_day_without_traffic(house):
+    """What lay in it is known by the first fund bill there is, not by the first day."""
+    today_us = house.world.clock.us
+    house.world.clock.us -= 5 * 86_400 * SECOND_US
+    until_us = house.world.clock.us + 900 * SECOND_US
+    before_us = Purchase("long-ago", Product.NATIVE, "", 7_000, "CNY", until_us, "", "", "")
+    asyncio.run(house.channel.prepay(before_us))
+    assert house.channel.pay("long-ago")
+    house.world.clock.us = today_us
+    house.begin("p1")
+    house.pay("p1")
+    house.morning()
+    assert house.run(after=-1).state == DayState.CLOSED
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    row = books.day_row(house.world.connection, ACCOUNT, house.day)
+    assert (row.opening_fen, row.closing_fen) == (7_000 - 42, 7_000 - 42 + 5_000 - 30)
+
+
 def test_a_second_payment_with_a_coupon_does_not_keep_the_day_open(house):
     """Two payments of one number: the second goes back whole, and both bills tie."""
     house.begin("p1")
@@ -286,6 +308,27 @@ def test_days_are_caught_up_in_their_order(house):
     assert {row.closing_fen for row in days} == {4_970} or days[0].closing_fen == 4_970
 
 
+def test_a_day_run_by_hand_runs_the_days_before_it_that_nobody_has(house):
+    """Begun out of its order it would take what lies in the account for its opening, and the day
+    before it would book the same money again."""
+    house.morning()
+    assert house.run().state == DayState.CLOSED
+    house.begin("p1")
+    house.pay("p1")
+    house.morning(after=4)
+    house.channel.rates = Rates(bill_late=1_000)
+    ended = house.run(after=3)
+    assert (ended.state, ended.blockers) == (DayState.OPEN, (Blocker.DAY_BEFORE_OPEN,))
+    house.channel.rates = CALM
+    assert house.run(after=3).state == DayState.CLOSED
+    days = books.days(house.world.connection, ACCOUNT)
+    assert [row.day - house.day for row in days] == [0, 1, 2, 3]
+    assert [row.opening_fen for row in days] == [0, 0, 4_970, 4_970]
+    assert house.found() == []
+    assert house.run(after=-1).blockers == (Blocker.DAY_BEFORE_OPEN,)
+    assert len(books.days(house.world.connection, ACCOUNT)) == len(days)
+
+
 def test_a_spoilt_line_is_classified_and_keeps_the_day_open(house):
     """The control: one line of the bill broken on purpose is found, and two bills disagree."""
     house.begin("p1")
@@ -304,7 +347,12 @@ def test_a_closed_day_cannot_be_changed_in_the_database(house):
     """The trigger stands behind the refusal."""
     house.morning()
     assert house.run().state == DayState.CLOSED
-    for statement in ("UPDATE days SET items = 9", "DELETE FROM days"):
+    for statement in (
+        "UPDATE days SET items = 9",
+        "DELETE FROM days",
+        "INSERT OR REPLACE INTO days SELECT * FROM days",
+        "REPLACE INTO days SELECT * FROM days LIMIT 1",
+    ):
         with pytest.raises(apsw.ConstraintError, match="never"):
             house.world.connection.execute(statement)
 
@@ -357,3 +405,34 @@ def test_a_bill_is_kept_packed_and_opened_as_it_came():
     assert row.mac == sha256(plain).digest()
     with pytest.raises(Damaged):
         books.unpacked(kept[:-2])
+
+
+def test_a_day_that_no_longer_follows_from_its_inputs_is_told_in_words(house):
+    """P11 with its controls: a bill exchanged, keys of another house, a figure, a finding."""
+    house.begin("p1")
+    house.pay("p1", is_seen=False)
+    house.morning()
+    assert house.run().state == DayState.CLOSED
+    connection, vault = house.world.connection, house.vault
+    row = books.day_row(connection, ACCOUNT, house.day)
+
+    def told(row, vault=vault):
+        return list(faults(connection, vault, row, house.channel.read_bill))
+
+    assert told(row) == []
+    assert told(replace(row, items=9)) == ["items was closed as 9, the inputs make it 1"]
+    assert told(replace(row, closing_fen=1)) == [
+        "the closing balance was closed as 1, the inputs make it 4970"
+    ]
+    words = "the findings are not those the day was closed with"
+    assert told(replace(row, result_digest=bytes(32))) == [words]
+    assert "cannot be opened" in told(row, Vault({1: b"x" * 32}))[0]
+    identity = books.day_id(ACCOUNT, house.day)
+    other = books.sealed(vault, identity, books.FIELD_TRADE_BILL, b"[]")
+    connection.execute(
+        "UPDATE personal SET cipher = ? WHERE owner_id = ? AND field = ?",
+        (other.cipher, identity, books.FIELD_TRADE_BILL),
+    )
+    assert told(row) == ["input 20 is not what the day was closed with"]
+    connection.execute("DELETE FROM personal WHERE owner_id = ?", (identity,))
+    assert told(row) == ["input 20 is not what the day was closed with"]

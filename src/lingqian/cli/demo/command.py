@@ -37,6 +37,7 @@ from lingqian.cli.demo.screen import Reading, Screen
 from lingqian.compose import DATABASE, Config, Wallet
 from lingqian.identity.key import Scope
 from lingqian.kernel.clock import SECOND_US
+from lingqian.ledger.chart import CHART
 from lingqian.storage.keyring import add_key, open_beside, revoke_key
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.trial import trial
@@ -196,6 +197,7 @@ async def _serving(stage: Stage, listener: socket.socket, key: str) -> AsyncIter
             "bridge": f"{stage.phone.control}/bridge.js",
             "account": ACCOUNT,
             "platform": stage.phone.control,
+            "books": {row.name: row.zh for row in CHART.values()},
             "streamers": [{"id": each, "nickname": crowd.name(each)} for each in streamers],
         }
 

@@ -43,11 +43,16 @@ _MEDIA: Final = {
 _KINDS: Final = tuple(f".{ending}" for ending in _MEDIA)
 # The wallet runs no code and asks no server but its own; a cover or a name can bring neither in.
 _WALLET_POLICY: Final = (
-    b"content-security-policy",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; frame-ancestors {}; base-uri 'none'; "
+    "form-action 'none'"
+)
+# What a page of ours may ask a phone for: passkeys, and a camera for the face.
+_PERMISSIONS: Final = (
+    b"permissions-policy",
     (
-        b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-        b"font-src 'self' data:; connect-src 'self'; frame-ancestors 'self'; base-uri 'none'; "
-        b"form-action 'none'"
+        b"camera=(self), publickey-credentials-create=(self), publickey-credentials-get=(self), "
+        b"geolocation=(), microphone=(), payment=(), usb=()"
     ),
 )
 
@@ -117,10 +122,17 @@ def wallet_page() -> bytes:
     return _both("index.html")[0]
 
 
+def wallet_policy(frame_ancestors: tuple[str, ...]) -> Header:
+    """Return what the wallet's page may load, and which sites may show it within theirs."""
+    sites = " ".join(("'self'", *frame_ancestors))
+    return (b"content-security-policy", _WALLET_POLICY.format(sites).encode())
+
+
 async def wallet(door: Door, call: Call) -> Reply:
     """Give the wallet's page; whoever it is for comes with a link, in the address's fragment."""
-    del door, call
-    return Reply(200, wallet_page(), _HTML, replaces=(_WALLET_POLICY,))
+    del call
+    policy = wallet_policy(door.wallet.config.frame_ancestors)
+    return Reply(200, wallet_page(), _HTML, (_PERMISSIONS,), replaces=(policy,))
 
 
 async def wallet_part(door: Door, call: Call) -> Reply:

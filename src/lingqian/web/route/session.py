@@ -128,7 +128,7 @@ async def add_link(door: Door, call: Call) -> Reply:
         real_us(),
     )
     await door.chore(lambda connection: rows.add_link(connection, link))
-    origin = door.wallet.config.public_origin or f"http://{call.header(b'host')}"
+    origin = door.wallet.config.public_origin or f"{call.scope['scheme']}://{call.header(b'host')}"
     shown = LinkMade(
         show(PREFIX_LINK, link.link_id),
         f"{origin}/wallet#link={token}",
