@@ -516,6 +516,9 @@ class LedgerCase:
                 self.note(refund_id, state, 1_000)
             self.note(refund_id, RefundState.PROCESSING, 0)
         self._redirect()
+        own = self.order(OrderKind.COINS, 2_000, coins=90, bonus_coins=9, is_from_balance=True)
+        for _ in range(2):
+            self.ask_back(own, 400)
         for refund_id, row in purse.refunds_due(self.store.connection, self.us, 10):
             if row.origin not in {Origin.PERSON, Origin.BILL}:
                 self.note(refund_id, RefundState.CLOSED, 0)

@@ -328,8 +328,10 @@ class Wallet:
             undo.callback(self.intake.stop)
             self.reader = connect(str(folder / DATABASE), readonly=True)
             undo.callback(self.reader.close)
-            self.beside = Aside(folder / DATABASE)
+            # Apart, so that whoever asks about a payment does not wait for a large day's bill.
+            self.beside, self.archive = Aside(folder / DATABASE), Aside(folder / DATABASE)
             undo.callback(self.beside.close)
+            undo.callback(self.archive.close)
             self.directory = Directory(self.reader)
             self.board = Board(self.reader)
             self.beacon = _beacon(config.beacon)
@@ -445,6 +447,7 @@ class Wallet:
         self.intake.stop()
         self.publisher.stop()
         self.beside.close()
+        self.archive.close()
         self.reader.close()
         self.lock.release()
 
