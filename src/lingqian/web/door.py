@@ -39,6 +39,7 @@ from lingqian.storage.sweep import due
 from lingqian.storage.vault import fingerprint
 from lingqian.topup.evidence import Source
 from lingqian.web.meter import Meter
+from lingqian.web.once import UsedKeys
 from lingqian.web.person import Spent
 from lingqian.web.reply import encode
 
@@ -59,6 +60,7 @@ class Door:
         self.wallet = wallet
         self.keys = Keyring(wallet.reader)
         self.sessions = Sessions(wallet.reader, wallet.vault)
+        self.page_keys = UsedKeys()
         self.spent = Spent(real_us() // SECOND_US)
         self.meter = Meter()
         self.meter.watch_depth(lambda: wallet.intake.depth)
