@@ -219,7 +219,7 @@ class Clerk:
 
     def _ask(self, attempt_id: bytes, account: str, state: int) -> Observe:
         if state == AttemptState.CLOSING:
-            return self._close(attempt_id, account)
+            return self.shut(attempt_id, account)
         return self.query(attempt_id, account, Source.QUERY)
 
     def query(self, attempt_id: bytes, account: str, source: Source) -> Observe:
@@ -233,7 +233,7 @@ class Clerk:
             reading = Reading(number, TradeState.UNKNOWN)
         return self.observed(account, reading, source)
 
-    def _close(self, attempt_id: bytes, account: str) -> Observe:
+    def shut(self, attempt_id: bytes, account: str) -> Observe:
         """Query, close, query: whoever paid in between is heard."""
         before = self.query(attempt_id, account, Source.QUERY)
         if before.state in PAID_STATES or before.state == TradeState.UNKNOWN:
