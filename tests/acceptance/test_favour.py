@@ -119,7 +119,9 @@ SAME = {
     "client_ip": "is_by_channel",
     # Who somebody is says nothing about luck.
     "real_name": "nothing",
+    "factors": "nothing",
     # How bytes travel and rest is nothing a draw could see.
+    "personal_cipher": "nothing",
     "tls_certificate": "nothing",
     "tls_key": "nothing",
     "frame_ancestors": "nothing",

@@ -75,13 +75,18 @@ def _reached(lines: list[FundRow], start: int) -> int:
     return len(seen)
 
 
-def set_apart(rows: Iterable[FundRow], earlier: Container[str]) -> tuple[FundRow, ...]:
-    """Mark what a fund bill tells of refunds that earlier bills have shown: it has no trade line.
+def set_apart(
+    rows: Iterable[FundRow], earlier: Container[str], refunds: Container[str]
+) -> tuple[FundRow, ...]:
+    """Mark what a fund bill tells of failed refunds coming back: it has no trade line.
 
-    Such lines bring a failed refund back, and take its returned fee again.
+    Of refunds that earlier bills have shown, that is every line; of `refunds` that the day's own
+    bill shows, the fee that is taken again.
     """
     return tuple(
-        row._replace(side=_ASIDE[row.amount_fen > 0]) if row.business_no in earlier else row
+        row._replace(side=_ASIDE[row.amount_fen > 0])
+        if row.business_no in earlier or (row.side == BillSide.FEE and row.business_no in refunds)
+        else row
         for row in rows
     )
 
