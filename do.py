@@ -125,6 +125,16 @@ COMMANDS = {
     "statistics": Command("the split law at full size", DEV_LOCK, full("statistics")),
     "crash": Command("kills and power cuts at full size", DEV_LOCK, full("crash")),
     "sim": Command("simulated worlds: sim --seed N --commands M", RUN_LOCK, lingqian("simulate")),
+    "market": Command(
+        "evenings of top-ups with every fault: market --seed N",
+        RUN_LOCK,
+        lingqian("simulate", "--orders", "100000"),
+    ),
+    "outage": Command(
+        "evenings with an outage, with the degrade path and without: outage --seed N",
+        RUN_LOCK,
+        lingqian("simulate", "--outage"),
+    ),
     "soak": Command("hours of load", DEV_LOCK, full("soak")),
     "fuzz": Command("hostile input at full size", DEV_LOCK, full("fuzz")),
     "acceptance": Command(

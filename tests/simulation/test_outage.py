@@ -4,7 +4,8 @@ from functools import cache
 
 import pytest
 
-from lingqian.simulation.outage import ALL_STEPS, Evening, Outcome, evening
+from lingqian.cli import outage
+from lingqian.simulation.outage import ALL_STEPS, Evening, Outcome, ceiling_ppm, evening
 
 TAPS = 300
 
@@ -35,6 +36,24 @@ def test_without_the_path_an_outage_shows():
 def test_no_step_does_harm(step):
     """Each step of the order helps or is idle; none of them loses a person."""
     assert live(ALL_STEPS).succeeded >= live(ALL_STEPS - {step}).succeeded - 1
+
+
+def test_blackout_has_a_ceiling():
+    """A minute costs less than the bar allows, three cost more: people without means are many."""
+    assert ceiling_ppm(0) == ceiling_ppm(22) == 1_000_000
+    assert ceiling_ppm(60) > outage.BAR_PPM > ceiling_ppm(180)
+
+
+def test_figures_are_told_with_what_prevents_more(monkeypatch):
+    """Both figures stand beside each other, and the bar is that of the shorter drill."""
+    monkeypatch.setattr(outage, "BLACKOUTS_S", (20, 40))
+    summary = outage.run(1, 40)
+    told = outage.words(summary)
+    assert told.count("with the degrade path") == told.count("without the degrade path") == 2
+    assert "20 s without any channel" in told
+    assert not outage.missed(summary)
+    summary["evenings"][0]["with"]["success_ppm"] = outage.BAR_PPM - 1
+    assert outage.missed(summary)
 
 
 def test_parts_of_a_million_are_whole_numbers():

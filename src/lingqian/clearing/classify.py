@@ -243,7 +243,7 @@ def _refund_standing(booked: Booked, billed: BillRow, day: int) -> tuple[Class, 
     if billed.state in ASTRAY:
         return (Class.L6,)
     if booked.standing == Standing.DEAD:
-        return (Class.S3,)
+        return (Class.T1,) if booked.is_returned else (Class.S3,)
     return (Class.T1,) if booked.standing == Standing.OPEN or booked.day != day else ()
 
 

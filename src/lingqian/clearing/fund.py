@@ -35,6 +35,8 @@ def chain(rows: Iterable[FundRow], opening_fen: int | None) -> Chain:
     start, faults = _start(lines, opening_fen)
     if opening_fen is not None and lines and start != opening_fen:
         faults += (f"opens at {start} fen, the day before closed at {opening_fen}",)
+    if opening_fen is None and start < 0:
+        faults += (f"opens at {start} fen: a line before its first is missing",)
     return Chain(start, start + came - went, came, went, faults)
 
 
@@ -75,13 +77,18 @@ def _reached(lines: list[FundRow], start: int) -> int:
     return len(seen)
 
 
-def set_apart(rows: Iterable[FundRow], earlier: Container[str]) -> tuple[FundRow, ...]:
-    """Mark what a fund bill tells of refunds that earlier bills have shown: it has no trade line.
+def set_apart(
+    rows: Iterable[FundRow], earlier: Container[str], refunds: Container[str]
+) -> tuple[FundRow, ...]:
+    """Mark what a fund bill tells of failed refunds coming back: it has no trade line.
 
-    Such lines bring a failed refund back, and take its returned fee again.
+    Of refunds that earlier bills have shown, that is every line; of `refunds` that the day's own
+    bill shows, the fee that is taken again.
     """
     return tuple(
-        row._replace(side=_ASIDE[row.amount_fen > 0]) if row.business_no in earlier else row
+        row._replace(side=_ASIDE[row.amount_fen > 0])
+        if row.business_no in earlier or (row.side == BillSide.FEE and row.business_no in refunds)
+        else row
         for row in rows
     )
 

@@ -1,5 +1,6 @@
 """The other half of `lingqian simulate`: markets of orders, their properties and their figures."""
 
+import gc
 import time
 import traceback
 from collections.abc import Callable
@@ -14,6 +15,10 @@ from lingqian.simulation.property import PROPERTIES
 from lingqian.simulation.rehearsal import Ratio, add, faults, missed, ratios
 
 MARKET_ORDERS: Final = 1_000
+# Markets are large and leave little behind: garbage is looked for less often than by default.
+_GARBAGE_AT: Final = 100_000
+# Where no bar can be shown, a line for so many markets says how far it is.
+_TOLD_EVERY: Final = 5
 
 
 class Evening(NamedTuple):
@@ -36,17 +41,21 @@ def plan(seed: int, orders: int, lanes: int) -> list[Evening]:
 
 def run(seed: int, orders: int, lanes: int) -> dict[str, Any]:
     """Live through markets of so many orders in all, and return what they were like."""
-    began = time.monotonic()
+    began, cpu_began = time.monotonic(), time.process_time()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_AT)
     reports = _live(plan(seed, orders, lanes))
     found = add(reports)
     return {
         "seed": seed,
         "markets": len(reports),
+        "asked_for": orders,
         "orders": found.orders,
         "commands": found.commands,
         "restarts": found.restarts,
         "write_points": found.points,
         "took_s": round(time.monotonic() - began, 1),
+        "cpu_s": round(time.process_time() - cpu_began, 1),
         "ends": dict(sorted(found.ends.items())),
         "exceptions": dict(sorted(found.exceptions.items())),
         "unsolved": dict(sorted(found.unsolved.items())),
@@ -67,12 +76,22 @@ def _live(evenings: list[Evening]) -> list[Report]:
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     )  # fmt: skip
     reports = []
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("orders", total=sum([each.orders for each in evenings]))
         for each in evenings:
             bar.update(task, description=f"market {each.seed}")
-            reports.append(_evening(each, bar.stop))
+            try:
+                reports.append(_evening(each, bar.stop))
+            except KeyboardInterrupt:
+                # Whoever stops a long run is told what it has met so far.
+                if not reports:
+                    raise
+                break
             bar.advance(task, each.orders)
+            if not console.is_terminal and len(reports) % _TOLD_EVERY == 0:
+                done = sum([report.orders for report in reports])
+                console.print(f"{len(reports)} of {len(evenings)} markets, {done:,} orders")
     return reports
 
 
@@ -95,9 +114,12 @@ def words(summary: dict[str, Any]) -> str:
     """Say it to a person."""
     lines = [
         "{orders:,} orders in {markets} markets from seed {seed}: every one explained.",
-        "{commands:,} commands, {restarts:,} starts, {write_points:,} write points; {took_s} s.",
+        "{commands:,} commands, {restarts:,} starts, {write_points:,} write points.",
+        "{took_s} s, of which {cpu_s} s of one core.",
         "",
     ]
+    if summary["orders"] < summary["asked_for"] * 9 // 10:
+        lines.insert(0, "Stopped by hand, of {asked_for:,} orders asked for:")
     told = "\n".join(lines).format_map(summary)
     told += "".join([f"{count:>9,}  {name}\n" for name, count in summary["ends"].items()])
     told += "\nproperties, and how often each was looked at and held:\n"

@@ -15,12 +15,13 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lingqian.cli import market
+from lingqian.cli import market, outage
 from lingqian.simulation.exercise import COMMANDS_MIN, missing
 from lingqian.simulation.rehearsal import ORDERS_MIN
 from lingqian.simulation.world import Report, World
 
 WORLD_COMMANDS: Final = 20_000
+TAPS: Final = 12_000
 _SEED_MAX: Final = 2**63 - 1
 
 
@@ -41,12 +42,15 @@ def simulate(  # noqa: PLR0913 - options, by name
         int, typer.Option(help="1 or 4; else one for even seeds and four for odd ones.")
     ] = 0,
     orders: Annotated[
-        int, typer.Option(min=0, help="Live through markets of so many orders instead.")
+        int, typer.Option(min=0, help="Live through markets of so many orders (taps) instead.")
     ] = 0,
     runs: Annotated[
         int, typer.Option(min=0, help=f"How many worlds; else one for each {WORLD_COMMANDS:,}.")
     ] = 0,
     *,
+    has_outage: Annotated[
+        bool, typer.Option("--outage", help="Live through evenings with an outage instead.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Live through simulated worlds: crashes, power cuts, retries, cut commits, odd clocks.
@@ -56,6 +60,9 @@ def simulate(  # noqa: PLR0913 - options, by name
     """
     if lanes not in (0, 1, 4):
         raise typer.BadParameter("1 or 4", param_hint="--lanes")
+    if has_outage:
+        _outage(secrets.randbits(32) if seed is None else seed, orders or TAPS, as_json=as_json)
+        return
     if orders:
         _markets(secrets.randbits(32) if seed is None else seed, orders, lanes, as_json=as_json)
         return
@@ -66,6 +73,14 @@ def simulate(  # noqa: PLR0913 - options, by name
     typer.echo(json.dumps(summary, ensure_ascii=False) if as_json else _words(summary))
     if summary["missing"] and summary["commands"] >= COMMANDS_MIN:
         typer.echo("This run never did what is listed as missing; it proves too little.", err=True)
+        raise typer.Exit(1)
+
+
+def _outage(seed: int, taps: int, *, as_json: bool) -> None:
+    summary = outage.run(seed, taps)
+    typer.echo(json.dumps(summary, ensure_ascii=False) if as_json else outage.words(summary))
+    if outage.missed(summary) and taps >= TAPS:
+        typer.echo("The drill stays below its bar.", err=True)
         raise typer.Exit(1)
 
 

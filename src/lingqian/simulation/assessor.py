@@ -17,7 +17,7 @@ from lingqian.simulation.auditor import Violation
 BALANCE, TRANSIT, HELD, PAYABLE, COIN_VALUE, INCOME, UNALLOCATED = 1, 3, 4, 5, 6, 7, 8
 BANK, CHANNEL = 10, 11
 CASH, FEE, SERVICE, PROVIDER, REBATE, REVENUE = 30, 31, 32, 33, 34, 35
-ADVANCE, DEBT, LOSS, LINE, COUPON = 36, 37, 38, 39, 41
+ADVANCE, DEBT, LOSS, LINE, SHORTAGE, COUPON = 36, 37, 38, 39, 40, 41
 COIN, ISSUED = 50, 51
 CNY, COINS = 1, 2
 FOR_COINS: Final = 2
@@ -25,6 +25,7 @@ PAID_WORDS: Final = (4, 5)
 NOTICE: Final = 1
 REFUND_SUCCESS, REFUND_CLOSED = 3, 4
 PAYOUT_SUCCESS, PAYOUT_BACK = 6, (7, 9)
+BY_BILL: Final = 5
 PAID_ONLY: Final = ("packet", "transfer", "withdrawal")
 MILLION: Final = 1_000_000
 REVIEW_FEN: Final = 5_000_000
@@ -168,6 +169,8 @@ class Assessor:
             "AskPayout": self._ask_payout,
             "NotePayout": self._note_payout,
             "DeliverRelay": self._deliver,
+            "RecordDifference": self._difference,
+            "RecordFlow": self._flow,
         }
 
     def follow(self, lane: int, record: Any) -> None:  # noqa: ANN401 - a journal record
@@ -245,6 +248,7 @@ class Assessor:
         if key in self.seen:
             self.counts["truth told again"] += 1
             return
+        self.counts["payment found by the bill"] += command.source == BY_BILL
         known = self.tries.get(command.attempt_id)
         if known is not None and self._is_doubtful(known, command):
             self.counts["doubted"] += 1
@@ -485,8 +489,20 @@ class Assessor:
             bonus = min(lot.free(1), coins)
             paid = coins - bonus
             lot.rebase(worth - amount, paid, bonus)
+        if not deal.paid_by:
+            self._own_back(lane, self.lots[command.order_id], amount, (paid, bonus))
+            return
         self._move(source, (command.refund_id, PAYABLE, CNY), amount)
         self.back[command.refund_id] = [deal.paid_by, amount, True, paid, bonus]
+
+    def _own_back(self, lane: int, lot: Lot, amount: int, coins: tuple[int, int]) -> None:
+        """Pay coins that the balance has paid for back to it at once; the coins are gone."""
+        paid, bonus = coins
+        lot.frozen = [lot.frozen[0] - paid, lot.frozen[1] - bonus]
+        lot.left = [lot.left[0] - paid, lot.left[1] - bonus]
+        self._move(_house(lane, COIN_VALUE), (lot.user, BALANCE, CNY), amount)
+        self._move((lot.user, COIN, COINS), _house(lane, ISSUED, COINS), paid + bonus)
+        self.counts["refund to the balance"] += 1
 
     def _note_refund(self, lane: int, command: Any, at: int) -> None:  # noqa: ANN401 - as above
         del at
@@ -564,6 +580,32 @@ class Assessor:
         if target is not None:
             del self.out[command.payout_id]
             self._move((command.payout_id, PAYABLE, CNY), target, amount)
+
+    # --- bills ----------------------------------------------------------------------------------
+
+    def _difference(self, lane: int, command: Any, at: int) -> None:  # noqa: ANN401 - as above
+        """Book what a bill shows and we had not: a surplus waits, a lack is the house's."""
+        del at
+        self.counts[f"difference {command.class_code}"] += 1
+        if not command.remedy:
+            return
+        channel, gap = (_named(lane, command.account), CHANNEL, CNY), command.gap_fen
+        if command.remedy == 1:
+            self._move(channel, _house(lane, UNALLOCATED), gap)
+        elif command.remedy == 2:
+            self._cost(lane, SHORTAGE, channel, -gap)
+        self._cost(lane, FEE, channel, command.fee_gap_fen)
+
+    def _cost(self, lane: int, book: int, channel: Key, amount: int) -> None:
+        """Let the house bear what the channel has kept."""
+        self._move(_house(lane, book), channel, amount)
+        self._move(_house(lane, BANK), _house(lane, CASH), amount)
+
+    def _flow(self, lane: int, command: Any, at: int) -> None:  # noqa: ANN401 - as above
+        del at
+        if not command.subject_id:
+            channel = (_named(lane, command.account), CHANNEL, CNY)
+            self._move(channel, _house(lane, BANK), command.amount_fen)
 
     # --- advances -------------------------------------------------------------------------------
 

@@ -13,9 +13,6 @@ import apsw
 
 from lingqian.channels.port import (
     PAID_STATES,
-    BillKind,
-    BillRow,
-    BillSide,
     Notice,
     NoticeKind,
     PayoutOrder,
@@ -66,7 +63,6 @@ SELECT_PAYOUTS: Final = (
     "SELECT payout_id, stage, account, amount_fen FROM payouts "
     "WHERE due_at_us > 0 AND due_at_us <= ? ORDER BY due_at_us, payout_id LIMIT ?"
 )
-SELECT_BOOKED: Final = "SELECT transaction_id FROM transactions WHERE account = ?"
 
 
 class Letter(NamedTuple):
@@ -99,9 +95,8 @@ class Clerk:
         # What a sealed row beside the journal holds: the raw notices, by their key.
         self.raw: dict[bytes, Letter] = {}
         self._undelivered: list[tuple[str, dict[str, str], bytes]] = []
-        # What others who stand at the same street hear as well: genuine notices, and bills.
+        # What others who stand at the same street hear as well: genuine notices.
         self.overhears: Callable[[Reading], None] = _ignore
-        self.reads_along: Callable[[list[BillRow]], None] = _ignore
 
     # --- pay sheets -----------------------------------------------------------------------------
 
@@ -224,7 +219,7 @@ class Clerk:
 
     def _ask(self, attempt_id: bytes, account: str, state: int) -> Observe:
         if state == AttemptState.CLOSING:
-            return self._close(attempt_id, account)
+            return self.shut(attempt_id, account)
         return self.query(attempt_id, account, Source.QUERY)
 
     def query(self, attempt_id: bytes, account: str, source: Source) -> Observe:
@@ -238,7 +233,7 @@ class Clerk:
             reading = Reading(number, TradeState.UNKNOWN)
         return self.observed(account, reading, source)
 
-    def _close(self, attempt_id: bytes, account: str) -> Observe:
+    def shut(self, attempt_id: bytes, account: str) -> Observe:
         """Query, close, query: whoever paid in between is heard."""
         before = self.query(attempt_id, account, Source.QUERY)
         if before.state in PAID_STATES or before.state == TradeState.UNKNOWN:
@@ -327,41 +322,10 @@ class Clerk:
             "",
         )
 
-    # --- the bill -------------------------------------------------------------------------------
-
-    def bill(self, connection: apsw.Connection, account: str, day: int) -> list[Observe] | None:
-        """Read a day's bill and bring what no transaction of ours shows; None: not yet."""
-        try:
-            bill = finish(self.channels[account].fetch_bill(BillKind.TRADE, day))
-        except Fault:
-            self.counts["bill not ready"] += 1
-            return None
-        payments = [row for row in bill.rows if row.side == BillSide.PAYMENT]
-        self.reads_along(payments)
-        rows: list[Any] = connection.execute(SELECT_BOOKED, (account,)).fetchall()
-        booked = {transaction_id for (transaction_id,) in rows}
-        missing = [row for row in payments if row.transaction_id not in booked]
-        self.counts["payment found by the bill"] += len(missing)
-        return [self.observed(account, _from_bill(row), Source.BILL) for row in missing]
-
 
 def _ignore(heard: object) -> None:
     """Hear of something that nobody listens to."""
     del heard
-
-
-def _from_bill(row: BillRow) -> Reading:
-    payer_fen = row.amount_fen - row.coupon_fen
-    return Reading(
-        row.attempt_no,
-        TradeState.PAID,
-        row.amount_fen,
-        payer_fen,
-        row.settle_fen,
-        "CNY",
-        row.transaction_id,
-        row.at_us,
-    )
 
 
 def purchase_of(attempt_id: bytes, amount_fen: int, expires_at_us: int, payer: str) -> Purchase:

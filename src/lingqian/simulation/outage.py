@@ -1,7 +1,9 @@
 """An evening with an outage of WeChat, with the degrade path and without it (晚高峰故障演练).
 
 Success is what the target says: intentions that were credited, of all whose person tapped pay and
-did not cancel. The real lane decides every order; people, hosts and the outage are scripted.
+did not cancel. The real lane decides every order, the real breakers and scores choose the way, and
+the real watch switches modes and catches up; people, hosts and the outage are scripted.
+Source: top-up reference 2, 7 and 8.
 """
 
 from collections import Counter
@@ -10,34 +12,39 @@ from hashlib import sha256
 from random import Random
 from typing import Any, Final, NamedTuple
 
-from lingqian.channels.faulty import CALM, Rates
-from lingqian.channels.port import Product, Profile, Purchase
+from lingqian.channels.port import Prepaid, Product, Profile, Purchase, Reading, TradeState
+from lingqian.channels.route import CREATION, Candidate, Wish, routes
+from lingqian.channels.watch import Board
 from lingqian.compliance.limit import DEFAULT, caps
+from lingqian.events.degrade import Errand, Surroundings, Watch
 from lingqian.flows.command import (
     AskAdvance,
     BeginAttempt,
     Command,
     Fund,
     FundLine,
+    NotePrepay,
+    Observe,
     OpenOrder,
     RegisterUser,
-    SetMode,
 )
 from lingqian.flows.view import Policy
 from lingqian.kernel.clock import DAY_US, SECOND_US
-from lingqian.kernel.fault import Unsent
+from lingqian.kernel.code import Code
+from lingqian.kernel.fault import Unknown, Unsent
 from lingqian.kernel.id import mint, show
-from lingqian.simulation.clerk import Clerk, purchase_of
+from lingqian.simulation.clerk import Clerk, finish, purchase_of
 from lingqian.simulation.disk import quiet
 from lingqian.simulation.process import Process
 from lingqian.simulation.street import Street
 from lingqian.simulation.world import WorldClock
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.sweep import due
+from lingqian.topup.advance import ADVANCE_FEN_MAX
 from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source
 from lingqian.topup.fee import FeePlan
-from lingqian.topup.mode import SILENCE_S_MAX, STEADY_S_MIN
+from lingqian.topup.mode import SILENCE_S_MAX
 from lingqian.topup.order import OrderKind
 
 ACCOUNTS: Final = ("wx-main", "wx-spare")
@@ -45,8 +52,22 @@ EVENING_S: Final = 4 * 3_600
 # Whoever gets no pay sheet taps again after so many seconds, and then leaves.
 _AGAIN_S: Final = (2, 5, 15)
 _AMOUNTS: Final = (600, 1_000, 3_000, 3_000, 5_000, 5_000, 10_000)
+_HOSTS: Final = ("api", "api2")
+_CALL_US: Final = SECOND_US
 _LIFE_US: Final = 900 * SECOND_US
+# The reference's own load and line: twenty taps a second, and 200,000 yuan.
+_LOAD_TAPS: Final = 20 * EVENING_S
 _LINE_FEN: Final = 20_000_000
+_LINE_FEN_MIN: Final = 200_000
+# Of a hundred people: whose wallet holds the amount, and who is known well enough for an advance.
+_WALLET_PERCENT: Final = 40
+_KNOWN_PERCENT: Final = 30
+
+
+# How many hosts a phase takes down, and which phases befall every account.
+_DOWN: Final = {"host": 1, "account": 2, "everything": 2, "evidence": 0}
+_WHOLE: Final = ("everything", "evidence")
+_TOGETHER_MAX: Final = 5_000
 
 
 class Phase(NamedTuple):
@@ -82,6 +103,18 @@ def evening(taps: int, blackout_s: int, steps: frozenset[str] = ALL_STEPS) -> Sc
     return Script(taps, phases, steps)
 
 
+def ceiling_ppm(blackout_s: int) -> int:
+    """Return the success that can be expected of a blackout, however well everything works.
+
+    Who taps while nothing answers, later than the last of the taps that still reach its end, and
+    has neither the amount in the wallet nor an advance to hope for, is lost. Parts of a million.
+    """
+    allowed = len([fen for fen in _AMOUNTS if fen <= ADVANCE_FEN_MAX])
+    left = (100 - _WALLET_PERCENT) * (100 * len(_AMOUNTS) - _KNOWN_PERCENT * allowed)
+    lost_s = max(0, blackout_s - sum(_AGAIN_S))
+    return 1_000_000 - 100 * lost_s * left // (EVENING_S * len(_AMOUNTS))
+
+
 class Outcome(NamedTuple):
     """How an evening went; parts of a million of all who tapped and did not cancel."""
 
@@ -102,20 +135,51 @@ class Outcome(NamedTuple):
 
 
 class Hosted(Street):
-    """A channel account behind one host or two, either of which may be down."""
+    """A channel account behind one host or two, some of which are down; or one that is silent."""
 
-    def __init__(self, name: str, seed: bytes, clock: Callable[[], int], hosts: int) -> None:
+    def __init__(self, name: str, seed: bytes, board: Board, hosts: int) -> None:
         profile = Profile(
             name, "faulty", name, name, "CNY", frozenset((Product.JSAPI,)), 1, 10**8,
             can_refund_in_part=True, can_pay_out=True, refund_days_max=365, bill_hour=10,
         )  # fmt: skip
-        super().__init__(profile, seed, clock)
-        self.hosts = hosts
+        super().__init__(profile, seed, board.now_us)
+        self.hosts = _HOSTS[:hosts]
+        self.is_silent = False
+        self.way = Candidate(name, Product.JSAPI, self.hosts, 6_000, 1, 10**8)
+        self._watch = board.of(name)
+
+    def _reach(self, verb: str) -> None:
+        """Go to the first host that its breaker lets through and that answers, as a client does.
+
+        Raises: Unsent when there is none.
+        """
+        for host in self._watch.hosts(verb, self.hosts):
+            self._watch.begin(host, verb)
+            is_down = self.hosts.index(host) < self.down
+            self._watch.note(host, verb, _CALL_US if is_down else _CALL_US // 10, is_down)
+            if not is_down:
+                return
+        raise Unsent("no host answers")
 
     def _before(self, *, is_read: bool) -> None:
-        if self.down >= self.hosts:
-            raise Unsent("no host answers")
-        super()._before(is_read=is_read)
+        """Let pass what has found a host."""
+        del is_read
+
+    async def prepay(self, purchase: Purchase) -> Prepaid:
+        """Ask for a pay sheet over a host that answers."""
+        self._reach(CREATION)
+        return await super().prepay(purchase)
+
+    async def query(self, attempt_no: str) -> Reading:
+        """Ask what became of an attempt; a silent channel says nothing."""
+        self._reach("query")
+        if self.is_silent:
+            raise Unknown("no answer")
+        return await super().query(attempt_no)
+
+    def letters(self) -> list[tuple[dict[str, str], bytes]]:
+        """Take what has arrived; what a silent or unreachable channel has to say waits."""
+        return [] if self.is_silent or self.down >= len(self.hosts) else super().letters()
 
 
 class _Tap(NamedTuple):
@@ -138,15 +202,21 @@ class Evening:
         self._began_us = self.clock.at_us
         key = sha256(b"outage" + seed.to_bytes(8, "big")).digest()
         hosts = 2 if "host" in script.steps else 1
-        self.channels = {name: Hosted(name, key, self.clock.now_us, hosts) for name in ACCOUNTS}
+        self.board = Board(self.clock.now_us)
+        names = ACCOUNTS if "account" in script.steps else ACCOUNTS[:1]
+        self.channels = {name: Hosted(name, key, self.board, hosts) for name in names}
         self.clerk = Clerk(dict(self.channels), FeePlan())
         self.process = Process(self._chance, 1, self.clock, Policy(caps(DEFAULT)))
+        hosts_of = {name: channel.hosts for name, channel in self.channels.items()}
+        reader = self.process.connection
+        self.watch = Watch(Surroundings(reader, self._put, (0,), self.clock, self.board, hosts_of))
+        self._errand = Errand(self._query, self._query, self._shut)
+        self._accounts: dict[bytes, str] = {}
         self._calendar: dict[int, list[Callable[[], None]]] = {}
         self._asks: list[tuple[Command, Callable[[Answer], None] | None]] = []
         self._tapped_us: dict[bytes, int] = {}
         self._orders: dict[int, bytes] = {}
         self._had_us: dict[int, int] = {}
-        self._is_degraded = False
         self.by: Counter[str] = Counter()
 
     def run(self) -> Outcome:
@@ -180,13 +250,14 @@ class Evening:
 
     def _open(self) -> None:
         chance = self._chance
-        self._ask(FundLine(bytes(16), 0, _LINE_FEN, "house"))
+        line_fen = max(_LINE_FEN_MIN, _LINE_FEN * self._script.taps // _LOAD_TAPS)
+        self._ask(FundLine(bytes(16), 0, line_fen, "house"))
         for number in range(self._script.taps):
             user = self._id()
             mac = sha256(user).digest()
             tap = _Tap(
-                number, user, chance.choice(_AMOUNTS), chance.randrange(100) < 40,
-                chance.randrange(100) < 30,
+                number, user, chance.choice(_AMOUNTS), chance.randrange(100) < _WALLET_PERCENT,
+                chance.randrange(100) < _KNOWN_PERCENT,
             )  # fmt: skip
             self._ask(RegisterUser(b"\0\0" + mac[:14], user, mac, b"", 3))
             if tap.has_wallet:
@@ -205,52 +276,64 @@ class Evening:
             rows += due(connection, now_us, 500)
         self._asks = [(each, None) for each in rows] + self._asks
         while self._asks:
-            asks, self._asks = self._asks, []
-            answers = self.process.ask([Submission(command) for command, _ in asks])
-            assert answers is not None, "nothing happens to this machine"
+            asks, self._asks = self._asks[:_TOGETHER_MAX], self._asks[_TOGETHER_MAX:]
+            answers = self._answers([command for command, _ in asks])
             self.clerk.delivered()
             for (_, then), answer in zip(asks, answers, strict=True):
                 if then is not None:
                     then(answer)
+        if "advance" in self._script.steps:
+            # As it does once a second: at breakers, at what is heard, and at who has to be asked.
+            finish(self.watch.look(self._errand))
+
+    def _answers(self, commands: list[Command]) -> list[Answer]:
+        answers = self.process.ask([Submission(each) for each in commands])
+        assert answers is not None, "nothing happens to this machine"
+        for each in commands:
+            if isinstance(each, Observe):
+                self._heard(each)
+            elif isinstance(each, NotePrepay):
+                pulse = self.watch.pulse(self._accounts[each.attempt_id])
+                is_answered = each.result == PrepayResult.PAYABLE
+                pulse.created(each.attempt_id, is_answered=is_answered)
+        return answers
+
+    async def _put(self, submission: Submission) -> Answer:
+        return self._answers([submission.command])[0]
 
     def _ask(self, command: Command, then: Callable[[Answer], None] | None = None) -> None:
         self._asks.append((command, then))
 
+    # --- the watch ------------------------------------------------------------------------------
+
+    async def _query(self, attempt_id: bytes) -> bool:
+        account = self._accounts[attempt_id]
+        observed = self.clerk.query(attempt_id, account, Source.QUERY)
+        self._answers([observed])
+        return observed.state != TradeState.UNKNOWN
+
+    async def _shut(self, attempt_id: bytes) -> None:
+        self._answers([self.clerk.shut(attempt_id, self._accounts[attempt_id])])
+
+    def _heard(self, told: Observe) -> None:
+        pulse = self.watch.pulse(told.account)
+        if told.state == TradeState.UNKNOWN:
+            pulse.missed()
+        else:
+            pulse.heard()
+
     # --- the outage -----------------------------------------------------------------------------
 
     def _fail(self, phase: Phase) -> None:
-        main, spare = (self.channels[name] for name in ACCOUNTS)
-        if phase.what == "host":
-            main.down = 1
-        elif phase.what == "account":
-            main.down = 2
-        elif phase.what == "everything":
-            main.down = spare.down = 2
-            # Twenty calls, half of them failed: both breakers are open within ten seconds.
-            self.at(self._second() + 10, lambda: self._switch("degrade", "every route open"))
-        else:
-            self._silence(CALM._replace(stale=1_000, notice_late=1_000))
-            silent_s = self._second() + SILENCE_S_MAX + 1
-            self.at(silent_s, lambda: self._switch("degrade", "no evidence"))
+        struck = list(self.channels.values())
+        for channel in struck if phase.what in _WHOLE else struck[:1]:
+            channel.down = _DOWN[phase.what]
+            channel.is_silent = phase.what == "evidence"
 
     def _heal(self, phase: Phase) -> None:
+        del phase
         for channel in self.channels.values():
-            channel.down = 0
-        self._silence(CALM)
-        if phase.what in ("everything", "evidence"):
-            steady_s = self._second() + STEADY_S_MIN
-            self.at(steady_s, lambda: self._switch("recover", "steady"))
-            self.at(steady_s + 60, lambda: self._switch("finish", "all asked"))
-
-    def _silence(self, rates: Rates) -> None:
-        for channel in self.channels.values():
-            channel.rates = rates
-
-    def _switch(self, event: str, why: str) -> None:
-        if "advance" in self._script.steps:
-            self._is_degraded = event == "degrade"
-            for name in ACCOUNTS:
-                self._ask(SetMode(0, name, event, "degrade", why))
+            channel.down, channel.is_silent = 0, False
 
     # --- people ---------------------------------------------------------------------------------
 
@@ -260,7 +343,7 @@ class Evening:
             order_id = self._orders[tap.number] = self._id()
             self._tapped_us[order_id] = self.clock.at_us
             self._ask(self._order(tap, order_id, is_from_balance=False))
-        self._attempt(tap, order_id, tries, 0)
+        self._attempt(tap, order_id, tries)
 
     def _order(self, tap: _Tap, order_id: bytes, *, is_from_balance: bool) -> OpenOrder:
         key = b"\0\0" + sha256(order_id).digest()[:14]
@@ -269,65 +352,69 @@ class Evening:
             tap.amount_fen // 10, 0, 0, "", _LIFE_US, "app", is_from_balance,
         )  # fmt: skip
 
-    def _attempt(self, tap: _Tap, order_id: bytes, tries: int, route: int) -> None:
-        account = ACCOUNTS[route]
+    def _attempt(self, tap: _Tap, order_id: bytes, tries: int, tried: tuple[str, ...] = ()) -> None:
+        """Try the best way that has not been tried for this tap; without one, go without."""
+        ways = [channel.way for channel in self.channels.values()]
+        wish = Wish(frozenset((Product.JSAPI,)), tap.amount_fen)
+        found = routes(self.board.state, ways, wish, self.clock.at_us)
+        left = [each.account for each in found if each.account not in tried]
+        if not left:
+            self._without_channel(tap, order_id, tries)
+            return
         attempt_id = self._id()
-        command = BeginAttempt(attempt_id, order_id, account, Product.JSAPI, b"")
+        self._accounts[attempt_id] = left[0]
+        command = BeginAttempt(attempt_id, order_id, left[0], Product.JSAPI, b"")
         until_us = self.clock.at_us + _LIFE_US
         purchase = purchase_of(attempt_id, tap.amount_fen, until_us, show("us", tap.user))
 
         def begun(answer: Answer) -> None:
-            if not answer.code:
-                self._prepay(tap, command, purchase, tries)
+            if answer.code:
+                self.by[f"attempt {Code(answer.code).name.lower()}"] += 1
+                return
+            noted = self.clerk.prepay(command.account, purchase, attempt_id)
+            if noted.result == PrepayResult.PAYABLE:
+                pays_s = self._second() + self._chance.randrange(3, 10)
+                self._ask(noted, lambda _: self.at(pays_s, lambda: self._pay(tap, command)))
+            else:
+                again = (*tried, command.account)
+                self._ask(noted, lambda _: self._attempt(tap, order_id, tries, again))
 
         self._ask(command, begun)
 
-    def _prepay(self, tap: _Tap, command: BeginAttempt, purchase: Purchase, tries: int) -> None:
-        noted = self.clerk.prepay(command.account, purchase, command.attempt_id)
-        if noted.result == PrepayResult.PAYABLE:
-            self._ask(noted)
-            pays_s = self._second() + self._chance.randrange(3, 10)
-            self.at(pays_s, lambda: self._pay(tap, command))
-            return
-        is_last = command.account == ACCOUNTS[-1] or "account" not in self._script.steps
-
-        def failed(answer: Answer) -> None:
-            del answer
-            if not is_last:
-                self._attempt(tap, command.order_id, tries, 1)
-            else:
-                self._without_channel(tap, command, tries)
-
-        self._ask(noted, failed)
-
-    def _without_channel(self, tap: _Tap, command: BeginAttempt, tries: int) -> None:
+    def _without_channel(self, tap: _Tap, order_id: bytes, tries: int) -> None:
         """Go down the last steps: the person's own wallet, an advance, or another tap."""
         if "wallet" in self._script.steps and tap.has_wallet:
-            order_id = self._id()
-            order = self._order(tap, order_id, is_from_balance=True)
+            own_id = self._id()
+            order = self._order(tap, own_id, is_from_balance=True)
             self._ask(order, lambda answer: self._has(tap, "wallet", answer))
-        elif self._is_degraded and tap.is_known:
-            self._advance(tap, command, tries)
+        elif "advance" in self._script.steps:
+            self._advance(tap, order_id, tries)
         else:
-            self._again(tap, tries)
+            self._again(tap, tries, "no degrade path")
 
-    def _advance(self, tap: _Tap, command: BeginAttempt, tries: int) -> None:
-        first_at_us = self.clock.at_us - 60 * DAY_US
-        asked = AskAdvance(command.order_id, command.account, 5, first_at_us, 40_000, "app")
+    def _advance(self, tap: _Tap, order_id: bytes, tries: int) -> None:
+        asked = self._asked(tap, order_id, ACCOUNTS[0])
 
         def answered(answer: Answer) -> None:
             if answer.code:
-                self._again(tap, tries)
+                self._again(tap, tries, Code(answer.code).name.lower())
             else:
                 self._has(tap, "advance", answer)
 
         self._ask(asked, answered)
 
-    def _again(self, tap: _Tap, tries: int) -> None:
+    def _asked(self, tap: _Tap, order_id: bytes, account: str) -> AskAdvance:
+        """Ask for an advance: who is not known has topped up once, a week ago."""
+        history = (5, 60) if tap.is_known else (1, 7)
+        first_at_us = self.clock.at_us - history[1] * DAY_US
+        return AskAdvance(order_id, account, history[0], first_at_us, 40_000, "app")
+
+    def _again(self, tap: _Tap, tries: int, why: str) -> None:
         if tries < len(_AGAIN_S):
             self.at(self._second() + _AGAIN_S[tries], lambda: self._tap(tap, tries + 1))
         else:
             self.by["left without a pay sheet"] += 1
+            self.by[f"left: {why}"] += 1
 
     def _has(self, tap: _Tap, how: str, answer: Answer) -> None:
         if not answer.code:
@@ -350,9 +437,8 @@ class Evening:
         state: Any = self.process.connection.execute(
             "SELECT credit_state FROM orders WHERE order_id = ?", (command.order_id,)
         ).fetchone()
-        if state[0] == 0 and self._is_degraded and tap.is_known:
-            first_at_us = self.clock.at_us - 60 * DAY_US
-            asked = AskAdvance(command.order_id, command.account, 5, first_at_us, 40_000, "app")
+        if state[0] == 0:
+            asked = self._asked(tap, command.order_id, command.account)
             self._ask(asked, lambda answer: self._has(tap, "advance", answer))
 
     # --- what came of it --------------------------------------------------------------------

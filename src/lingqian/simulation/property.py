@@ -23,6 +23,7 @@ PROPERTIES: Final = {
     "P8": "every fee line can be reckoned again to the fen",
     "P9": "every notice told twice more changes nothing",
     "P10": "within one bill day every order is explained",
+    "P11": "a closed day derives again from its raw bills",
     "P12": "after a crash the books are what was answered",
 }
 _ENTRIES: Final = "SELECT account, seq, amount_fen FROM entries"

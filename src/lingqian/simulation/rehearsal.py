@@ -8,10 +8,11 @@ from typing import Any, Final, NamedTuple
 
 from lingqian.channels.faulty import CALM, Rates
 from lingqian.simulation.market import Report
+from lingqian.simulation.paper import Odd
 from lingqian.simulation.property import PROPERTIES
 
 # Below this many orders the list is only reported: rare things need room.
-ORDERS_MIN: Final = 5_000
+ORDERS_MIN: Final = 20_000
 # The faults of the design's section 6 in its words, and the counters of how often each struck.
 FAULTS: Final[dict[str, tuple[str, ...]]] = {
     "lost notices": ("notice_lost",),
@@ -40,6 +41,8 @@ FAULTS: Final[dict[str, tuple[str, ...]]] = {
     "refund closed": ("refund_closed",),
     "payout failed": ("payout_failed",),
     "late bills": ("bill_late",),
+    "odd bills": ("bill_odd",),
+    **{f"odd bill: {each}": (f"bill: {each}",) for each in Odd if each is not Odd.EVEN},
 }
 EVENTS: Final = (
     "crash",
@@ -53,7 +56,13 @@ EVENTS: Final = (
     "query without an answer",
     "close refused",
     "close unknown",
-    "bill not ready",
+    "day closed",
+    "day waits: bill_creating",
+    "day waits: bills_disagree",
+    "reconciling cut off",
+    "difference L1",
+    "difference S2",
+    "difference T1",
     "payment found by the bill",
     "paid",
     "too late to pay",

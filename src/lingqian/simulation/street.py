@@ -12,9 +12,12 @@ from typing import Final
 
 from lingqian.channels.faulty import Faulty
 from lingqian.channels.faulty.channel import Letter
-from lingqian.channels.port import Notice, Profile
+from lingqian.channels.faulty.truth import Payment
+from lingqian.channels.port import Bill, BillKind, Notice, Profile
+from lingqian.channels.wechatpay.bill import parse_bill
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.fault import BadSignature, Unsent
+from lingqian.simulation.paper import Odd, write
 
 HOSTS: Final = 2
 # A minute at most: whoever asked has long given up, and hears the answer all the same.
@@ -22,14 +25,15 @@ SLOW_S_MAX: Final = 60
 _AGAIN_S: Final = (
     15, 15, 30, 180, 600, 1_200, 1_800, 1_800, 1_800, 3_600, 10_800, 10_800, 10_800, 21_600, 21_600,
 )  # fmt: skip
+_ODD: Final = tuple(each for each in Odd if each is not Odd.EVEN)
 _SERIAL: Final = "faulty-serial"
 
 
 class Street(Faulty):
     """One account behind two hosts, with a clock and keys of its own.
 
-    `down` hosts do not answer; `slow` in a thousand answers come late; `skew_us` is how far its
-    clock is ahead of ours.
+    `down` hosts do not answer; `slow` in a thousand answers come late, `odd` in a thousand bills
+    are odd; `skew_us` is how far its clock is ahead of ours.
     """
 
     def __init__(self, profile: Profile, seed: bytes, clock: Callable[[], int]) -> None:
@@ -37,6 +41,7 @@ class Street(Faulty):
         super().__init__(profile, seed, lambda: clock() + self.skew_us)
         self.down = 0
         self.slow = 0
+        self.odd = 0
         self._serial = 0
         self._secrets = {0: self._secret}
         self._fetched = {0}
@@ -69,6 +74,24 @@ class Street(Faulty):
         if not self._dice.fall("slow", self.slow):
             return 0
         return SECOND_US + self._dice.wait_us(SLOW_S_MAX)
+
+    # --- bills ----------------------------------------------------------------------------------
+
+    async def fetch_bill(self, kind: BillKind, day: int) -> Bill:
+        """Fetch a day's bill as a file, and read it as the channel's own adapter does.
+
+        Raises: Rejected while it is not there, or is no bill; the channel faults.
+        """
+        bill = await super().fetch_bill(kind, day)
+        odd = Odd.EVEN
+        if bill.rows and self._dice.fall("bill_odd", self.odd):
+            odd = _ODD[self._dice.below(len(_ODD))]
+            self.note(f"bill: {odd}")
+        return parse_bill(kind, day, write(bill, odd))
+
+    def payments(self, day: int) -> list[Payment]:
+        """Return what was paid on a day, as an even bill shows it."""
+        return self.truth.payments(day)
 
     # --- keys -----------------------------------------------------------------------------------
 

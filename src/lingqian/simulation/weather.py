@@ -18,16 +18,17 @@ _WRONG_S: Final = (330, 900)
 
 
 class Weather(NamedTuple):
-    """How bad it gets: slow answers in a thousand, and how often each spell befalls an account."""
+    """How bad it gets: slow answers and odd bills in a thousand, and how often each spell comes."""
 
     slow: int = 0
+    odd: int = 0
     hosts: int = 0
     clocks: int = 0
     keys: int = 0
 
 
 FAIR: Final = Weather()
-STORMY: Final = Weather(slow=30, hosts=2, clocks=1, keys=2)
+STORMY: Final = Weather(slow=30, odd=400, hosts=2, clocks=1, keys=2)
 
 
 class Spell(NamedTuple):
@@ -74,11 +75,11 @@ def end(street: Street, spell: Spell) -> None:
 
 def set_out(street: Street, chance: Random, weather: Weather) -> None:
     """Make a street what it is like all evening: how slow, and how exact its clock is."""
-    street.slow = weather.slow
+    street.slow, street.odd = weather.slow, weather.odd
     if weather.clocks:
         street.skew_us = chance.randrange(-_SKEW_S_MAX, _SKEW_S_MAX) * SECOND_US
 
 
 def clear(street: Street) -> None:
-    """Let it be fair again: every host answers at once, and clocks agree."""
+    """Let it be fair again: every host answers at once, and clocks agree; bills stay odd."""
     street.down = street.slow = street.skew_us = 0

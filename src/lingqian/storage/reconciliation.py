@@ -30,7 +30,7 @@ from lingqian.kernel.id import (
     show,
 )
 from lingqian.kernel.order import RUN_ROWS_MAX, ordered
-from lingqian.ledger.chart import channel_account
+from lingqian.ledger.chart import channel_account, payable_account
 from lingqian.storage.codec import Row, decode
 from lingqian.storage.port import Personal
 from lingqian.storage.schema import TABLES
@@ -89,6 +89,11 @@ SELECT_REFUND_NO: Final = (
     "LEFT JOIN attempts a ON a.attempt_id = r.attempt_id "
     "WHERE COALESCE(t.account, a.account) = ? AND r.channel_refund_id = ?"
 )
+# What of a refund the channel has borne: the posting that leads from what was set aside to it.
+SELECT_SETTLED_BACK: Final = (
+    "SELECT COALESCE(sum(abs(c.amount_fen)), 0) FROM entries p JOIN entries c "
+    "ON c.account = ? AND c.seq = p.seq AND c.leg = p.leg WHERE p.account = ?"
+)
 # Payouts that a fund bill has shown: what has left, and what our books know to have left.
 SELECT_PAYOUT_TRANSIT: Final = (
     "SELECT COALESCE(sum(moved + iif(stage = ?2 AND success_at_us < ?3, amount_fen, 0)), 0) FROM ("
@@ -102,7 +107,8 @@ SELECT_RETURNED: Final = (
 SELECT_DAY: Final = f"SELECT {_COLUMNS['days']} FROM days WHERE day_id = ?"  # noqa: S608 - names from the schema
 SELECT_DAYS: Final = f"SELECT {_COLUMNS['days']} FROM days WHERE account = ? ORDER BY day"  # noqa: S608 - as above
 SELECT_NEWEST_DAYS: Final = (
-    f"SELECT {_COLUMNS['days']} FROM days ORDER BY day DESC, account LIMIT ?"  # noqa: S608 - as above
+    f"SELECT {_COLUMNS['days']} FROM days "  # noqa: S608 - as above
+    "WHERE day < ?1 OR (day = ?1 AND account > ?2) ORDER BY day DESC, account LIMIT ?3"
 )
 # A day's own, and of the days before it what still waits: of years of ended ones none is read.
 SELECT_DIFFERENCES: Final = (
@@ -117,6 +123,8 @@ SELECT_DIFFERENCE: Final = (
 SELECT_TOLD: Final = (
     "SELECT 1 FROM days WHERE account = ? AND day < ? AND fund_digest NOT IN (x'', ?) LIMIT 1"
 )
+# Later than any day there is.
+_NO_DAY: Final = 1 << 62
 _NO_BILL: Final = sha256(b"").digest()
 SELECT_SEALED: Final = "SELECT cipher FROM personal WHERE owner_id = ? AND field = ?"
 SELECT_LANES: Final = "SELECT lane FROM lanes"
@@ -180,9 +188,10 @@ def days(connection: apsw.Connection, account: str) -> list[Day]:
     return [Day(*row[1:]) for row in connection.execute(SELECT_DAYS, (account,))]
 
 
-def newest_days(connection: apsw.Connection, rows_max: int) -> list[Day]:
-    """Return the newest days of all accounts."""
-    rows = connection.execute(SELECT_NEWEST_DAYS, (rows_max,))
+def newest_days(connection: apsw.Connection, rows_max: int, after: Day | None = None) -> list[Day]:
+    """Return the newest days of all accounts; a page goes on after the last of the one before."""
+    place = (_NO_DAY, "") if after is None else (after.day, after.account)
+    rows = connection.execute(SELECT_NEWEST_DAYS, (*place, rows_max))
     return [Day(*row[1:]) for row in rows]
 
 
@@ -335,8 +344,14 @@ def result_digest(comparison: Comparison) -> bytes:
 
 def derive(day: int, sheet: Sheet, trade: Iterable[BillRow], fund: Iterable[FundRow]) -> Comparison:
     """Compare a day from its inputs alone."""
-    flows = set_apart(fund, frozenset(sheet.earlier))
-    return compare(day, sheet.booked, trade, flows, opening_fen=sheet.opening_fen)
+    lines = tuple(trade)
+    flows = set_apart(fund, frozenset(sheet.earlier), refunds_in(lines))
+    return compare(day, sheet.booked, lines, flows, opening_fen=sheet.opening_fen)
+
+
+def refunds_in(lines: Iterable[BillRow]) -> frozenset[str]:
+    """Return the channel's numbers of the refunds that a trade bill shows."""
+    return frozenset(channel_no_of(each) for each in lines if WAYS.get(each.side) == Way.REFUND)
 
 
 # --- our side of a day ----------------------------------------------------------------------------
@@ -495,6 +510,10 @@ def _refund(frame: Frame, row: tuple[Any, ...], shown: dict[tuple[int, str], int
         shown.update(_shown_before(frame, (created, created + 1)))
     standing = _STANDING.get(stage, Standing.OPEN)
     returned: Any = frame.connection.execute(SELECT_RETURNED, (identity, frame.day)).fetchone()
+    settled: Any = frame.connection.execute(
+        SELECT_SETTLED_BACK,
+        (channel_account(lane_of(identity), frame.account), payable_account(identity)),
+    ).fetchone()
     return Booked(
         Way.REFUND,
         show(PREFIX_REFUND, identity),
@@ -503,7 +522,7 @@ def _refund(frame: Frame, row: tuple[Any, ...], shown: dict[tuple[int, str], int
         standing,
         business_day(at_us) if standing == Standing.DONE else 0,
         amount_fen,
-        amount_fen,
+        settled[0] if standing == Standing.DONE else amount_fen,
         back_fen,
         is_returned=returned[0] > 0,
     )
@@ -549,7 +568,7 @@ def later_fen(frame: Frame) -> int:
     gone = [row for row in back if not _seen(shown, row)]
     return (
         sum(row.settle_fen - row.fee_fen for row in (*paid, *parked))
-        - sum(row.amount_fen - row.fee_fen for row in gone)
+        - sum(row.settle_fen - row.fee_fen for row in gone)
         - int(payouts[0])
     )
 

@@ -11,6 +11,7 @@ import pytest
 from law import all_laws
 from lingqian.channels.faulty import CALM, Faulty, Rates
 from lingqian.channels.port import (
+    PayoutOrder,
     Product,
     Profile,
     Purchase,
@@ -23,12 +24,14 @@ from lingqian.flows.command import NotePrepay
 from lingqian.kernel.clock import SECOND_US, business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged
-from lingqian.kernel.id import PREFIX_ATTEMPT, show
+from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, show
 from lingqian.storage import reconciliation as books
+from lingqian.storage.bill_line import Shelf
 from lingqian.storage.cashier import Cashier
 from lingqian.storage.desk import Desk
 from lingqian.storage.lane import Submission
 from lingqian.storage.rederive import faults
+from lingqian.storage.story import story
 from lingqian.storage.vault import Vault
 from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source
@@ -343,6 +346,109 @@ def test_a_spoilt_line_is_classified_and_keeps_the_day_open(house):
     assert ("B1", "REPAIRED") in house.found()
 
 
+def test_a_fund_bill_that_contradicts_itself_moves_nothing(house):
+    """What only a broken bill tells is not booked: the better one that follows is, and once."""
+    house.begin("p1")
+    house.pay("p1")
+    asyncio.run(house.channel.pay_out(PayoutOrder("elsewhere", "payee", 700, "", "")))
+    true = house.channel.fetch_bill
+
+    async def spoilt(kind, day):
+        bill = await true(kind, day)
+        rows = [
+            row._replace(amount_fen=row.amount_fen - 1) if row.amount_fen == -700 else row
+            for row in bill.rows
+        ]
+        return bill._replace(raw=bill.raw + b"1", digest=bytes(32), rows=tuple(rows))
+
+    house.channel.fetch_bill = spoilt
+    house.morning()
+    assert Blocker.CHAIN_BROKEN in house.run().blockers
+    house.channel.fetch_bill = true
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    row = books.day_row(house.world.connection, ACCOUNT, house.day)
+    assert row.closing_fen == 5_000 - 30 - 700
+
+
+def test_a_first_day_cannot_open_below_nothing(house):
+    """A bill that lost its first line is not taken for an account that began with a debt."""
+    asyncio.run(house.channel.pay_out(PayoutOrder("elsewhere", "payee", 700, "", "")))
+    house.world.clock.us += 60 * SECOND_US
+    house.begin("p1")
+    house.pay("p1")
+    true = house.channel.fetch_bill
+
+    async def beheaded(kind, day):
+        bill = await true(kind, day)
+        rows = [row for row in bill.rows if row.amount_fen != -700]
+        return bill._replace(raw=bill.raw + b"1", digest=bytes(32), rows=tuple(rows))
+
+    house.channel.fetch_bill = beheaded
+    house.morning()
+    assert Blocker.CHAIN_BROKEN in house.run().blockers
+    house.channel.fetch_bill = true
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+
+
+@pytest.mark.parametrize("back_fen", [1_999, 5_000])
+def test_a_refund_of_a_payment_with_a_coupon_ties(house, back_fen):
+    """The channel takes back what it settled; the coupon's part was the house's all along."""
+    house.channel.rates = Rates(coupon=1_000)
+    house.begin("p1")
+    house.pay("p1")
+    house.channel.rates = CALM
+    house.refund("p1", back_fen)
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    assert house.balance("a") == 5_000 - back_fen
+    assert house.found() == [("S3", "REPAIRED")]
+
+
+def test_money_of_nobody_with_a_coupon_ties(house):
+    """What is parked is compared as it was settled, and its fee as it was booked."""
+    until_us = house.world.clock.us + 900 * SECOND_US
+    stranger = Purchase("from-elsewhere-1", Product.NATIVE, "", 7_000, "CNY", until_us, "", "", "")
+    asyncio.run(house.channel.prepay(stranger))
+    house.channel.rates = Rates(coupon=1_000)
+    assert house.channel.pay("from-elsewhere-1")
+    house.channel.rates = CALM
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    assert house.found() == [("L4", "OWNED")]
+
+
+def test_a_refund_that_closes_on_its_own_day_ties(house):
+    """Its money and its fee have gone and come back before the bill was made of it."""
+    house.begin("p1")
+    house.pay("p1")
+    asked = house.cashier.ask_refund(house.world.ids["o p1"], 2_000, "", ("back", "app"))
+    assert asyncio.run(house.ask(asked)).code == Code.OK
+    identity = asked.command.refund_id
+    number = show(PREFIX_REFUND, identity)
+    house.channel.rates = Rates(refund_closed=1_000)
+    order = RefundOrder(number, house.no("p1"), 2_000, 5_000, "CNY", "")
+    asyncio.run(house.channel.refund(order))
+    house.world.clock.us += 3_600 * SECOND_US
+    reading = asyncio.run(house.channel.query_refund(number))
+    noted = house.cashier.note_refund(identity, ACCOUNT, Source.QUERY, reading)
+    assert asyncio.run(house.ask(noted)).code == Code.OK
+    house.channel.rates = CALM
+    house.morning()
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+    row = books.day_row(house.world.connection, ACCOUNT, house.day)
+    assert row.closing_fen == 5_000 - 30
+
+
 def test_a_closed_day_cannot_be_changed_in_the_database(house):
     """The trigger stands behind the refusal."""
     house.morning()
@@ -436,3 +542,21 @@ def test_a_day_that_no_longer_follows_from_its_inputs_is_told_in_words(house):
     assert told(row) == ["input 20 is not what the day was closed with"]
     connection.execute("DELETE FROM personal WHERE owner_id = ?", (identity,))
     assert told(row) == ["input 20 is not what the day was closed with"]
+
+
+def test_a_number_that_only_a_bill_has_is_told_as_that(house):
+    """A refund past us of a payment that is none of ours: a line, a difference, and an owner."""
+    until_us = house.world.clock.us + 900 * SECOND_US
+    stranger = Purchase("elsewhere", Product.NATIVE, "", 900, "CNY", until_us, "", "", "")
+    asyncio.run(house.channel.prepay(stranger))
+    assert house.channel.pay("elsewhere")
+    order = RefundOrder("counter-1", "elsewhere", 400, 900, "CNY", "")
+    asyncio.run(house.channel.refund(order))
+    house.morning()
+    house.run()
+    shelf = Shelf(house.vault, lambda _: house.channel.read_bill)
+    told = story(house.world.connection, "counter-1", shelf)
+    assert told.sentence.name == "only_billed"
+    assert {each.facts.get("class_code") for each in told.entries} >= {"S3"}
+    lines = [each.facts["refund_no"] for each in told.entries if each.kind == "bill_line"]
+    assert lines[:1] == ["counter-1"]

@@ -397,7 +397,7 @@ class Faulty:
             refund.refund_id,
             refund.transaction_id,
             refund.order.amount_fen,
-            refund.order.amount_fen,
+            refund.settle_fen,
             refund.order.currency,
             refund.ends_at_us if is_done else 0,
         )

@@ -59,11 +59,15 @@ class Order:
 
 @dataclass(slots=True)
 class Refund:
-    """A refund as the channel has it; it ends at `ends_at_us` as `end` says."""
+    """A refund as the channel has it; it ends at `ends_at_us` as `end` says.
+
+    `settle_fen` of it the channel takes back from the merchant; coupons bear the rest.
+    """
 
     order: RefundOrder
     refund_id: str
     transaction_id: str
+    settle_fen: int
     fee_back_fen: int
     at_us: int
     ends_at_us: int
@@ -95,9 +99,9 @@ def fee_of(settle_fen: int) -> int:
     return (2 * settle_fen * FEE_PPM + PPM) // (2 * PPM)
 
 
-def _fee_left(payment: Payment, left_fen: int) -> int:
-    """Return the fee on what is left of a payment, its coupons being left in proportion."""
-    return fee_of(payment.settle_fen * left_fen // payment.amount_fen)
+def _settled_left(payment: Payment, gone_fen: int) -> int:
+    """Return what is left settled after refunds, its coupons being left in proportion."""
+    return payment.settle_fen - payment.settle_fen * gone_fen // payment.amount_fen
 
 
 class Truth:
@@ -165,9 +169,18 @@ class Truth:
         left_fen = first.amount_fen - paid.refunded_fen(now_us)
         if order.amount_fen > left_fen:
             raise Rejected("INVALID_REQUEST", "more than was paid", 400)
-        back_fen = _fee_left(first, left_fen) - _fee_left(first, left_fen - order.amount_fen)
+        gone_fen = first.amount_fen - left_fen
+        before_fen = _settled_left(first, gone_fen)
+        after_fen = _settled_left(first, gone_fen + order.amount_fen)
         found = self.refunds[order.refund_no] = Refund(
-            order, self.number("50"), first.transaction_id, back_fen, now_us, ends_at_us, end
+            order,
+            self.number("50"),
+            first.transaction_id,
+            before_fen - after_fen,
+            fee_of(before_fen) - fee_of(after_fen),
+            now_us,
+            ends_at_us,
+            end,
         )
         paid.refunds.append(found)
         return found
@@ -268,8 +281,8 @@ def _refund_row(refund: Refund) -> BillRow:
         order.refund_no,
         refund.refund_id,
         order.amount_fen,
-        order.amount_fen,
-        0,
+        refund.settle_fen,
+        order.amount_fen - refund.settle_fen,
         -refund.fee_back_fen * E5_PER_FEN,
         FEE_PPM,
         "PROCESSING",
@@ -313,7 +326,7 @@ def _movements(truth: Truth) -> list[_Movement]:
 
 def _refund_movements(refund: Refund) -> list[_Movement]:
     """Return a refund leaving when it is taken, and all of it coming back when it closes."""
-    fen, back_fen, number = refund.order.amount_fen, refund.fee_back_fen, refund.refund_id
+    fen, back_fen, number = refund.settle_fen, refund.fee_back_fen, refund.refund_id
     found: list[_Movement] = [
         (refund.at_us, number, BillSide.REFUND, "退款", -fen),
         (refund.at_us, number, BillSide.FEE_RETURN, "退还交易手续费", back_fen),
