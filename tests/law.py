@@ -93,6 +93,9 @@ def orders_are_explained(connection):
             "WHERE substr(account, 17, 1) IN (x'04', x'05')"
         )
     )
+    to_balance = connection.execute(
+        "SELECT order_id, amount_fen FROM refunds WHERE way = 3"
+    ).fetchall()
     for order_id, credit, paid_attempt, received, leaving, back in connection.execute(
         "SELECT order_id, credit_state, paid_attempt, received_fen, refunding_fen, refunded_fen "
         "FROM orders"
@@ -100,7 +103,8 @@ def orders_are_explained(connection):
         mine = attempts.pop(order_id, [])
         assert received == sum(row[2] for row in mine), "an order received what nobody paid"
         assert leaving == sum(row[3] for row in mine), "an order returns what no attempt does"
-        assert back == sum(row[4] for row in mine), "an order returned what no attempt did"
+        own = sum(fen for owner, fen in to_balance if owner == order_id)
+        assert back == sum(row[4] for row in mine) + own, "an order returned what no attempt did"
         assert all(row[1] == 6 or row[2] == 0 for row in mine), "money of an unpaid attempt"
         paid = {row[0]: row[2] for row in mine}.get(paid_attempt, 0)
         held = payable.get(order_id + b"\4\1", 0)

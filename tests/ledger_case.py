@@ -50,6 +50,8 @@ from lingqian.flows.command import (
 from lingqian.flows.view import Policy
 from lingqian.gift.catalogue import CATALOGUE
 from lingqian.gift.income import income_row
+from lingqian.identity.passkey import Passkey
+from lingqian.identity.possession import Point
 from lingqian.identity.session import Token, link_digest
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
@@ -57,7 +59,9 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
 from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
-from lingqian.storage import password, purse, query, real_name
+from lingqian.storage import passkey, password, purse, query, real_name
+from lingqian.storage.act import Deed, add_act
+from lingqian.storage.authenticator import enrol
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
@@ -512,6 +516,9 @@ class LedgerCase:
                 self.note(refund_id, state, 1_000)
             self.note(refund_id, RefundState.PROCESSING, 0)
         self._redirect()
+        own = self.order(OrderKind.COINS, 2_000, coins=90, bonus_coins=9, is_from_balance=True)
+        for _ in range(2):
+            self.ask_back(own, 400)
         for refund_id, row in purse.refunds_due(self.store.connection, self.us, 10):
             if row.origin not in {Origin.PERSON, Origin.BILL}:
                 self.note(refund_id, RefundState.CLOSED, 0)
@@ -585,6 +592,12 @@ class LedgerCase:
             )
 
         self.store.chore(write)
+        for status in (0, 200, 0):
+            deed = Deed(
+                self.us, "wang.li", "POST /v1/cases/{case_id}/release", "/v1/cases/x", status
+            )
+            self.store.chore(lambda connection, deed=deed: add_act(connection, self.vault, deed))
+        self.store.chore(lambda connection: enrol(connection, self.vault, "k1", self.us))
         self.store.chore(self._sign_in)
         self.store.chore(self._guard)
 
@@ -595,6 +608,9 @@ class LedgerCase:
             assert password.put(connection, user_id, hashed, self.us, instead=b"")
             for _ in range(5 - 4 * number):
                 password.count_try(connection, user_id, self.us)
+            made = Passkey(secrets.token_bytes(20), Point(bytes(32), bytes(32)), number)
+            sealed = self.vault.seal("identity", made.credential_id, b"a finger")
+            assert passkey.add_passkey(connection, user_id, made, sealed, self.us)
             mac = self.vault.mac("payee", user_id, b"somebody")
             password.add_payee(connection, user_id, mac, self.us)
         password.reset(connection, user_id, self.us, 60)

@@ -79,7 +79,9 @@ PUT_SETTING: Final = (
 )
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
-Origin = Annotated[str, msgspec.Meta(pattern="^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+_ORIGIN: Final = "https?://[a-z0-9.-]+(:[0-9]{1,5})?"
+Origin = Annotated[str, msgspec.Meta(pattern=f"^{_ORIGIN}$")]
+OriginOrNone = Annotated[str, msgspec.Meta(pattern=f"^({_ORIGIN})?$")]
 
 
 class LimitRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -176,11 +178,12 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     payout_delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     simulator_control_url: str = ""
     real_name: RealNameRow | None = None
+    personal_cipher: Literal["aes-256-gcm", "sm4-gcm"] = "aes-256-gcm"
     tls_certificate: str = ""
     tls_key: str = ""
     frame_ancestors: tuple[Origin, ...] = ()
     unencrypted_volume_because: str = ""
-    public_origin: Origin | Literal[""] = ""
+    public_origin: OriginOrNone = ""
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -314,7 +317,7 @@ class Wallet:
         with ExitStack() as undo:
             undo.callback(self.lock.release)
             self._has_keys = has_root(folder / KEYS)
-            self.vault = open_vault(folder / KEYS)
+            self.vault = open_vault(folder / KEYS, config.personal_cipher)
             self.clock = BusinessClock()
             self.policy = policy(config)
             self.intake = Intake(
@@ -327,8 +330,10 @@ class Wallet:
             undo.callback(self.intake.stop)
             self.reader = connect(str(folder / DATABASE), readonly=True)
             undo.callback(self.reader.close)
-            self.beside = Aside(folder / DATABASE)
+            # Apart, so that whoever asks about a payment does not wait for a large day's bill.
+            self.beside, self.archive = Aside(folder / DATABASE), Aside(folder / DATABASE)
             undo.callback(self.beside.close)
+            undo.callback(self.archive.close)
             self.directory = Directory(self.reader)
             self.board = Board(self.reader)
             self.beacon = _beacon(config.beacon)
@@ -444,6 +449,7 @@ class Wallet:
         self.intake.stop()
         self.publisher.stop()
         self.beside.close()
+        self.archive.close()
         self.reader.close()
         self.lock.release()
 

@@ -20,7 +20,8 @@ from lingqian.compose import DATABASE, SETTINGS
 from lingqian.storage.sqlite import connect
 
 LINGQIAN = (str(Path(sys.executable).parent / "lingqian"),)
-START_S = 30
+# Long, because a machine may be busy; a server that has ended is told at once.
+START_S = 120
 STOP_S = 40
 FULL = os.environ.get("LINGQIAN_ACCEPTANCE") == "full"
 

@@ -51,6 +51,31 @@ def test_a_refund_goes_back_under_one_number(till):
     assert trail["order_id"] == order["id"]
 
 
+def test_coins_that_the_balance_paid_for_go_back_to_it(till):
+    """No channel: what is left of the price is in the balance when the answer comes, and once."""
+    user, streamer = till.api.rich(10_000), till.api.user()
+    body = {"user_id": user, "plan_id": "coins-30", "pay_with": "balance"}
+    order = till.api.post("/v1/top-ups", body, once=f"b{user}").body
+    assert till.fen(user) == 7_000
+    given = {"user_id": user, "streamer_id": streamer, "code": "rose", "count": 10}
+    assert till.api.post("/v1/gifts", given, once=f"g{user}").status == 201
+    path = f"/v1/top-ups/{order['id']}/refunds"
+    told = till.api.post(path, {"amount_fen": 2_000}, once=f"r{user}")
+    assert told.status == 201, told
+    assert (told.body["stage"], told.body["way"]) == ("success", "balance")
+    assert "attempt_id" not in told.body
+    assert till.fen(user) == 9_000
+    again = till.api.post(path, {"amount_fen": 2_000}, once=f"r{user}")
+    assert (again.status, again.body["id"]) == (200, told.body["id"])
+    assert till.fen(user) == 9_000
+    more = till.api.post(path, {"amount_fen": 1}, once=f"s{user}")
+    assert more.code == "exceeds_refundable"
+    shown = till.order(order["id"])
+    assert (shown["refund_state"], shown["is_credited"]) == ("partial", True)
+    lines = till.api.get(f"/v1/users/{user}/statement").body["lines"]
+    assert "refund_returned" in [each["what"] for each in lines]
+
+
 def test_a_gift_shares_what_its_coins_had_cost(till):
     """Coins are bought, given, shared between streamer and platform, and the income waits."""
     giver, streamer = till.api.user(), till.api.user()

@@ -22,7 +22,7 @@ from api.caller import wait_for
 from api.till import ACCOUNT, OPENID, tilling
 from lingqian.cli.main import app
 from lingqian.compose import DATABASE
-from lingqian.flows.command import CloseDay, RecordBill, RecordMatch
+from lingqian.flows.command import CloseDay, Observe, RecordBill, RecordMatch
 from lingqian.flows.kind import KINDS
 from lingqian.kernel.bound import NOTICE_BYTES_MAX
 from lingqian.storage.sqlite import connect
@@ -213,11 +213,17 @@ WRONG = {
 
 
 def books(till):
-    """Return how many rows the journal has; those of the days, which the clock runs, are apart."""
-    days = ",".join(str(KINDS[each].number) for each in (RecordBill, RecordMatch, CloseDay))
+    """Return how many rows the journal has and how often money moved.
+
+    Rows that the clock runs are apart: those of the days, and what a query by schedule brought.
+    """
+    clocked = (RecordBill, RecordMatch, CloseDay, Observe)
+    kinds = ",".join(str(KINDS[each].number) for each in clocked)
     with closing(connect(str(till.folder / DATABASE), readonly=True)) as connection:
-        wanted = f"SELECT COUNT(*) FROM journal WHERE kind NOT IN ({days})"
-        return connection.execute(wanted).fetchone()
+        wanted = f"SELECT COUNT(*) FROM journal WHERE kind NOT IN ({kinds})"
+        (rows,) = connection.execute(wanted).fetchone()
+        (moves,) = connection.execute("SELECT COUNT(*) FROM entries").fetchone()
+        return rows, moves
 
 
 def post(till, sent):

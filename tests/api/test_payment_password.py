@@ -139,7 +139,9 @@ def test_a_reset_takes_a_day_and_can_be_called_off(api):
     api.advance(3_600)
     assert api.post(path, {}).body["reset_at"] == first, "asking again makes it no later"
     api.advance(86_400)
-    assert phone.get("/v1/users/me/security").body == {"has_password": False, "account_class": 3}
+    assert phone.get("/v1/users/me/security").body == {
+        "has_password": False, "account_class": 3, "passkeys": [],
+    }  # fmt: skip
     assert phone.call("PUT", PASSWORD, {"password": OTHER}).status == 200
     assert api.post(f"/v1/users/{api.user()}/payment-password/reset", {}).code == (
         "password_not_set"

@@ -143,7 +143,13 @@ def test_a_day_from_the_pay_sheet_to_the_close(shop, tmp_path):
     assert api.balance(user)["amount_fen"] == 5_000
     shown = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}").body["reconciliation"]
     assert (shown["ours_fen"], shown["theirs_fen"]) == (5_000, 5_000)
-    assert api.get("/v1/reconciliations").body["days"][0] == shown
+    listed = api.get("/v1/reconciliations").body
+    assert listed["days"][0] == shown
+    assert listed["next_cursor"] is None
+    first = api.get("/v1/reconciliations?limit=1").body
+    second = api.get(f"/v1/reconciliations?limit=1&cursor={first['next_cursor']}").body
+    assert [*first["days"], *second["days"]] == listed["days"]
+    assert second["next_cursor"] is None
     page = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}?form=html")
     assert "已日结" in page.body.decode()
     assert "style-src" in page.headers["content-security-policy"]
@@ -235,6 +241,14 @@ def test_a_broken_line_is_classified_and_the_day_waits(shop):
     found = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}").body["differences"]
     assert sorted(each["class_code"] for each in found) == ["B1", "L5"]
     assert not any(each["is_booked"] for each in found)
+    path, pages = f"/v1/reconciliations/{day}/{ACCOUNT}?limit=1", []
+    cursor = ""
+    while cursor is not None:
+        page = api.get(f"{path}&cursor={cursor}").body
+        pages += [each["class_code"] for each in page["differences"]]
+        cursor = page["next_cursor"]
+    assert pages == ["B1", "L5"], "the urgent first, each once"
+    assert api.get(f"{path}&cursor=bm90aGluZw").code == "invalid_field"
     table = api.get(f"/v1/reconciliations/{day}/{ACCOUNT}?form=csv").body.decode()
     rows = list(csv.DictReader(io.StringIO(table.removeprefix("\ufeff"))))
     assert {row["class"]: row["gap_yuan"] for row in rows} == {"B1": "0.00", "L5": "0.01"}

@@ -145,8 +145,11 @@ JUNK = ["", "x", "a.b.c", "..", "eyJ9.eyJ9.AAAA", "a" * 5_000, "eyJhIjoxLCJhIjoy
 def test_what_is_no_proof_is_refused(api, text):
     """Bytes of strangers are read strictly and never fail the server."""
     headers = {"DPoP": text.encode("latin-1")}
-    told = Caller(api.port, "").post(SESSIONS, {"link": "x"}, headers=headers)
+    body = {"link": link_of(api, api.user())}
+    told = Caller(api.port, "").post(SESSIONS, body, headers=headers)
     assert told.code == "proof_invalid"
+    told = Caller(api.port, "").post(SESSIONS, {"link": "x"}, headers=headers)
+    assert told.code == "link_invalid"
 
 
 def test_a_name_that_is_no_text_is_a_proof_like_any_other(api):
@@ -395,6 +398,42 @@ def test_behind_a_public_name_only_that_name_counts(tmp_path):
         proof = phone.device.proof("POST", "https://pay.example:443/v1/sessions")
         told = Caller(api.port, "").post(SESSIONS, {"link": link}, headers={"DPoP": proof})
         assert told.status == 201
+
+
+def test_strangers_leave_nothing_behind(house, api):
+    """Without a link or a token of ours no proof is verified, remembered or written."""
+    stranger = Phone(api.port)
+    known = house.on_loop(lambda: len(house.door.spent._until_s))
+    for _ in range(20):
+        assert stranger.sign_in("x" * 43).code == "link_invalid"
+        assert stranger.refresh("lr_" + "A" * 48).code == "session_ended"
+        stranger.access = "la_" + "A" * 48
+        assert stranger.get("/v1/users/me").code == "unauthenticated"
+    assert house.on_loop(lambda: len(house.door.spent._until_s)) <= known
+
+
+def test_what_is_not_there_and_what_is_not_mine_look_alike(api):
+    """Enumeration: a person cannot find out which people, payments and packets there are."""
+    me, other = phone_of(api, api.rich()), api.rich()
+    nothing = "0" * 26
+    body = {"source_id": other, "target_id": api.user(), "amount_fen": 1}
+    transfer = api.post("/v1/transfers", body, once="theirs too").body["id"]
+    friends = {"kind": "targeted", "total_fen": 10, "recipient_ids": [api.user()]}
+    hidden = api.packet(other, conversation_id="theirs", **friends)
+    members = {"member_ids": [other]}
+    assert api.call("PUT", "/v1/conversations/theirs/members", members).status == 200
+    for path in ("top-ups/tu", "refunds/rf", "gifts/gf", "payouts/po"):
+        told = me.get(f"/v1/{path}_{nothing}")
+        assert (told.status, told.code) == (404, "not_found"), path
+    for path, absent in (
+        (f"/v1/users/{other}", f"/v1/users/us_{nothing}"),
+        (f"/v1/users/{other}/balances", f"/v1/users/us_{nothing}/balances"),
+        (f"/v1/transfers/{transfer}", f"/v1/transfers/tr_{nothing}"),
+        (f"/v1/packets/{hidden}", f"/v1/packets/rp_{nothing}"),
+        (f"/v1/packets/{hidden}/claims", f"/v1/packets/rp_{nothing}/claims"),
+    ):
+        one, two = me.get(path), me.get(absent)
+        assert (one.status, one.body) == (two.status, two.body) == (404, two.body), path
 
 
 def test_proofs_from_before_the_start_are_refused(house, api):

@@ -63,4 +63,5 @@ def pay(page):
     """Confirm on the pay sheet and press the finger; wait until it is gone."""
     sheet(page).locator("#confirm").click()
     sheet(page).locator("#finger").click()
-    expect(page.locator("iframe[data-simulator=sheet]")).to_have_count(0, timeout=SOON_MS)
+    sheets = page.locator("iframe[data-simulator=sheet]")
+    expect(sheets).to_have_count(0, timeout=SOON_MS)

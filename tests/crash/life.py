@@ -12,10 +12,12 @@ from datetime import datetime, timedelta
 from acceptance.server import Server, surroundings
 from api.till import ACCOUNT, OPENID, channel_row, free_port
 from crash import striker
+from crash.size import sized
 from crash.test_kill import audited, wait_until_published
 from simulated import CHINA, Client, Running
 
-PATIENCE_S = 90
+# One question may be cut off by many kills in a row, each with an audit and a start behind it.
+PATIENCE_S = sized(120, 900)
 KILLED = -9
 NUDGE_S = 60
 MERCHANT_FEN = 10_000_000
@@ -84,8 +86,8 @@ class Wallet:
                 self.kills += 1
                 self.server.start()
             except AssertionError as error:
-                if self.server.process.poll() == KILLED:
-                    continue  # before it was ready: what it has to do at a start is a step too
+                if self.server.process.poll() in (None, KILLED):
+                    continue  # slow to be ready, or killed before: a start has its steps too
                 self.wrong = str(error) or repr(error)
                 return
 

@@ -18,6 +18,8 @@ from mutant import MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT_S = 300
+# The control is green within the bound, so a run that meets it was made endless by its mutant.
+CAUGHT, HUNG, SURVIVED = "caught", "endless", "SURVIVED"
 PYTEST = (sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider")
 # Loading every plugin of the environment would take longer than the tests of most mutants.
 PLUGINS = ("-p", "pytest_timeout", "--timeout=120")
@@ -41,8 +43,8 @@ def copied(folder: str) -> Path:
     return source
 
 
-def is_caught(mutant: Mutant) -> bool:
-    """Say whether the tests beside a mutant fail without its guard."""
+def verdict(mutant: Mutant) -> str:
+    """Say whether the tests beside a mutant fail without its guard, or never come to an end."""
     with tempfile.TemporaryDirectory() as folder:
         source = copied(folder)
         path = source / "lingqian" / mutant.file
@@ -52,10 +54,10 @@ def is_caught(mutant: Mutant) -> bool:
         try:
             done = run_tests(source, mutant.tests)
         except subprocess.TimeoutExpired:
-            return True
+            return HUNG
     # 1: a test failed. Anything else (no test chosen, nothing loads) says nothing of the guard.
     assert done.returncode in {0, 1}, done.stdout + done.stderr
-    return done.returncode != 0
+    return CAUGHT if done.returncode else SURVIVED
 
 
 def control(mutants: list[Mutant]) -> None:
@@ -79,12 +81,11 @@ def main(words: list[str]) -> int:
     control(chosen)
     survivors = []
     with ThreadPoolExecutor(max_workers=2) as pool:
-        for number, (mutant, caught) in enumerate(
-            zip(chosen, pool.map(is_caught, chosen), strict=True), start=1
+        for number, (mutant, mark) in enumerate(
+            zip(chosen, pool.map(verdict, chosen), strict=True), start=1
         ):
-            if not caught:
+            if mark == SURVIVED:
                 survivors.append(mutant)
-            mark = "caught" if caught else "SURVIVED"
             say(f"{number:3}/{len(chosen)} {mark:8} {mutant.file}: {shown(mutant)}")
     say(f"{len(chosen) - len(survivors)} of {len(chosen)} removals turned a test red")
     return 1 if survivors else 0

@@ -34,6 +34,7 @@ const WAITS_MS = [300, 900, 2_700];
 const TIMEOUT_MS = 20_000;
 const UNAUTHENTICATED = 401;
 const BUSY = [429, 503];
+const PROVABLE = ["factor_needed", "password_not_set"];
 
 export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
@@ -94,7 +95,8 @@ export async function ask<Shape>(method: string, path: string, wish: Wish = {}):
   const fields: unknown = await answer.json().catch(() => ({}));
   if (answer.ok) return fields as Shape;
   const refusal = new Refused(answer.status, fields as Problem);
-  const isAsked = refusal.code === "factor_needed" && !wish.headers;
+  const isMoney = wish.key !== undefined && !wish.headers;
+  const isAsked = isMoney && PROVABLE.includes(refusal.code);
   const factor = isAsked ? await prove(refusal) : null;
   if (factor === null) throw refusal;
   return ask<Shape>(method, path, { ...wish, headers: { "Payment-Factor": factor } });

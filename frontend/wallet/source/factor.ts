@@ -37,12 +37,12 @@ export async function prove(challenge: string, password: string): Promise<string
 
 proveWith(async (refusal) => {
   const { challenge, needs } = refusal.problem as { challenge?: string; needs?: string[] };
-  if (!challenge) return null;
-  if (needs && !needs.includes("password")) {
+  if (refusal.code === "password_not_set" || (needs && !needs.includes("password"))) {
     tell(say("set_password_first"));
     go("security");
     return null;
   }
+  if (!challenge) return null;
   const header = await new Promise<string | null>((answer) => {
     asking.value = { challenge, answer };
   });

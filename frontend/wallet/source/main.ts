@@ -4,6 +4,7 @@ import App from "./App.vue";
 import { dress } from "./taste";
 import "./style/theme.css";
 import "./style/page.css";
+import "./style/card.css";
 
 dress();
 createApp(App).mount("#wallet");

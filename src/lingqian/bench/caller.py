@@ -86,10 +86,11 @@ def open_and(
 def transfers(
     world: World, scale: Scale, target_id: bytes | None = None, batch_max: int | None = None
 ) -> Crowd:
-    """Let the callers pay each other, or all pay one."""
+    """Let the callers pay each other, or all pay one; whom is chosen before the clock runs."""
+    pairs = [world.pair(target_id) for _ in range(scale.calls)]
 
     def make() -> Submission:
-        return world.transfer(target_id)
+        return world.pay(*pairs.pop())
 
     return open_and(
         world, lambda wallet: crowd(wallet, make, scale.callers, scale.calls), batch_max

@@ -1,8 +1,10 @@
 """Our callers against the row-lock design, uniform and hot, by turns (对手)."""
 
+from statistics import median
 from typing import Final
 
 from lingqian.bench import caller, rowlock
+from lingqian.bench.raw import Raw, Recorder, race
 from lingqian.bench.report import Bar, Measure, judged, skipped
 from lingqian.bench.scale import Scale
 from lingqian.bench.world import World
@@ -25,14 +27,16 @@ def against_row_locks(world: World, scale: Scale) -> tuple[list[Bar], list[Measu
 def _race(world: World, scale: Scale, socket: str) -> tuple[list[Bar], list[Measure]]:
     bars, measures = [], []
     for bar, is_hot in ((UNIFORM, False), (HOT, True)):
-        ratios, best, crowds = [], 0.0, []
+        target_id = world.people[0] if is_hot else None
+        ratios, ceilings, best, crowds = [], [], 0.0, []
         for _ in range(min(scale.rounds, 3)):
             rates = [
                 rowlock.rate(socket, clients, scale.rows_locked, scale.locked_s, is_hot=is_hot)
                 for clients in (_FEW, scale.callers)
             ]
-            crowds.append(caller.transfers(world, scale, world.people[0] if is_hot else None))
+            crowds.append(caller.transfers(world, scale, target_id))
             ratios.append(scale.calls / crowds[-1].took_s / max(rates))
+            ceilings.append(_engine_rate(world, scale, target_id) / max(rates))
             best = max(best, *rates)
         words = "one hot account" if is_hot else "uniform"
         note = f"the better of {_FEW} and {scale.callers} clients"
@@ -40,5 +44,19 @@ def _race(world: World, scale: Scale, socket: str) -> tuple[list[Bar], list[Meas
             Measure(group="row locks", name=f"MariaDB, {words}", rate=best, count=0, note=note),
             crowds[-1].measure(f"{scale.callers} callers, {words}", group="row locks"),
         ]
-        bars.append(judged(bar, ratios))
+        reach = f"the engine alone, batches of {scale.callers}, reaches {median(ceilings):.2f} x"
+        bars.append(judged(bar, ratios, reach))
     return bars, measures
+
+
+def _engine_rate(world: World, scale: Scale, target_id: bytes | None) -> float:
+    """Return how many transfers a second the engine alone writes in batches of all callers.
+
+    No design on this engine can be faster, whatever it decides and however it is called.
+    """
+    raw, writer = Raw(world.copy(world.folder)), world.writer(Recorder)
+    count = max(scale.calls // 4, scale.callers)
+    laps = race(writer, raw, world.transfers(count, target_id), scale.callers)
+    writer.close()
+    raw.close()
+    return count / sum(laps.raw_s)

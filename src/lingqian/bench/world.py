@@ -58,16 +58,24 @@ class World:
         shutil.copyfile(self.folder / DATABASE, path)
         return path
 
-    def transfer(self, target_id: bytes | None = None) -> Submission:
-        """Make one transfer between two people, or to the one everybody pays."""
+    def pair(self, target_id: bytes | None = None) -> tuple[bytes, bytes]:
+        """Choose who pays whom; all may pay the one."""
         source_id, other_id = self.chance.sample(self.people, 2)
         if target_id is None:
             target_id = other_id
         elif target_id == source_id:
             source_id = other_id
+        return source_id, target_id
+
+    def pay(self, source_id: bytes, target_id: bytes) -> Submission:
+        """Make one transfer as the desk makes it for a caller."""
         return self.desk.transfer(
             source_id, target_id, amount_fen=1, target=STATUS, note="", caller_key=self.key()
         )
+
+    def transfer(self, target_id: bytes | None = None) -> Submission:
+        """Make one transfer between two people, or to the one everybody pays."""
+        return self.pay(*self.pair(target_id))
 
     def transfers(self, count: int, target_id: bytes | None = None) -> list[Submission]:
         """Make transfers between random people, or all to one."""

@@ -13,6 +13,7 @@ from lingqian.clearing.day import Day, DayState
 from lingqian.clearing.difference import OPEN_STATES, Difference, DifferenceState, Remedy
 from lingqian.clearing.item import Way
 from lingqian.kernel.clock import rfc3339
+from lingqian.kernel.order import ordered
 
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 
@@ -115,16 +116,21 @@ def yuan(amount_fen: int) -> str:
 
 def report(day: Day, differences: Iterable[tuple[bytes, Difference]]) -> Report:
     """Tell a stored day."""
-    ranked = sorted(differences, key=_rank)
+    rows = ranked(differences)
     state = DayState(day.state)
     return Report(
         day.account,
         show_day(day.day),
         STATE_WORDS[state],
         state == DayState.CLOSED,
-        _figures(day, [row for _, row in ranked]),
-        tuple(_row(*each) for each in ranked),
+        _figures(day, [row for _, row in rows]),
+        tuple(_row(*each) for each in rows),
     )
+
+
+def ranked(differences: Iterable[tuple[bytes, Difference]]) -> list[tuple[bytes, Difference]]:
+    """Put differences in the order in which people should look at them."""
+    return ordered(differences, _rank)
 
 
 def _rank(each: tuple[bytes, Difference]) -> tuple[bool, bool, str, str, bytes]:

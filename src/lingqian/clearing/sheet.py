@@ -57,6 +57,7 @@ _STYLE: Final = """
 body { max-width: 70rem; margin: 0 auto; padding: 1rem; }
 h1 { font-size: 1.4rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
+th, td:nth-child(n + 4) { white-space: nowrap; }
 th, td { border-bottom: 1px solid #8886; padding: .35rem .5rem; text-align: left;
   vertical-align: top; overflow-wrap: anywhere; }
 td.sum { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
@@ -121,8 +122,14 @@ def _line(row: Row) -> str:
         f"<td>{_both(row.zh, row.en)}</td>"
         f"<td>{escape(row.number)}{_small(f'{row.way[0]} {row.way[1]}')}</td>"
         f'<td class="sum">{escape(row.gap)}</td><td class="sum">{escape(row.fee_gap)}</td>'
-        f"<td>{_both(*state)}</td><td>{_both(*row.owner)}</td><td>{escape(row.due_at)}</td></tr>\n"
+        f"<td>{_both(*state)}</td><td>{_both(*row.owner)}</td>"
+        f"<td>{escape(_moment(row.due_at))}</td></tr>\n"
     )
+
+
+def _moment(text: str) -> str:
+    """Write an instant to the minute; a page is read, and a spreadsheet has it whole."""
+    return f"{text[:16].replace('T', ' ')} UTC" if text else ""
 
 
 def _both(zh: str, en: str) -> str:

@@ -1,16 +1,20 @@
 """`lingqian key`: API keys, made and revoked while the server runs (接口密钥)."""
 
 import json
+import time
 from contextlib import closing
 from typing import Annotated, Final
 
 import typer
 
 from lingqian.cli.config import DATA_DEFAULT, DataFolder
-from lingqian.compose import DATABASE
-from lingqian.identity.key import Key, Scope
+from lingqian.compose import DATABASE, KEYS
+from lingqian.identity.key import ROLES, Key, Scope
 from lingqian.kernel.clock import rfc3339
+from lingqian.storage.authenticator import address
+from lingqian.storage.authenticator import enrol as add_authenticator
 from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_beside, revoke_key
+from lingqian.storage.vault import has_root, open_vault
 
 _NAME_LENGTH_MAX: Final = 64
 app = typer.Typer(no_args_is_help=True, help="API keys: new, list, revoke.")
@@ -29,18 +33,48 @@ def new(
     scope: Annotated[
         list[Scope] | None, typer.Option(help="What it may do; repeat it. Without: everything.")
     ] = None,
+    role: Annotated[
+        str | None, typer.Option(help=f"What people in a role need: {', '.join(ROLES)}.")
+    ] = None,
 ) -> None:
     """Make a key and print it, this once: only a digest is kept."""
     if not name.isprintable() or not 0 < len(name) <= _NAME_LENGTH_MAX:
         typer.echo("lingqian: a name is 1 to 64 letters that can be printed", err=True)
         raise typer.Exit(2)
-    scopes = frozenset(scope or Scope)
+    if role is not None and (scope or role not in ROLES):
+        typer.echo(f"lingqian: either --scope, or --role of {', '.join(ROLES)}", err=True)
+        raise typer.Exit(2)
+    scopes = frozenset(scope or Scope) if role is None else ROLES[role]
     with closing(open_beside(data / DATABASE)) as connection:
         try:
             typer.echo(add_key(connection, name, scopes))
         except NameTakenError as error:
             typer.echo(f"lingqian: a key is already called {name}; revoke it first", err=True)
             raise typer.Exit(1) from error
+
+
+@app.command()
+def enrol(
+    word: Annotated[str, typer.Argument(metavar="NAME", help="The key's name or id.")],
+    data: DataFolder = DATA_DEFAULT,
+) -> None:
+    """Give a key an authenticator: its acts for the house then need a one-time code each.
+
+    Prints, this once, the address an authenticator app reads. Doing it again replaces the old one.
+    """
+    if not has_root(data / KEYS):
+        typer.echo(f"lingqian: there are no keys of a ledger at {data}; start it once", err=True)
+        raise typer.Exit(2)
+    with closing(open_beside(data / DATABASE)) as connection:
+        good = [key for key in list_keys(connection) if not key.revoked_at_us]
+        found = next((key for key in good if word in (key.name, key.key_id)), None)
+        if found is None:
+            typer.echo(f"lingqian: no good key is called {word}", err=True)
+            raise typer.Exit(1)
+        secret = add_authenticator(
+            connection, open_vault(data / KEYS), found.key_id, time.time_ns() // 1_000
+        )
+    typer.echo(address(found.name, secret))
 
 
 @app.command("list")

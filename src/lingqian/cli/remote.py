@@ -19,6 +19,7 @@ KEY_VARIABLE: Final = "LINGQIAN_KEY"
 URL_DEFAULT: Final = "http://127.0.0.1:8080"
 _TIMEOUT_S: Final = 30
 _GOOD: Final = 299
+_CODE_NEEDED: Final = "operator_code_needed"
 
 Url = Annotated[str, typer.Option("--url", envvar=URL_VARIABLE, help="Where the server answers.")]
 ApiKey = Annotated[
@@ -74,6 +75,10 @@ class Server:
     ) -> dict[str, Any]:
         try:
             status, told = self._called(method, path, body, more)
+            if told.get("code") == _CODE_NEEDED and told.get("field"):
+                code = typer.prompt("动态口令 Code of your authenticator", err=True)
+                again = {**more, "Operator-Code": code}
+                status, told = self._called(method, path, body, again)
         except (OSError, http.client.HTTPException, ValueError) as error:
             fail(f"{self._parts.geturl()} does not answer as a server of ours: {error}", 1)
         if status > _GOOD:

@@ -60,8 +60,6 @@ def _lines(shown: Any) -> list[str]:  # noqa: ANN401 - a Trail, kept out of star
     lines = [shown.subject]
     if shown.message_zh:
         lines += [shown.message_zh, shown.message_en]
-    else:
-        lines += ["只有渠道账单里有这个号码，我方账上没有。", "Only a bill knows this number."]
     for entry in shown.entries:
         lines += ["", f"{entry.at}  {entry.id}  {entry.zh}", f"    {entry.en}"]
         moved = [
@@ -69,4 +67,6 @@ def _lines(shown: Any) -> list[str]:  # noqa: ANN401 - a Trail, kept out of star
             for each in entry.movements
         ]
         lines += moved
+        facts = "  ".join([f"{name}={value}" for name, value in entry.facts.items()])
+        lines += [f"    {facts}"] if facts else []
     return lines

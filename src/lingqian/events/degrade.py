@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Final, NamedTuple, Protocol
 
 import apsw
@@ -153,25 +154,20 @@ class Watch:
         return 0 if outage is None else outage.asked
 
     async def run(self, errand: Errand) -> None:
-        """Look for ever."""
-        while True:
-            try:
-                await self.look(errand)
-            except Fault as fault:
-                _log.warning("degrade: %s", fault)
-            await asyncio.sleep(LOOK_EVERY_S)
+        """Look for ever, at each account apart: one that hangs must not hide another's trouble."""
+        looks = [partial(self.look_at, account, errand) for account in self._pulses]
+        async with asyncio.TaskGroup() as group:
+            for look in (*looks, partial(self.chase, errand)):
+                group.create_task(_again(look))
 
-    async def look(self, errand: Errand) -> None:
-        """Take every step that the signals call for now, then chase what was not paid."""
-        known = modes(self._around.reader)
-        for account in self._pulses:
-            row = known.get(account)
-            left = await self._catch_up(account, row, errand)
-            is_open = await self._is_shut(account, errand)
-            event, why = due_event(_mode(row), self._signals(account, is_open, left))
-            if event:
-                await self.switch(account, event, BY_ITSELF, why)
-        await self._chase(errand)
+    async def look_at(self, account: str, errand: Errand) -> None:
+        """Take the step that the signals of one account call for now."""
+        row = modes(self._around.reader).get(account)
+        left = await self._catch_up(account, row, errand)
+        is_open = await self._is_shut(account, errand)
+        event, why = due_event(_mode(row), self._signals(account, is_open, left))
+        if event:
+            await self.switch(account, event, BY_ITSELF, why)
 
     async def _is_shut(self, account: str, errand: Errand) -> bool:
         """Say whether an account cannot be paid over, by its breakers; rested, by a question.
@@ -229,7 +225,7 @@ class Watch:
                 break
         return len(outage.queue) + (not outage.is_last)
 
-    async def _chase(self, errand: Errand) -> None:
+    async def chase(self, errand: Errand) -> None:
         """Close advanced and unpaid attempts; ask for the payment where none is left to be paid."""
         around = self._around
         degraded = [
@@ -241,6 +237,16 @@ class Watch:
                 await errand.shut(attempt_id)
             else:
                 await around.ask(Submission(SettleAdvance(order_id, REQUEST, BY_ITSELF)))
+
+
+async def _again(look: Callable[[], Awaitable[None]]) -> None:
+    """Look, rest, and look again; what the surroundings spoil is left to the next look."""
+    while True:
+        try:
+            await look()
+        except Fault as fault:
+            _log.warning("degrade: %s", fault)
+        await asyncio.sleep(LOOK_EVERY_S)
 
 
 def _mode(row: ModeRow | None) -> Mode:

@@ -83,7 +83,11 @@ def _expired(page: Page) -> list[Told]:
 
 
 def _asked_refund(page: Page) -> list[Told]:
-    return returning(page, page.outcome)
+    """Tell of a refund; one to the balance has arrived when it is asked for."""
+    told = returning(page, page.outcome)
+    if page.outcome.attempt_id:
+        return told
+    return [*told, _refund_told("succeeded", page.command.refund_id, page, 0)]
 
 
 _REFUND_WORDS: Final = {
@@ -99,6 +103,11 @@ def _noted_refund(page: Page) -> list[Told]:
     if word is None:
         return []  # still on its way: nobody need act
     refund_id = page.command.refund_id
+    told = [_refund_told(word, refund_id, page, outcome.fee_back_fen)]
+    return [*told, *returning(page, outcome.next)]
+
+
+def _refund_told(word: str, refund_id: bytes, page: Page, fee_back_fen: int) -> Told:
     refund = page.facts.refund(refund_id)
     subject = show(PREFIX_REFUND, refund_id)
     data = {
@@ -106,11 +115,10 @@ def _noted_refund(page: Page) -> list[Told]:
         "order_id": show(PREFIX_ORDER, refund.order_id) if refund.order_id else None,
         "user_id": user(refund.user_id) if refund.user_id else None,
         "amount_fen": refund.amount_fen,
-        "fee_back_fen": outcome.fee_back_fen,
+        "fee_back_fen": fee_back_fen,
         "balances": balances(page.posted),
     }
-    told = [Told(f"refund.{word}.v1", subject, data, owner(refund))]
-    return [*told, *returning(page, outcome.next)]
+    return Told(f"refund.{word}.v1", subject, data, owner(refund))
 
 
 def _redirected(page: Page) -> list[Told]:

@@ -7,51 +7,37 @@ stored, so one that is cut off anywhere is simply run again. Days are closed in 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from itertools import islice
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 import apsw
 
 from lingqian.channels.port import (
-    Bill,
     BillKind,
     BillRow,
-    BillSide,
     Channel,
-    FundRow,
     Reading,
     RefundReading,
     RefundState,
     TradeState,
 )
 from lingqian.clearing.classify import Class
-from lingqian.clearing.day import Blocker, Books, Comparison, DayState, Stand, blockers
-from lingqian.clearing.day import explained_fen as explained
+from lingqian.clearing.day import Blocker, Comparison, DayState
 from lingqian.clearing.difference import (
-    OPEN_STATES,
-    Difference,
-    DifferenceState,
     day_id,
-    difference_id,
     flow_id,
 )
-from lingqian.clearing.fund import set_apart
 from lingqian.clearing.item import Booked, Item, Standing, Way, moves
 from lingqian.clearing.repair import (
     Note,
     bill_note,
-    carried_on,
-    finds,
-    notes,
-    unbooked,
     wants_evidence,
 )
+from lingqian.events import compared
 from lingqian.flows.command import (
     AskRefund,
     CloseDay,
     Command,
     RecordBill,
-    RecordDifference,
     RecordFlow,
     RecordMatch,
 )
@@ -60,14 +46,13 @@ from lingqian.kernel.clock import SECOND_US, Clock, business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault, Rejected
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, lane_of, parse, show
-from lingqian.kernel.order import ordered
 from lingqian.storage import query
 from lingqian.storage import reconciliation as books
 from lingqian.storage.cashier import STRANGERS_LANE, Cashier
 from lingqian.storage.desk import Desk, client_key
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.port import Personal
-from lingqian.storage.reconciliation import Frame, Sheet
+from lingqian.storage.reconciliation import Frame
 from lingqian.storage.vault import Vault
 from lingqian.topup.evidence import Source, stranger_id
 from lingqian.topup.fee import FeePlan
@@ -77,7 +62,6 @@ EVERY_S: Final = 30.0
 # A bill that is not there in its hour is asked for again half-hourly.
 AGAIN_US: Final = 1_800 * SECOND_US
 ROUNDS_MAX: Final = 3
-QUERIES_MAX: Final = 200
 TOGETHER_MAX: Final = 256
 BY_CLOCK: Final = "clock"
 _HOUR_US: Final = 3_600 * SECOND_US
@@ -120,20 +104,6 @@ class Run(NamedTuple):
     state: DayState
     blockers: tuple[Blocker, ...] = ()
     waits: str = ""
-
-
-class Raw(NamedTuple):
-    """Both bills of a day, line by line."""
-
-    lines: tuple[BillRow, ...]
-    flows: tuple[FundRow, ...]
-
-
-class Seen(NamedTuple):
-    """A day as it was compared, with our side of it."""
-
-    sheet: Sheet
-    result: Comparison
 
 
 class Reconciler:
@@ -226,7 +196,7 @@ class Reconciler:
         plan = self.means.plans.get(account, FeePlan())
         return Frame(self.means.reader, self.means.vault, account, day, plan.base_ppm)
 
-    async def _fetch(self, frame: Frame) -> Raw:
+    async def _fetch(self, frame: Frame) -> compared.Raw:
         """Fetch both bills and keep their raw bytes.
 
         Raises: Rejected while one is not there, and the channel faults.
@@ -239,7 +209,7 @@ class Reconciler:
             row = await self._sealed(frame, books.BILL_FIELDS[bill.kind], lambda raw=raw: raw)  # type: ignore[misc]  # bound now
             command = RecordBill(day_id(account, day), account, day, bill.kind, bill.digest)
             await self.means.ask(Submission(command, (row,)))
-        return await self._beside(lambda _: _raw(trade, fund))
+        return await self._beside(lambda _: compared.raw_of(trade, fund))
 
     async def _beside(self, work: Callable[[apsw.Connection], Done]) -> Done:
         """Do what takes long for a large day where it holds nobody up."""
@@ -249,15 +219,15 @@ class Reconciler:
         identity = day_id(frame.account, frame.day)
         return await self._beside(lambda _: books.sealed(frame.vault, identity, field, plain()))
 
-    async def _compare(self, frame: Frame, raw: Raw, by: str) -> Run:
+    async def _compare(self, frame: Frame, raw: compared.Raw, by: str) -> Run:
         first = last = await self._look(frame, raw)
         # What only a bill that contradicts itself tells is not booked.
-        if bill_note(first.result) is None:
-            if await self._note_flows(frame, raw, first):
-                # Money that is seen to have come back is a part of our side.
-                first = last = await self._look(frame, raw)
-            for note in finds(first.result):
-                await self._do(_recorded(frame, note))
+        is_sound = bill_note(first.result) is None
+        if is_sound and await self._note_flows(frame, raw, first):
+            # Money that is seen to have come back is a part of our side.
+            first = last = await self._look(frame, raw)
+        result = first.result
+        await self._do_all(await self._beside(lambda _: compared.found_by(frame, result)))
         for _ in range(ROUNDS_MAX):
             # A bill that contradicts itself proves nothing: the day waits for a better one.
             if bill_note(last.result) is not None or not await self._repair(frame, last.result):
@@ -267,11 +237,11 @@ class Reconciler:
         digest = await self._note_match(frame, last)
         return await self._close(frame, last.result, digest, by)
 
-    async def _look(self, frame: Frame, raw: Raw) -> Seen:
+    async def _look(self, frame: Frame, raw: compared.Raw) -> compared.Seen:
         """Compare both sides; what no bill shows is asked about, so that a loss is seen at once."""
-        sheet, lonely = await self._beside(lambda c: _our_side(frame.on(c), raw))
+        sheet, lonely = await self._beside(lambda c: compared.our_side(frame.on(c), raw))
         says = {row.number: await self._says(frame.account, row) for row in lonely}
-        return await self._beside(lambda _: _seen(frame.day, _told(sheet, says), raw))
+        return await self._beside(lambda _: compared.seen(frame.day, sheet, says, raw))
 
     async def _says(self, account: str, row: Booked) -> TradeState:
         if not row.attempt_no:
@@ -286,7 +256,7 @@ class Reconciler:
 
     async def _repair(self, frame: Frame, last: Comparison) -> bool:
         """Bring home what the bill proves; say whether anything was written."""
-        found = await self._beside(lambda c: _repairable(frame.on(c), last))
+        found = await self._beside(lambda c: compared.repairable(frame.on(c), last))
         written = False
         for start in range(0, len(found), TOGETHER_MAX):
             items = found[start : start + TOGETHER_MAX]
@@ -378,24 +348,24 @@ class Reconciler:
 
     # --- what is written down ---------------------------------------------------------------
 
-    async def _note_flows(self, frame: Frame, raw: Raw, last: Seen) -> bool:
+    async def _note_flows(self, frame: Frame, raw: compared.Raw, last: compared.Seen) -> bool:
         """Note what only the fund bill shows, and what lay in the account on its first day.
 
         Return whether anything of it was news.
         """
-        apart = await self._beside(lambda c: _apart(frame.on(c), raw, last.sheet))
+        flows = await self._beside(lambda c: compared.apart(frame.on(c), raw, last.sheet))
         opening = last.result.chain.opening_fen
         if last.sheet.opening_fen is None and opening:
             name = "opening"
             identity = flow_id(frame.account, name)
             flow = RecordFlow(identity, frame.account, frame.day, name, "期初余额", opening, b"")
-            apart.append(flow)
-        return await self._do_all(apart)
+            flows.append(flow)
+        return await self._do_all(flows)
 
     async def _note_differences(self, frame: Frame, first: Comparison, last: Comparison) -> None:
-        moves, found = await self._beside(lambda c: _steps(frame.on(c), first, last))
+        moves, found = await self._beside(lambda c: compared.steps(frame.on(c), first, last))
         await self._do_all(moves)
-        await self._do_all([_recorded(frame, note) for note in found])
+        await self._do_all([compared.recorded(frame, note) for note in found])
         for note in found:
             if note.found == Class.S1:
                 await self._freeze(frame, note)
@@ -424,7 +394,7 @@ class Reconciler:
             )
         )
 
-    async def _note_match(self, frame: Frame, seen: Seen) -> bytes:
+    async def _note_match(self, frame: Frame, seen: compared.Seen) -> bytes:
         identity, last = day_id(frame.account, frame.day), seen.result
         row = await self._sealed(frame, books.FIELD_SHEET, lambda: books.write_sheet(seen.sheet))
         digest = books.result_digest(last)
@@ -442,7 +412,7 @@ class Reconciler:
         return digest
 
     async def _close(self, frame: Frame, last: Comparison, digest: bytes, by: str) -> Run:
-        end = await self._beside(lambda c: _end(frame.on(c), last))
+        end = await self._beside(lambda c: compared.end_of(frame.on(c), last))
         if end.blockers:
             return Run(frame.account, frame.day, DayState.MATCHED, end.blockers)
         command = CloseDay(
@@ -474,156 +444,6 @@ class Reconciler:
 
     async def _do(self, command: Command) -> Answer:
         return await self.means.ask(Submission(command))
-
-
-# --- what is done beside the loop: it reads, and holds nobody up ----------------------------------
-
-
-def _raw(trade: Bill, fund: Bill) -> Raw:
-    return Raw(
-        tuple(row for row in trade.rows if isinstance(row, BillRow)),
-        tuple(row for row in fund.rows if isinstance(row, FundRow)),
-    )
-
-
-def _our_side(frame: Frame, raw: Raw) -> tuple[Sheet, list[Booked]]:
-    """Collect our rows, and those that no bill has shown and the channel is to be asked about."""
-    sheet = books.our_side(frame, raw.lines)
-    shown = {each for each in sheet.shown}  # noqa: C416 - in steps, not in one that holds all up
-    lonely = (row for row in sheet.booked if _is_lonely(row, frame.day, shown))
-    return sheet, list(islice(lonely, QUERIES_MAX))
-
-
-def _is_lonely(row: Booked, day: int, shown: set[tuple[int, str]]) -> bool:
-    """Say whether no bill has shown this money of ours yet."""
-    if row.way != Way.PAY or row.standing != Standing.DONE or row.seen_day not in (0, day):
-        return False
-    return (row.way, row.number) not in shown and (row.way, row.channel_no) not in shown
-
-
-def _told(sheet: Sheet, says: Mapping[str, TradeState]) -> Sheet:
-    """Write what the channel says of our rows beside them."""
-    if not says:
-        return sheet
-    rows = [row._replace(says=says.get(row.number, row.says)) for row in sheet.booked]
-    return sheet._replace(booked=tuple(rows))
-
-
-def _seen(day: int, sheet: Sheet, raw: Raw) -> Seen:
-    return Seen(sheet, books.derive(day, sheet, raw.lines, raw.flows))
-
-
-def _repairable(frame: Frame, last: Comparison) -> list[Item]:
-    """Return the items that may be brought home; not what a remedy has booked already."""
-    booked = {
-        (row.way, row.number)
-        for _, row in books.differences(frame.connection, frame.account, frame.day)
-        if row.is_booked and row.day == frame.day
-    }
-    found = {
-        (each.item.way, each.item.number, each.item.is_second): each.item
-        for each in last.findings
-        if each.found != Class.B1 and (each.item.way, each.item.number) not in booked
-    }
-    return [found[key] for key in ordered(found, lambda key: key)]
-
-
-def _apart(frame: Frame, raw: Raw, sheet: Sheet) -> list[Command]:
-    """Return the notes about movements that the fund bill alone shows."""
-    return [
-        RecordFlow(
-            flow_id(frame.account, row.flow_no),
-            frame.account,
-            frame.day,
-            row.flow_no,
-            row.kind,
-            row.amount_fen,
-            books.subject_of_flow(frame.connection, frame.account, row),
-        )
-        for row in set_apart(raw.flows, frozenset(sheet.earlier), books.refunds_in(raw.lines))
-        if row.side in (BillSide.OTHER_IN, BillSide.OTHER_OUT) and row.amount_fen
-    ]
-
-
-def _steps(
-    frame: Frame, first: Comparison, last: Comparison
-) -> tuple[list[Command], tuple[Note, ...]]:
-    """Return what becomes of known differences, and what is found besides."""
-    known = books.differences(frame.connection, frame.account, frame.day)
-    identities = {id(row): identity for identity, row in known}
-    moves: list[Command] = [
-        _moved(identities[id(row)], row, event)
-        for row, event in carried_on([row for _, row in known], last)
-    ]
-    found, whole = notes(first, last), bill_note(last)
-    return moves, found if whole is None else (*map(unbooked, found), whole)
-
-
-class End(NamedTuple):
-    """What a day would be closed with, and what keeps it open."""
-
-    blockers: tuple[Blocker, ...]
-    is_first: bool
-    explained_fen: int
-    books_fen: int
-    open_ids: tuple[bytes, ...]
-
-
-def _end(frame: Frame, last: Comparison) -> End:
-    rows = [
-        (identity, row)
-        for identity, row in books.differences(frame.connection, frame.account, frame.day)
-        if row.state in OPEN_STATES
-    ]
-    standing = Books(
-        books.channel_fen(frame.connection, frame.account),
-        books.later_fen(frame),
-        books.transit_fen(frame),
-    )
-    before = books.day_row(frame.connection, frame.account, frame.day - 1)
-    found = blockers(
-        last,
-        [Stand(Class(row.class_code), DifferenceState(row.state), row.day) for _, row in rows],
-        standing,
-        is_first_or_follows=before is None or before.state == DayState.CLOSED,
-    )
-    return End(
-        found,
-        before is None,
-        explained(last),
-        standing.channel_fen - standing.later_fen + standing.transit_fen,
-        tuple(identity for identity, _ in rows),
-    )
-
-
-def _recorded(frame: Frame, note: Note) -> RecordDifference:
-    return RecordDifference(
-        difference_id(frame.account, frame.day, (note.way, note.number), note.found),
-        frame.account,
-        frame.day,
-        note.way,
-        note.number,
-        note.found,
-        note.gap_fen,
-        note.fee_gap_fen,
-        note.event,
-        note.remedy,
-    )
-
-
-def _moved(identity: bytes, row: Difference, event: str) -> RecordDifference:
-    return RecordDifference(
-        identity,
-        row.account,
-        row.day,
-        row.way,
-        row.number,
-        row.class_code,
-        row.gap_fen,
-        row.fee_gap_fen,
-        event,
-        0,
-    )
 
 
 def _why(ended: Run) -> str:

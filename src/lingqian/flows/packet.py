@@ -123,7 +123,9 @@ def _check_shape(command: SendPacket, at_us: int) -> Code:
 
 
 def _check_limits(view: View, command: SendPacket, at_us: int) -> Code:
-    code = check_payer(view, command.sender_id, command.total_fen, at_us, command.factors)
+    # Factors cap what leaves a balance; a channel has asked its own payer.
+    factors = None if command.is_by_channel else command.factors
+    code = check_payer(view, command.sender_id, command.total_fen, at_us, factors)
     if code:
         return code
     user = view.users.have(command.sender_id)

@@ -14,6 +14,7 @@ from lingqian.flows.notice import end_notice, want_notice
 from lingqian.flows.view import View, Wanted
 from lingqian.identity.user import UserState
 from lingqian.kernel.bound import (
+    BALANCE_FEN_MAX,
     REDIRECT_TRIES_MAX,
     REFUND_AGAIN_S,
     REFUND_DAYS_MAX,
@@ -44,7 +45,14 @@ from lingqian.topup.attempt import Attempt
 from lingqian.topup.coin import Part, destroy, freeze, part_for, thaw, worth_fen
 from lingqian.topup.evidence import Payment, Reason, Source, transaction_key
 from lingqian.topup.fee import fee_back
-from lingqian.topup.order import CREDIT_MACHINE, CreditState, Order, OrderKind, return_state
+from lingqian.topup.order import (
+    CREDIT_MACHINE,
+    PAID_STATES,
+    CreditState,
+    Order,
+    OrderKind,
+    return_state,
+)
 from lingqian.topup.refund import (
     MACHINE,
     Origin,
@@ -122,15 +130,26 @@ def fold_opened_refund(
     view: View, opened: Opened, record: Record, transaction_key: bytes = b""
 ) -> None:
     """Write a refund that may be sent now, and count it at its order, or at its own payment."""
-    refund = Refund(
+    refund = _opened(opened, record.at_us, transaction_key)
+    view.refunds.put(opened.refund_id, refund)
+    view.trail(record.seq, opened.refund_id)
+    if transaction_key:
+        view.transactions.edit(transaction_key).refund_count += 1
+    else:
+        _count_opened(view, opened, record.at_us)
+
+
+def _opened(opened: Opened, at_us: int, transaction_key: bytes) -> Refund:
+    """Return a refund that may be sent now."""
+    return Refund(
         amount_fen=opened.amount_fen,
         attempt_id=opened.attempt_id,
         card_mac=b"",
         channel_refund_id="",
         coins_bonus=opened.coins_bonus,
         coins_paid=opened.coins_paid,
-        created_at_us=record.at_us,
-        due_at_us=record.at_us,
+        created_at_us=at_us,
+        due_at_us=at_us,
         fee_back_fen=0,
         order_id=opened.order_id,
         origin=opened.origin,
@@ -143,12 +162,6 @@ def fold_opened_refund(
         transaction_key=transaction_key,
         way=Way.ORIGINAL,
     )
-    view.refunds.put(opened.refund_id, refund)
-    view.trail(record.seq, opened.refund_id)
-    if transaction_key:
-        view.transactions.edit(transaction_key).refund_count += 1
-    else:
-        _count_opened(view, opened, record.at_us)
 
 
 def _count_opened(view: View, opened: Opened, at_us: int) -> None:
@@ -213,15 +226,14 @@ def _want_source(user_id: bytes, lane: int, wanted: Wanted) -> None:
 def decide_ask(view: View, command: AskRefund, at_us: int) -> Decision:
     """Set money of a credited order aside, to go back to the payment it came by.
 
-    Refuses: order_unknown, not_refundable, account_frozen, refund_too_late, exceeds_refund_count,
-    exceeds_refundable, refund_too_soon, exceeds_available, refund_takes_all.
+    What the balance has paid goes back there at once. Refuses: order_unknown, not_refundable,
+    account_frozen, refund_too_late, exceeds_refund_count, exceeds_refundable, refund_too_soon,
+    exceeds_available, exceeds_balance_max, refund_takes_all.
     """
     order = view.orders.get(command.order_id)
     if order is None:
         return refused(Code.ORDER_UNKNOWN)
-    code = _check_order(view, order, command) or _check_payment(
-        view.attempts.have(order.paid_attempt), command.amount_fen, at_us
-    )
+    code = _check_order(view, order, command) or _check_source(view, order, command, at_us)
     if code:
         return refused(code)
     opened = Opened(
@@ -243,12 +255,27 @@ def _check_order(view: View, order: Order, command: AskRefund) -> Code:
 
     The money of a packet is in other hands; its rest goes back by itself when the packet ends.
     """
-    is_credited = order.credit_state in REFUNDABLE and bool(order.paid_attempt)
-    if not is_credited or order.kind == OrderKind.PACKET or command.origin not in REVERSALS:
+    is_of_channel = bool(order.paid_attempt)
+    is_known = command.origin in (REVERSALS if is_of_channel else (Origin.PERSON,))
+    is_credited = order.credit_state in REFUNDABLE and order.pay_state in PAID_STATES
+    if not (is_credited and is_known) or order.kind == OrderKind.PACKET:
         return Code.NOT_REFUNDABLE
     user = view.users.get(order.user_id)
     is_frozen = user is None or user.state != UserState.ACTIVE
     return Code.ACCOUNT_FROZEN if command.origin == Origin.PERSON and is_frozen else Code.OK
+
+
+def _check_source(view: View, order: Order, command: AskRefund, at_us: int) -> Code:
+    """Say whether the payment takes its money back: one of a channel, or the person's balance."""
+    if order.paid_attempt:
+        attempt = view.attempts.have(order.paid_attempt)
+        return _check_payment(attempt, command.amount_fen, at_us)
+    if at_us - order.credited_at_us > REFUND_DAYS_MAX * DAY_US:
+        return Code.REFUND_TOO_LATE
+    counters = view.accounts.get(balance_account(order.user_id))
+    owned_fen = 0 if counters is None else counters.credits_posted
+    is_full = owned_fen + command.amount_fen > BALANCE_FEN_MAX
+    return Code.EXCEEDS_BALANCE_MAX if is_full else Code.OK
 
 
 def _check_payment(attempt: Attempt, amount_fen: int, at_us: int) -> Code:
@@ -274,20 +301,25 @@ def _from_balance(view: View, opened: Opened) -> Decision:
 
 
 def _from_coins(view: View, opened: Opened) -> Decision:
-    grant = view.grants.have(opened.order_id)
+    grant = view.grants.get(opened.order_id)
+    if grant is None:
+        # The whole price went to what the person owed: no coins, and nothing to give back.
+        return refused(Code.EXCEEDS_REFUNDABLE)
     if opened.amount_fen > worth_fen(grant):
         return refused(Code.EXCEEDS_REFUNDABLE)
     part = part_for(grant, opened.amount_fen)
     if part is None:
         return refused(Code.REFUND_TAKES_ALL)
     # From here it must succeed.
-    value, target = coin_value_account(view.lane), payable_account(opened.refund_id)
-    postings = (
-        _coins(Phase.HOLD, opened.user_id, part),
-        Posting(Phase.POST, value, target, opened.amount_fen),
-    )
+    value, frozen = coin_value_account(view.lane), _coins(Phase.HOLD, opened.user_id, part)
     opened = opened._replace(coins_paid=part.paid, coins_bonus=part.bonus)
-    return Decision(Code.OK, opened, postings)
+    if not opened.attempt_id:
+        # Frozen, destroyed and paid back in one command: there is no channel to wait for.
+        back = Posting(Phase.POST, value, balance_account(opened.user_id), opened.amount_fen)
+        destroyed = _coins(Phase.CAPTURE, opened.user_id, part)
+        return Decision(Code.OK, opened, (frozen, destroyed, back))
+    aside = Posting(Phase.POST, value, payable_account(opened.refund_id), opened.amount_fen)
+    return Decision(Code.OK, opened, (frozen, aside))
 
 
 def _coins(phase: Phase, user_id: bytes, part: Part) -> Posting:
@@ -300,6 +332,9 @@ def fold_ask(view: View, record: Record) -> None:
     """Write the refund; freeze its coins; mark the order as being reversed."""
     opened = record.outcome
     assert isinstance(opened, Opened), "the journal names its kind"
+    if not opened.attempt_id:
+        _fold_own(view, opened, record)
+        return
     fold_opened_refund(view, opened, record)
     order = view.orders.edit(opened.order_id)
     order.credit_state = CREDIT_MACHINE.step(order.credit_state, "reverse")
@@ -310,6 +345,29 @@ def fold_ask(view: View, record: Record) -> None:
         _, debit, credit, coins = record.postings[0]
         hold = Hold(coins, record.at_us, credit, debit, HoldState.HELD)
         view.holds.put(opened.refund_id, hold)
+
+
+def _fold_own(view: View, opened: Opened, record: Record) -> None:
+    """Write a refund of an order that the balance has paid: asked for and arrived at once."""
+    refund = _opened(opened, record.at_us, b"")
+    refund.stage = MACHINE.step(refund.stage, "succeed")
+    refund.way = Way.BALANCE
+    refund.due_at_us = 0
+    refund.success_at_us = record.at_us
+    view.refunds.put(opened.refund_id, refund)
+    view.trail(record.seq, opened.refund_id, opened.order_id)
+    grant, part = view.grants.edit(opened.order_id), Part(opened.coins_paid, opened.coins_bonus)
+    freeze(grant, part, opened.amount_fen)
+    destroy(grant, part)
+    _, debit, credit, coins = record.postings[0]
+    state = HOLD_MACHINE.step(HoldState.HELD, "capture")
+    view.holds.put(opened.refund_id, Hold(coins, record.at_us, credit, debit, state))
+    order = view.orders.edit(opened.order_id)
+    order.refunded_fen += opened.amount_fen
+    order.refund_state = return_state(order)
+    reversing = CREDIT_MACHINE.step(order.credit_state, "reverse")
+    event = "full" if order.refunded_fen == order.amount_fen else "part"
+    order.credit_state = CREDIT_MACHINE.step(reversing, event)
 
 
 def need_note(command: NoteRefund, wanted: Wanted) -> None:
@@ -342,7 +400,7 @@ def deepen_note(view: View, command: NoteRefund, wanted: Wanted) -> None:
 def deepen_channel(view: View, command: NoteRefund, wanted: Wanted) -> None:
     """Name the channel's account and the payment, once the attempt says which those are."""
     refund = view.refunds.get(command.refund_id)
-    if refund is not None:
+    if refund is not None and refund.way != Way.BALANCE:
         wanted.accounts.add(channel_account(view.lane, _payment(view, refund).account))
         wanted.transactions.add(_payment_key(view, refund))
 

@@ -195,10 +195,12 @@ class View:
     def leads_on(self) -> bool:
         """Say whether this batch has changed what leads on to rows nobody could name before.
 
-        That is orders and what hangs on them, gifts and payouts: a command after them in the same
-        batch has to be loaded for once more.
+        That is orders and what hangs on them, payments of nobody's, gifts and payouts: a command
+        after them in the same batch has to be loaded for once more.
         """
-        return bool(self.orders.dirty or self.gifts.dirty or self.payouts.dirty)
+        return bool(
+            self.orders.dirty or self.transactions.dirty or self.gifts.dirty or self.payouts.dirty
+        )
 
     def add_grant(self, order_id: bytes, grant: Grant) -> None:
         """Add the coins of an order, also to the person's purse where it is open."""

@@ -41,6 +41,29 @@ class Scope(StrEnum):
     WEBHOOKS_WRITE = "webhooks:write"
 
 
+# Who uses one of these acts for the house; each such act is written down.
+OPERATOR: Final = frozenset(
+    (
+        Scope.ADMIN,
+        Scope.REVIEW_CASES,
+        Scope.RECONCILE,
+        Scope.READ_NOTICES,
+        Scope.WEBHOOKS_WRITE,
+    )
+)
+
+
+# What people in these roles need, and nothing else.
+ROLES: Final[dict[str, frozenset[Scope]]] = {
+    "reviewer": frozenset(
+        (Scope.REVIEW_CASES, Scope.READ_USERS, Scope.READ_PACKETS, Scope.READ_TOP_UPS)
+    ),
+    "reconciler": frozenset((Scope.RECONCILE, Scope.READ_TOP_UPS, Scope.READ_NOTICES)),
+    "administrator": frozenset((Scope.ADMIN, Scope.READ_USERS, Scope.WRITE_USERS)),
+    "engineer": frozenset((Scope.WEBHOOKS_WRITE, Scope.EVENTS_READ, Scope.READ_TOP_UPS)),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """A key as it is stored; `revoked_at_us` is 0 while it is good."""
@@ -64,6 +87,7 @@ class Caller:
     scopes: frozenset[Scope]
     person: bytes = b""
     session_id: bytes = b""
+    key_id: str = ""
 
 
 def write_key(key_id: str, secret: str) -> str:

@@ -13,7 +13,7 @@ LABEL_BYTES_MAX = 255
 _BLOCK_BYTES = 64  # of SHA-256, where HMAC pads its key
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
-_WORDS = struct.Struct(">4Q")
+_BLOCK_WORDS = 4
 _WORD_BITS = 64
 _WORD_RANGE = 1 << _WORD_BITS
 
@@ -64,6 +64,8 @@ class Stream:
         # is under the limit of every bound up to `places`, so only the rest are looked at twice.
         sure = _WORD_RANGE - places
         words = self._words
+        if len(words) < size:
+            words = self._refill(-(-(size - len(words)) // _BLOCK_WORDS))
         chosen: set[int] = set()
         for top in range(places - size, places):
             while True:
@@ -93,13 +95,18 @@ class Stream:
             if value < limit:
                 return value % bound
 
-    def _refill(self) -> list[int]:
-        inner = self._inner.copy()
-        inner.update(self._counter.to_bytes(8))
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        words = list(_WORDS.unpack(outer.digest()))
-        words.reverse()  # so that pop takes them in order
-        self._counter += 1
-        self._words = words
+    def _refill(self, blocks: int = 1) -> list[int]:
+        """Make this many blocks of words, behind those that are left."""
+        copy_inner, copy_outer, counter = self._inner.copy, self._outer.copy, self._counter
+        parts: list[bytes] = []
+        for number in range(counter, counter + blocks):
+            inner = copy_inner()
+            inner.update(number.to_bytes(8))
+            outer = copy_outer()
+            outer.update(inner.digest())
+            parts.append(outer.digest())
+        self._counter = counter + blocks
+        fresh = list(struct.unpack(f">{blocks * _BLOCK_WORDS}Q", b"".join(parts)))
+        fresh.reverse()  # so that pop takes them in order
+        self._words = words = fresh + self._words
         return words

@@ -149,6 +149,11 @@ class Code(IntEnum):
     REAL_NAME_MISMATCH = 174
     FACE_MISMATCH = 175
     REAL_NAME_TAKEN = 176
+    PASSKEY_INVALID = 177
+    # Operators.
+    OPERATOR_CODE_NEEDED = 178
+    WRONG_OPERATOR_CODE = 179
+    OPERATOR_CODE_LOCKED = 180
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -533,6 +538,18 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.REAL_NAME_TAKEN: _row(
         409, _NEVER, "此身份已有账户。", "This identity has an account already."
+    ),
+    Code.OPERATOR_CODE_NEEDED: _row(
+        403, _SAME, "请输入动态口令。", "An operator's act needs the authenticator's code."
+    ),
+    Code.WRONG_OPERATOR_CODE: _row(
+        403, _SAME, "动态口令不对或已使用。", "That is not a fresh code of the authenticator."
+    ),
+    Code.OPERATOR_CODE_LOCKED: _row(
+        429, _SAME, "动态口令错误次数过多，请稍后再试。", "Too many wrong codes; try again later."
+    ),
+    Code.PASSKEY_INVALID: _row(
+        403, _SAME, "通行密钥验证失败。", "The passkey proves nothing here."
     ),
 }
 

@@ -489,8 +489,20 @@ class Assessor:
             bonus = min(lot.free(1), coins)
             paid = coins - bonus
             lot.rebase(worth - amount, paid, bonus)
+        if not deal.paid_by:
+            self._own_back(lane, self.lots[command.order_id], amount, (paid, bonus))
+            return
         self._move(source, (command.refund_id, PAYABLE, CNY), amount)
         self.back[command.refund_id] = [deal.paid_by, amount, True, paid, bonus]
+
+    def _own_back(self, lane: int, lot: Lot, amount: int, coins: tuple[int, int]) -> None:
+        """Pay coins that the balance has paid for back to it at once; the coins are gone."""
+        paid, bonus = coins
+        lot.frozen = [lot.frozen[0] - paid, lot.frozen[1] - bonus]
+        lot.left = [lot.left[0] - paid, lot.left[1] - bonus]
+        self._move(_house(lane, COIN_VALUE), (lot.user, BALANCE, CNY), amount)
+        self._move((lot.user, COIN, COINS), _house(lane, ISSUED, COINS), paid + bonus)
+        self.counts["refund to the balance"] += 1
 
     def _note_refund(self, lane: int, command: Any, at: int) -> None:  # noqa: ANN401 - as above
         del at

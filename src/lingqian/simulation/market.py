@@ -464,10 +464,13 @@ class Market:
         self._ask(command, lambda answer: self._ordered(buy, answer))
 
     def _ordered(self, buy: Buy, answer: Answer) -> None:
-        if answer.code or buy.is_from_balance:
+        if answer.code:
             return
         record: Any = answer if answer.first is None else answer.first
         order_id = record.command.order_id
+        if buy.is_from_balance:
+            self._live_on(buy, order_id)
+            return
         self._sheets[order_id] = []
         self._try(buy, order_id)
 

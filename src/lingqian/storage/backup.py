@@ -33,6 +33,7 @@ from lingqian.storage.head import (
     log_size,
     sync_folder,
 )
+from lingqian.storage.session import end_sessions
 from lingqian.storage.sqlite import SqliteStore, connect
 from lingqian.storage.vault import Vault
 
@@ -269,7 +270,7 @@ def restore(  # noqa: PLR0913 - what a restore must be told, by name
             source = Source(part, Path(os.devnull), vault)
             rows = _audit_copy(connection, source, 0, tick)
             lost = _compare_heads(connection, place.heads, accepts_loss=accepts_loss)
-        _open_as_wallet(part)
+        _open_as_wallet(part, at_us)
         part.replace(place.database)
         sync_folder(place.database.parent)
     finally:
@@ -315,12 +316,14 @@ def _compare_heads(
 _OTHER_HISTORY: Final = frozenset({FindingKind.HEAD_DIFFERS, FindingKind.HEAD_LINE})
 
 
-def _open_as_wallet(path: Path) -> None:
+def _open_as_wallet(path: Path, at_us: int) -> None:
     """Open the copy as a wallet does, and bring it to this program's schema.
 
+    Sessions end: what was revoked or renewed since the backup would be good once more.
     Raises: Damaged when it is newer than this program.
     """
     store = SqliteStore(path)
+    store.chore(lambda connection: end_sessions(connection, at_us))
     store.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
 

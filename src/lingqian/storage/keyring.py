@@ -128,7 +128,7 @@ class Keyring:
         key = known[0]
         if key is None or not is_good(key, secret):
             return None
-        return Caller(key.name, key.scopes)
+        return Caller(key.name, key.scopes, key_id=key.key_id)
 
     def _read(self, key_id: str, now_s: float) -> tuple[Key | None, float]:
         row = self._connection.execute(SELECT_KEY, (key_id,)).fetchone()

@@ -28,7 +28,7 @@ from lingqian.topup.advance import AdvanceState
 from lingqian.topup.attempt import AttemptState
 from lingqian.topup.order import CreditState
 from lingqian.topup.payout import UNDER_WAY, PayoutStage
-from lingqian.topup.refund import RefundStage
+from lingqian.topup.refund import RefundStage, Way
 
 
 class Law(NamedTuple):
@@ -71,6 +71,7 @@ _WORDS: Final[dict[str, bytes | int]] = {
     "invalidated": int(PacketState.INVALIDATED),
     "order_held": int(CreditState.HELD),
     "order_advanced": int(CreditState.ADVANCED),
+    "to_balance": int(Way.BALANCE),
     "refund_over": bytes((RefundStage.SUCCESS, RefundStage.CLOSED)),
     "payout_set_aside": bytes((PayoutStage.APPROVED, *UNDER_WAY)),
     "gift_pending": int(GiftState.PENDING),
@@ -290,7 +291,7 @@ LAWS: Final[tuple[Law, ...]] = (
     ),
     Law(
         FindingKind.ORDER_MONEY,
-        ("orders", "attempts"),
+        ("orders", "attempts", "refunds"),
         """
         SELECT order_id, 'received ' || received_fen || ', its attempts prove ' || proven
             || '; on their way back ' || refunding_fen || ' and ' || leaving
@@ -299,7 +300,10 @@ LAWS: Final[tuple[Law, ...]] = (
             SELECT o.order_id, o.received_fen, o.refunding_fen, o.refunded_fen,
                 COALESCE(sum(a.paid_fen), 0) AS proven,
                 COALESCE(sum(a.refunding_fen), 0) AS leaving,
-                COALESCE(sum(a.refunded_fen), 0) AS back
+                COALESCE(sum(a.refunded_fen), 0) + COALESCE((
+                    SELECT sum(r.amount_fen) FROM refunds r
+                    WHERE r.order_id = o.order_id AND r.way = :to_balance
+                ), 0) AS back
             FROM orders o LEFT JOIN attempts a ON a.order_id = o.order_id
             GROUP BY o.order_id
         ) WHERE received_fen <> proven OR refunding_fen <> leaving OR refunded_fen <> back

@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0010, 0011, 0020.
+Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0016.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ import apsw
 
 from lingqian.identity.real_name import RealName
 from lingqian.kernel.fault import Damaged
+from lingqian.storage.act import broken_acts
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.real_name import macs, open_told
 from lingqian.storage.vault import Vault
@@ -98,8 +99,24 @@ _QUERIES: Final[dict[str, str]] = {
                 + length(r.name_mac) + length(r.number_mac) > 0)
             OR (r.checks > 0 AND (length(r.name_mac) <> 16 OR length(r.number_mac) <> 16))
         """,
+    "passkeys": """
+        SELECT hex(p.credential_id), 'nobody of ours, or its key or its name has no shape'
+        FROM passkeys p
+        LEFT JOIN users u ON u.user_id = p.user_id
+        WHERE u.user_id IS NULL OR length(p.credential_id) NOT BETWEEN 1 AND 1023
+            OR length(p.x) <> 32 OR length(p.y) <> 32 OR p.counter NOT BETWEEN 0 AND 4294967295
+            OR length(p.name_sealed) < 29 OR p.created_at_us <= 0
+            OR (p.used_at_us <> 0 AND p.used_at_us < p.created_at_us)
+        """,
+    "authenticators": """
+        SELECT a.key_id, 'no such key, or its secret or its tries have no shape'
+        FROM authenticators a
+        LEFT JOIN api_keys k ON k.key_id = a.key_id
+        WHERE k.key_id IS NULL OR length(a.secret_sealed) <> 49 OR a.last_step < 0
+            OR a.tries NOT BETWEEN 0 AND 4 OR a.locked_until_us < 0 OR a.created_at_us <= 0
+        """,
 }
-OPERATION_TABLES: Final = frozenset(_QUERIES)
+OPERATION_TABLES: Final = frozenset(_QUERIES) | {"acts"}
 
 
 def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterator[Finding]:
@@ -107,9 +124,22 @@ def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterat
     for table, query in _QUERIES.items():
         for key, words in connection.execute(query):
             yield Finding(FindingKind.OPERATION_ROW, table, 0, 0, str(key), str(words))
+    for number, words in broken_acts(connection, vault):
+        yield Finding(FindingKind.OPERATION_ROW, "acts", 0, 0, str(number), words)
     if vault is not None:
         yield from _unread_names(connection, vault)
         yield from _untrue_names(connection, vault)
+        yield from _lost_secrets(connection, vault)
+
+
+def _lost_secrets(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+    """Yield the authenticators whose secret does not open under their own key."""
+    for key_id, sealed in connection.execute("SELECT key_id, secret_sealed FROM authenticators"):
+        try:
+            vault.open("identity", str(key_id).encode(), sealed)
+        except Damaged as error:
+            words = f"its secret: {error}"
+            yield Finding(FindingKind.OPERATION_ROW, "authenticators", 0, 0, str(key_id), words)
 
 
 def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
@@ -133,10 +163,12 @@ def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding
 
 
 def _unread_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
-    """Yield the devices whose name does not open under their own id."""
-    for device_id, sealed in connection.execute("SELECT device_id, name_sealed FROM devices"):
-        try:
-            vault.open("identity", device_id, sealed)
-        except Damaged as error:
-            words = f"its name: {error}"
-            yield Finding(FindingKind.OPERATION_ROW, "devices", 0, 0, device_id.hex(), words)
+    """Yield the devices and passkeys whose name does not open under their own id."""
+    for table, key in (("devices", "device_id"), ("passkeys", "credential_id")):
+        query = f"SELECT {key}, name_sealed FROM {table}"  # noqa: S608 - names from the line above
+        for own_id, sealed in connection.execute(query):
+            try:
+                vault.open("identity", own_id, sealed)
+            except Damaged as error:
+                words = f"its name: {error}"
+                yield Finding(FindingKind.OPERATION_ROW, table, 0, 0, own_id.hex(), words)

@@ -64,11 +64,13 @@ def _ask_refund(view: View, command: AskRefund, opened: Opened) -> Movement:
     if order.kind == OrderKind.BALANCE:
         return ((_POST, balance_account(order.user_id), payable, command.amount_fen),), ()
     coins = opened.coins_paid + opened.coins_bonus
-    steps = (
-        (Phase.HOLD, coin_account(order.user_id), coin_issued_account(view.lane), coins),
-        (_POST, coin_value_account(view.lane), payable, command.amount_fen),
-    )
-    return steps, ()
+    person, issued = coin_account(order.user_id), coin_issued_account(view.lane)
+    held, value = (Phase.HOLD, person, issued, coins), coin_value_account(view.lane)
+    if not order.paid_attempt:
+        # The balance has paid for them, and has its money back at once.
+        own = balance_account(order.user_id)
+        return (held, (Phase.CAPTURE, *held[1:]), (_POST, value, own, command.amount_fen)), ()
+    return (held, (_POST, value, payable, command.amount_fen)), ()
 
 
 def _note_refund(view: View, command: NoteRefund, outcome: RefundNoted) -> Movement:

@@ -107,7 +107,8 @@ SELECT_RETURNED: Final = (
 SELECT_DAY: Final = f"SELECT {_COLUMNS['days']} FROM days WHERE day_id = ?"  # noqa: S608 - names from the schema
 SELECT_DAYS: Final = f"SELECT {_COLUMNS['days']} FROM days WHERE account = ? ORDER BY day"  # noqa: S608 - as above
 SELECT_NEWEST_DAYS: Final = (
-    f"SELECT {_COLUMNS['days']} FROM days ORDER BY day DESC, account LIMIT ?"  # noqa: S608 - as above
+    f"SELECT {_COLUMNS['days']} FROM days "  # noqa: S608 - as above
+    "WHERE day < ?1 OR (day = ?1 AND account > ?2) ORDER BY day DESC, account LIMIT ?3"
 )
 # A day's own, and of the days before it what still waits: of years of ended ones none is read.
 SELECT_DIFFERENCES: Final = (
@@ -122,6 +123,8 @@ SELECT_DIFFERENCE: Final = (
 SELECT_TOLD: Final = (
     "SELECT 1 FROM days WHERE account = ? AND day < ? AND fund_digest NOT IN (x'', ?) LIMIT 1"
 )
+# Later than any day there is.
+_NO_DAY: Final = 1 << 62
 _NO_BILL: Final = sha256(b"").digest()
 SELECT_SEALED: Final = "SELECT cipher FROM personal WHERE owner_id = ? AND field = ?"
 SELECT_LANES: Final = "SELECT lane FROM lanes"
@@ -185,9 +188,10 @@ def days(connection: apsw.Connection, account: str) -> list[Day]:
     return [Day(*row[1:]) for row in connection.execute(SELECT_DAYS, (account,))]
 
 
-def newest_days(connection: apsw.Connection, rows_max: int) -> list[Day]:
-    """Return the newest days of all accounts."""
-    rows = connection.execute(SELECT_NEWEST_DAYS, (rows_max,))
+def newest_days(connection: apsw.Connection, rows_max: int, after: Day | None = None) -> list[Day]:
+    """Return the newest days of all accounts; a page goes on after the last of the one before."""
+    place = (_NO_DAY, "") if after is None else (after.day, after.account)
+    rows = connection.execute(SELECT_NEWEST_DAYS, (*place, rows_max))
     return [Day(*row[1:]) for row in rows]
 
 

@@ -108,6 +108,13 @@ _PLACED: Final = Sentence(
     en="Placed: {amount} yuan of the channel were kept apart, and a person has sent them back or "
     "credited them, as told below.",
 )
+ONLY_BILLED: Final = Sentence(
+    "only_billed",
+    is_credited=False,
+    zh="未到账：只有渠道账单里有这个号码，我方账上没有；对账已记为差错，由负责人查明，见下面。",
+    en="Not credited: only a bill of the channel knows this number, our books do not; reconciling "
+    "has noted the difference and its owner must explain it, as told below.",
+)
 WHY_PARKED: Final[dict[Reason, Words]] = {
     Reason.NONE: ("没有对应的订单", "no order fits it"),
     Reason.UNKNOWN_ORDER: ("单号不是我方的", "its number is none of ours"),

@@ -80,6 +80,9 @@ REVOKE_SESSIONS: Final = (
     "UPDATE sessions SET revoked_at_us = ? "
     "WHERE user_id = ? AND revoked_at_us = 0 AND ends_at_us > ?"
 )
+END_SESSIONS: Final = (
+    "UPDATE sessions SET revoked_at_us = MAX(?, created_at_us) WHERE revoked_at_us = 0"
+)
 # The newest stay; the one longest signed in makes room.
 CROWDED: Final = (
     "UPDATE sessions SET revoked_at_us = ? WHERE session_id IN (SELECT session_id FROM sessions "
@@ -137,6 +140,12 @@ def add_link(connection: apsw.Connection, link: NewLink) -> None:
     """Write a link; those that have run out are forgotten."""
     connection.execute(FORGET_LINKS, (link.at_us,))
     connection.execute(INSERT_LINK, (*link, link.expires_at_us))
+
+
+def has_link(connection: apsw.Connection, token_digest: bytes, at_us: int) -> bool:
+    """Say whether there is such a link, and it has not run out."""
+    row: Any = connection.execute(SELECT_LINK, (token_digest,)).fetchone()
+    return row is not None and row[3] > at_us
 
 
 def sign_in(
@@ -225,6 +234,12 @@ def revoke_all(connection: apsw.Connection, user_id: bytes, at_us: int) -> int:
     """End every session of a person; return how many there were."""
     connection.execute(REVOKE_SESSIONS, (at_us, user_id, at_us))
     return connection.changes()
+
+
+def end_sessions(connection: apsw.Connection, at_us: int) -> None:
+    """End everybody's sessions; links that were not used yet open nothing either."""
+    connection.execute(END_SESSIONS, (at_us,))
+    connection.execute("DELETE FROM session_links WHERE session_id = x''")
 
 
 class Sessions:

@@ -170,7 +170,9 @@ def _allocated(movement: Movement) -> Cause:
 
 
 def _refund_asked(movement: Movement) -> Cause:
-    return Cause("refund_asked", "rf", movement.command.refund_id)
+    """Tell money on its way back to its payment, or that has come back from coins at once."""
+    word = "refund_returned" if movement.is_in else "refund_asked"
+    return Cause(word, "rf", movement.command.refund_id)
 
 
 def _refund_returned(movement: Movement) -> Cause:

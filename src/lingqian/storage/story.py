@@ -65,7 +65,7 @@ class Entry(NamedTuple):
 
 
 class Story(NamedTuple):
-    """A thing's whole story, and its one sentence; None where only a bill knows of it."""
+    """A thing's whole story, and its one sentence; a channel account has none."""
 
     subject: str
     order_id: bytes
@@ -184,8 +184,8 @@ WORDS: Final[dict[str, Words]] = {
     ),
     "NotePrepay": Words("下单结果：{result_zh} {word}", "pay sheet: {result} {word}"),
     "ReceiveNotice": Words(
-        "收到 {account} 的通知 {event}，已验签并落盘",
-        "notice {event} of {account} verified and kept",
+        "收到 {account} 的通知 {event}，已验签并落盘，SHA-256 {hash}",
+        "notice {event} of {account} verified and kept, SHA-256 {hash}",
     ),
     "Observe": Words(
         "{source_zh}：渠道说{state_zh}；{effect_zh}{reason_zh}",

@@ -24,7 +24,7 @@ from lingqian.kernel.id import (
 from lingqian.redpacket.packet import packet_order
 from lingqian.storage import purse, query, query_top_up
 from lingqian.storage.cashier import STRANGERS_LANE
-from lingqian.storage.saying import of_gift, of_payout, of_stranger
+from lingqian.storage.saying import ONLY_BILLED, of_gift, of_payout, of_stranger
 from lingqian.topup.evidence import Payment, stranger_id
 from lingqian.topup.order import wallet_order
 from lingqian.topup.sentence import Sentence
@@ -235,4 +235,6 @@ def _only_differing(connection: apsw.Connection, number: str) -> Subject | None:
     """Return what only a bill has told of: a number in a difference and nowhere else."""
     days: dict[tuple[str, int], None] = {}
     ids = _differences(connection, [number], days)
-    return Subject(number, b"", tuple(ids), tuple(days), frozenset([number])) if ids else None
+    if not ids:
+        return None
+    return Subject(number, b"", tuple(ids), tuple(days), frozenset([number]), ONLY_BILLED)

@@ -15,6 +15,8 @@ from lingqian.topup.evidence import Effect, Reason, Source
 
 Words = tuple[str, str]
 
+# Of a digest so many letters are read out; the facts have it whole.
+_HASH_LETTERS: Final = 16
 TRADE: Final[dict[TradeState, str]] = {
     TradeState.UNKNOWN: "结果未知",
     TradeState.ABSENT: "查无此单",
@@ -130,6 +132,7 @@ def in_words(record: Record, facts: dict[str, str | int]) -> dict[str, str]:
         "event_en": _EVENT_EN.get(event, event),
         "by_zh": f" {by}" if by else "系统",
         "by_en": by or "the clock",
+        "hash": str(facts.get("digest", ""))[:_HASH_LETTERS],
     }
     name = type(command).__name__
     if name in _STATES:

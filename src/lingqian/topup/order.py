@@ -30,6 +30,10 @@ class PayState(IntEnum):
     OVERPAID = 4
 
 
+# Money is proven, or was the person's own.
+PAID_STATES: Final = (PayState.PAID, PayState.OVERPAID)
+
+
 class CreditState(IntEnum):
     """What the person has of it."""
 
@@ -139,11 +143,12 @@ def wallet_order(order_id: bytes) -> bytes:
 def return_state(order: Order) -> ReturnState:
     """Say how far an order's money has gone back: a function of three amounts, no step of its own.
 
-    A second payment after the first went back whole makes FULL into PARTIAL again.
+    A second payment after the first went back whole makes FULL into PARTIAL again. An order that
+    the balance has paid received nothing of a channel; its own price is the measure.
     """
     if order.refunding_fen:
         return ReturnState.PENDING
     if not order.refunded_fen:
         return ReturnState.NONE
-    is_full = order.refunded_fen >= order.received_fen
+    is_full = order.refunded_fen >= (order.received_fen or order.amount_fen)
     return ReturnState.FULL if is_full else ReturnState.PARTIAL

@@ -43,11 +43,15 @@ class RefundStage(IntEnum):
 
 
 class Way(IntEnum):
-    """Where a refund arrives: with its payment, on the person's card, with the merchant."""
+    """Where a refund arrives: with its payment, on the person's card, with the merchant.
+
+    BALANCE: the balance has paid the order, so that its payment is there.
+    """
 
     ORIGINAL = 0
     CARD = 1
     MERCHANT = 2
+    BALANCE = 3
 
 
 MACHINE: Final = machine(

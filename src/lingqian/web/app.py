@@ -19,6 +19,7 @@ from lingqian.web.operation import Operation, bind, outside
 from lingqian.web.problem import problem
 from lingqian.web.reply import Reply, encode
 from lingqian.web.route import (
+    act,
     advance,
     behaviour,
     bridge,
@@ -33,6 +34,7 @@ from lingqian.web.route import (
     packet,
     page,
     parked,
+    passkey,
     payout,
     plan,
     proof,
@@ -56,6 +58,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *user.OPERATIONS,
     *session.OPERATIONS,
     *security.OPERATIONS,
+    *passkey.OPERATIONS,
     *real_name.OPERATIONS,
     *sandbox.OPERATIONS,
     *transfer.OPERATIONS,
@@ -75,6 +78,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *channel.OPERATIONS,
     *advance.OPERATIONS,
     *case.OPERATIONS,
+    *act.OPERATIONS,
     *reconciliation.OPERATIONS,
     *behaviour.OPERATIONS,
     *limit.OPERATIONS,

@@ -62,6 +62,10 @@ class Call(Request[Any, Any, Any]):
     """One request, with its caller once the door has let it in."""
 
     caller: Caller = _NOBODY
+    # Whether what it asks is an operator's act, and written down.
+    is_act: bool = False
+    # Method and path of the operation, as the document names it.
+    operation: str = ""
 
     def header(self, name: bytes) -> str:
         """Return a header by its lower-case name; empty when it is absent."""
@@ -134,9 +138,9 @@ class Call(Request[Any, Any, Any]):
         return self.who(text, "viewer_id")
 
     def belongs(self, *user_ids: bytes) -> None:
-        """Let a person see and do only what is his own.
+        """Let a person see and do only what is his own; called without ids for what is not there.
 
-        Refuses: not_found.
+        Refuses: not_found, the same for what is another's and what is nobody's.
         """
         if self.caller.person and self.caller.person not in user_ids:
             raise Refused(Code.NOT_FOUND)

@@ -40,6 +40,29 @@ _KEY: Final = {
     "description": "Yours; the same key and request always get the first answer again.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 128, "pattern": "^[!-~]+$"},
 }
+_FACTOR: Final = {
+    "name": "Payment-Factor",
+    "in": "header",
+    "required": False,
+    "description": "What proves a person's payment: `password` or `passkey`, and a payment token.",
+    "schema": {"type": "string", "maxLength": 256, "pattern": "^[ -~]*$"},
+}
+_OPERATOR_CODE: Final = {
+    "name": "Operator-Code",
+    "in": "header",
+    "required": False,
+    "description": "The one-time code of the key's authenticator, where it has one.",
+    "schema": {"type": "string", "maxLength": 16, "pattern": "^[!-~]*$"},
+}
+_SHEETS: Final = ("/v1/top-ups", "/v1/top-ups/{order_id}/attempts")
+_SEALED_TO: Final = {
+    "name": "Sealed-To",
+    "in": "header",
+    "required": False,
+    "description": "A page's ephemeral P-256 point, base64url: the pay sheet's parameters come "
+    "sealed to it in `sealed_invocation`. Each key is taken once.",
+    "schema": {"type": "string", "pattern": "^([A-Za-z0-9_-]{87})?$"},
+}
 _WORDS: Final = (
     "Integer fen everywhere; times are RFC 3339 in UTC. Every refusal is a problem (RFC 9457) with "
     "a stable `code`, words in Chinese and English, and what may be tried again. 429 and 503 carry "
@@ -143,7 +166,19 @@ def _parameters(row: Operation) -> list[dict[str, Any]]:
     ]
     if row.asks is not None:
         found += [_query(each) for each in msgspec.structs.fields(row.asks)]
-    return [*found, _own(_KEY)] if row.is_keyed else found
+    return [*found, *_headers(row)]
+
+
+def _headers(row: Operation) -> list[dict[str, Any]]:
+    """Return the headers an operation reads beside the ordinary ones."""
+    found = [_own(_KEY)] if row.is_keyed else []
+    if Code.FACTOR_NEEDED in row.codes:
+        found.append(_own(_FACTOR))
+    if row.path in _SHEETS and row.method == "POST":
+        found.append(_own(_SEALED_TO))
+    if Code.OPERATOR_CODE_NEEDED in row.codes:
+        found.append(_own(_OPERATOR_CODE))
+    return found
 
 
 def _own(found: Any) -> Any:  # noqa: ANN401 - any builtin

@@ -27,6 +27,7 @@ from lingqian.kernel.clock import SECOND_US, rfc3339
 from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknown, Unsent
 from lingqian.kernel.id import PREFIX_PACKET, mint, show
 from lingqian.storage import query
+from lingqian.storage.act import Deed, add_act
 from lingqian.storage.clock import unix_ms
 from lingqian.storage.desk import FIELD_NICKNAME
 from lingqian.storage.endpoint import Endpoint
@@ -38,6 +39,7 @@ from lingqian.storage.sweep import due
 from lingqian.storage.vault import fingerprint
 from lingqian.topup.evidence import Source
 from lingqian.web.meter import Meter
+from lingqian.web.once import UsedKeys
 from lingqian.web.person import Spent
 from lingqian.web.reply import encode
 
@@ -58,6 +60,7 @@ class Door:
         self.wallet = wallet
         self.keys = Keyring(wallet.reader)
         self.sessions = Sessions(wallet.reader, wallet.vault)
+        self.page_keys = UsedKeys()
         self.spent = Spent(real_us() // SECOND_US)
         self.meter = Meter()
         self.meter.watch_depth(lambda: wallet.intake.depth)
@@ -180,6 +183,15 @@ class Door:
         Raises: Unsent, Stopping.
         """
         return await asyncio.wrap_future(self.wallet.intake.chore(work))
+
+    async def note(self, actor: str, operation: str, subject: str, status: int) -> None:
+        """Write an operator's act down, durably.
+
+        Raises: Unsent, Stopping.
+        """
+        deed = Deed(real_us(), actor, operation, subject, status)
+        vault = self.wallet.vault
+        await self.chore(lambda connection: add_act(connection, vault, deed))
 
     async def counted(self, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
         """Hand on the pieces of a stream, counted as open until it ends."""

@@ -6,7 +6,7 @@ asks for. A token is bound to the very bytes of the request and to its idempoten
 
 from typing import Final, NamedTuple
 
-from lingqian.compliance.factor import HAS, KNOWS, FactorRule, Facts, asks
+from lingqian.compliance.factor import HAS, IS, KNOWS, FactorRule, Facts, asks
 from lingqian.compose import real_us
 from lingqian.identity.approval import (
     APPROVAL_LIFE_S,
@@ -21,7 +21,7 @@ from lingqian.identity.approval import (
 from lingqian.kernel.clock import SECOND_US, business_day
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of
-from lingqian.storage import password, query
+from lingqian.storage import passkey, password, query
 from lingqian.storage.desk import client_key
 from lingqian.web.call import Call
 from lingqian.web.door import Door
@@ -29,7 +29,8 @@ from lingqian.web.problem import Refused, shape
 
 HEADER: Final = b"payment-factor"
 PASSWORD: Final = "password"  # noqa: S105 - the name of a factor
-NAMES: Final = {PASSWORD: KNOWS}
+PASSKEY: Final = "passkey"
+NAMES: Final = {PASSWORD: KNOWS, PASSKEY: IS}
 
 
 class Payment(NamedTuple):
@@ -100,14 +101,17 @@ async def remember_payee(door: Door, payment: Payment) -> None:
 
 def _needed(door: Door, call: Call, digest: bytes, rule: FactorRule) -> Refused:
     person = call.caller.person
-    if password.find(door.reader, person, door.wallet.clock.now_us()) is None:
+    has_password = password.find(door.reader, person, door.wallet.clock.now_us()) is not None
+    has_passkey = bool(passkey.passkeys_of(door.reader, person))
+    if not (has_password or has_passkey):
         return Refused(Code.PASSWORD_NOT_SET)
+    needs = (PASSKEY,) * has_passkey + (PASSWORD,) * has_password
     until_us = real_us() + APPROVAL_LIFE_S * SECOND_US
     challenge = Challenge(digest, until_us, _challenge_mac(door, call, digest, until_us))
     content = shape(
         Code.FACTOR_NEEDED,
         detail=f"{rule.zh}；{rule.en}",
-        needs=(PASSWORD,),
+        needs=needs,
         challenge=write_challenge(challenge),
     )
     return Refused.by(content)

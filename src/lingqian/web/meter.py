@@ -76,6 +76,7 @@ class Meter:
             registry=self._registry,
         )
         self._children: dict[tuple[type, int], Count] = {}
+        self._bound: dict[tuple[Count, tuple[str, ...]], Count] = {}
 
     def watch_depth(self, depth: Callable[[], int]) -> None:
         """Show how many commands wait, as it is when somebody looks."""
@@ -111,21 +112,28 @@ class Meter:
             self._children[key] = child
         return child
 
+    def _more(self, count: Count, *labels: str) -> None:
+        """Count one more; the library is asked for a child only once."""
+        child = self._bound.get((count, labels))
+        if child is None:
+            child = self._bound[count, labels] = count.labels(*labels)
+        child.inc()
+
     def withheld(self) -> None:
         """Count a proof that is due and cannot be made."""
         self._withheld.inc()
 
     def notice(self, account: str, result: str) -> None:
         """Count a notice at the door: `received`, `known`, `other`, or why it was refused."""
-        self._notices.labels(account, result).inc()
+        self._more(self._notices, account, result)
 
     def call(self, account: str, verb: str, outcome: str) -> None:
         """Count a call to a channel."""
-        self._calls.labels(account, verb, outcome).inc()
+        self._more(self._calls, account, verb, outcome)
 
     def evidence(self, source: str, effect: str) -> None:
         """Count a piece of evidence."""
-        self._evidence.labels(source, effect).inc()
+        self._more(self._evidence, source, effect)
 
     def watch_losses(self, account: str, lost_ppm: Callable[[], int]) -> None:
         """Show an account's rate of lost callbacks, as it is when somebody looks."""

@@ -8,9 +8,10 @@ from litestar import HttpMethod, route
 from litestar.exceptions import HTTPException
 from litestar.handlers import HTTPRouteHandler
 
-from lingqian.identity.key import Caller, Scope
+from lingqian.identity.key import OPERATOR, Caller, Scope
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
+from lingqian.web.act import begin_act, end_act
 from lingqian.web.call import Call
 from lingqian.web.door import Door
 from lingqian.web.person import SCHEME, admit_person
@@ -19,6 +20,9 @@ from lingqian.web.reply import Reply
 
 Run = Callable[[Door, Call], Awaitable[Any]]
 _BEARER: Final = "Bearer "
+ACT: Final = frozenset(
+    (Code.OPERATOR_CODE_NEEDED, Code.WRONG_OPERATOR_CODE, Code.OPERATOR_CODE_LOCKED)
+)
 PERSON: Final = frozenset((Code.TOKEN_EXPIRED, Code.SESSION_ENDED, Code.PROOF_INVALID, Code.BUSY))
 
 
@@ -55,15 +59,14 @@ class Operation:
     body_bytes_max: int = 0
 
     @property
+    def is_act(self) -> bool:
+        """Whether an operator who does it acts for the house."""
+        return self.method != "GET" and bool(OPERATOR.intersection(self.scopes))
+
+    @property
     def codes(self) -> tuple[Code, ...]:
         """Every code it may answer, those that follow from its shape included."""
-        codes = set(self.refuses)
-        if not self.is_public:
-            codes |= {Code.UNAUTHENTICATED, Code.SCOPE_MISSING}
-        if self.by_person or self.is_personal:
-            codes |= PERSON
-        if self.by_person and self.takes is not None:
-            codes.add(Code.NOT_YOURSELF)
+        codes = {*self.refuses, *self._admission()}
         if self.takes is not None:
             codes |= {Code.MALFORMED_JSON, Code.INVALID_FIELD, Code.BODY_TOO_LARGE}
             codes |= {Code.UNSUPPORTED_MEDIA_TYPE}
@@ -74,6 +77,15 @@ class Operation:
         if self.method != "GET" and not self.speaks_otherwise:
             codes |= {Code.BUSY, Code.UNAVAILABLE}
         return tuple(sorted(codes))
+
+    def _admission(self) -> set[Code]:
+        """Return what may be answered before it is run at all."""
+        codes = set() if self.is_public else {Code.UNAUTHENTICATED, Code.SCOPE_MISSING}
+        if self.by_person or self.is_personal:
+            codes |= PERSON
+        if self.by_person and self.takes is not None:
+            codes.add(Code.NOT_YOURSELF)
+        return codes | ACT if self.is_act else codes
 
 
 async def admit(door: Door, call: Call, operation: Operation) -> Caller:
@@ -111,11 +123,16 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
     """Make the route of an operation: admitted, run, refused or failed, and counted."""
     count = door.meter.requests(operation.method, operation.path)
     run, is_public = operation.run, operation.is_public
+    is_act = operation.is_act
+    name = f"{operation.method} {operation.path}"
 
     async def handle(request: Call) -> Reply:
         try:
             if not is_public:
                 request.caller = await admit(door, request, operation)
+            request.operation = name
+            if is_act:
+                await begin_act(door, request)
             answer = await run(door, request)
         except Refused as refusal:
             answer = refusal.reply
@@ -123,6 +140,8 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
             answer = fault_reply(fault)
         except HTTPException as error:
             answer = problem(_BY_STATUS.get(error.status_code, Code.INTERNAL))
+        if request.is_act:
+            await end_act(door, request, answer.status)
         count(answer.status)
         return answer  # type: ignore[no-any-return]  # a Reply or a stream, both run alike
 

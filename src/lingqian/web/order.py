@@ -74,6 +74,17 @@ class OfferShown(msgspec.Struct, frozen=True, omit_defaults=True):
     due_in_s: Annotated[int, Meta(description="How long an unpaid advance is left open.")] = 0
 
 
+class SealedInvocation(msgspec.Struct, frozen=True):
+    """The pay sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
+
+    SM4-GCM under HKDF-SHA256 of ECDH, salt both keys, info `lingqian cashier v1`, bound to the id.
+    """
+
+    key: str
+    nonce: str
+    text: str
+
+
 class OrderShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A top-up: what is proven, what the person has, and why, in one sentence."""
 
@@ -105,6 +116,7 @@ class OrderShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         Annotated[dict[str, str], Meta(description="What the pay sheet is opened with.")]
         | UnsetType
     ) = UNSET
+    sealed_invocation: SealedInvocation | UnsetType = UNSET
     hindrance: Hindrance | UnsetType = UNSET
     offers: tuple[OfferShown, ...] = ()
     wallet_order_id: (

@@ -26,7 +26,8 @@ live((setting) => {
   const download = async (offer) => {
     const { pathname, searchParams } = new URL(offer.data.download_url);
     const params = Object.fromEntries(searchParams);
-    const file = await v3[pathname.replace("/v3/", "")].get({ params, responseType: "arraybuffer" });
+    const place = v3[pathname.replace("/v3/", "")];
+    const file = await place.get({ params, responseType: "arraybuffer" });
     return Formatter.castCsvBill(file.data);
   };
   return {

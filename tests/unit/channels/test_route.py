@@ -23,6 +23,8 @@ from lingqian.channels.route import (
     began,
     ended,
     is_healthy,
+    is_rested,
+    is_shut,
     open_hosts,
     routes,
     score,
@@ -155,6 +157,21 @@ def test_a_failing_host_leaves_the_other_and_other_operations_alone():
     assert open_hosts(state, "main", "prepay", ("h1", "h2"), rested) == ("h2", "h1")
     assert is_healthy(state, MAIN, NOW)
     assert not is_healthy(state, MAIN._replace(hosts=("h1",)), NOW)
+
+
+def test_an_account_is_shut_when_no_host_is_sound_and_rested_when_one_may_be_tried():
+    """What the degrade path asks: is there a way at all, and is it time to see?"""
+    state = opened()
+    assert not is_shut(state, "main", ("h1", "h2"))
+    assert is_shut(state, "main", ("h1",))
+    assert not is_rested(state, "main", ("h1",), NOW + OPEN_US - 1)
+    rested = NOW + OPEN_US
+    assert is_rested(state, "main", ("h1",), rested)
+    tried = began(state, LINE, rested)
+    assert is_shut(tried, "main", ("h1",))
+    assert is_rested(tried, "main", ("h1",), rested)
+    failed = ended(tried, Sample(LINE, rested, 10_000, is_failure=True))
+    assert not is_rested(failed, "main", ("h1",), rested)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from lingqian.clearing.classify import Class
 from lingqian.clearing.day import compare
 from lingqian.clearing.difference import MACHINE, Difference, DifferenceState, Remedy
 from lingqian.clearing.item import Standing, Way, fee_fen, moves
-from lingqian.clearing.repair import carried_on, finds, notes, wants_evidence
+from lingqian.clearing.repair import Note, carried_on, finds, notes, unbooked, wants_evidence
 from unit.clearing.lines import DAY, line, paid, refunded
 
 STANDINGS = st.sampled_from(Standing)
@@ -173,3 +173,13 @@ def test_an_item_that_agrees_late_leaves_no_new_note():
     compared = compare(DAY, [late], [line(late)], [])
     assert [each.found for each in compared.findings] == [Class.T1]
     assert notes(compared, compared) == ()
+
+
+def test_a_bill_that_contradicts_itself_moves_no_money():
+    """What it says is written down and given to somebody; what books nothing stays as it is."""
+    surplus = Note(Way.PAY, "n1", Class.L5, 7, 0, "own", Remedy.LONG)
+    assert unbooked(surplus) == surplus._replace(remedy=Remedy.NONE)
+    rounding = Note(Way.PAY, "n1", Class.F1, 0, 1, "repair", Remedy.FEE)
+    assert unbooked(rounding) == rounding._replace(event="own", remedy=Remedy.NONE)
+    carried = Note(Way.PAY, "n1", Class.T1, 7, 0, "carry")
+    assert unbooked(carried) == carried

@@ -11,6 +11,7 @@ from lingqian.channels.route import OPEN_US, Breaker, Line, Phase, State
 from lingqian.events.degrade import MISSES_MAX, UNWIND_ROWS, Errand, Pulse, Surroundings, Watch
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
+from lingqian.kernel.fault import Busy
 from lingqian.storage import standing
 from lingqian.storage.outage import figures, outages
 from lingqian.topup.attempt import PrepayResult
@@ -47,7 +48,9 @@ class Scene:
     def look(self, seconds=1):
         """Let time pass and look once."""
         self.world.wait(seconds * SECOND_US)
-        asyncio.run(self.watch.look(Errand(self.query, self.reach, self.close)))
+        errand = Errand(self.query, self.reach, self.close)
+        asyncio.run(self.watch.look_at("wx", errand))
+        asyncio.run(self.watch.chase(errand))
         return self.watch.mode("wx")
 
     async def query(self, attempt_id):
@@ -309,6 +312,39 @@ def test_an_outage_is_told_by_its_steps_and_figures(bridged):
     told = figures(world.connection, "wx", outage, world.clock.us, 0).advances
     assert (told.advances, told.advanced_fen, told.open_fen) == (2, 3_000, 3_000)
     assert figures(world.connection, "other", outage, world.clock.us, 0).advances.advances == 0
+
+
+def test_one_account_that_hangs_does_not_hide_another(monkeypatch):
+    """Each is looked at apart, and a look that the surroundings spoil is taken again."""
+    monkeypatch.setattr("lingqian.events.degrade.LOOK_EVERY_S", 0.01)
+    scene = Scene()
+    around = scene.watch._around._replace(hosts={"wx": HOSTS, "hung": HOSTS})
+    watch = Watch(around)
+    lines = [Line(account, host, "prepay") for account in ("wx", "hung") for host in HOSTS]
+    scene.health.state = State({line: Breaker(Phase.OPEN) for line in lines})
+    watch.pulse("hung").created(b"last", is_answered=False)
+    tries = []
+
+    async def hang(_):
+        await asyncio.sleep(60)
+
+    async def spoiled(submission):
+        tries.append(submission)
+        if len(tries) == 1:
+            raise Busy("full")
+        return await scene.ask(submission)
+
+    watch._around = around._replace(ask=spoiled)
+
+    async def run():
+        task = asyncio.ensure_future(watch.run(Errand(scene.query, hang, scene.close)))
+        await asyncio.sleep(0.3)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    asyncio.run(run())
+    assert (watch.mode("wx"), watch.mode("hung")) == (Mode.DEGRADED, Mode.NORMAL)
+    scene.world.close()
 
 
 def test_steady_time_begins_anew_at_each_moment_of_trouble():

@@ -26,10 +26,12 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, show
 from lingqian.storage import reconciliation as books
+from lingqian.storage.bill_line import Shelf
 from lingqian.storage.cashier import Cashier
 from lingqian.storage.desk import Desk
 from lingqian.storage.lane import Submission
 from lingqian.storage.rederive import faults
+from lingqian.storage.story import story
 from lingqian.storage.vault import Vault
 from lingqian.topup.attempt import PrepayResult
 from lingqian.topup.evidence import Source
@@ -540,3 +542,21 @@ def test_a_day_that_no_longer_follows_from_its_inputs_is_told_in_words(house):
     assert told(row) == ["input 20 is not what the day was closed with"]
     connection.execute("DELETE FROM personal WHERE owner_id = ?", (identity,))
     assert told(row) == ["input 20 is not what the day was closed with"]
+
+
+def test_a_number_that_only_a_bill_has_is_told_as_that(house):
+    """A refund past us of a payment that is none of ours: a line, a difference, and an owner."""
+    until_us = house.world.clock.us + 900 * SECOND_US
+    stranger = Purchase("elsewhere", Product.NATIVE, "", 900, "CNY", until_us, "", "", "")
+    asyncio.run(house.channel.prepay(stranger))
+    assert house.channel.pay("elsewhere")
+    order = RefundOrder("counter-1", "elsewhere", 400, 900, "CNY", "")
+    asyncio.run(house.channel.refund(order))
+    house.morning()
+    house.run()
+    shelf = Shelf(house.vault, lambda _: house.channel.read_bill)
+    told = story(house.world.connection, "counter-1", shelf)
+    assert told.sentence.name == "only_billed"
+    assert {each.facts.get("class_code") for each in told.entries} >= {"S3"}
+    lines = [each.facts["refund_no"] for each in told.entries if each.kind == "bill_line"]
+    assert lines[:1] == ["counter-1"]

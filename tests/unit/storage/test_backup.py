@@ -94,6 +94,20 @@ def test_backup_comes_back_with_the_installations_keys(life, tmp_path):
     assert_same(life, tmp_path / "new")
 
 
+def test_restore_signs_everybody_out(life, tmp_path):
+    """A session that was ended or renewed since the backup must not be good once more."""
+    backed_up(life, tmp_path / "b")
+    vault = open_vault(life / "keys")
+    restored(tmp_path / "b", tmp_path / "new", Keyring(vault=vault), vault=vault)
+    live = "SELECT count(*) FROM sessions WHERE revoked_at_us = 0"
+    waiting = "SELECT count(*) FROM session_links WHERE session_id = x''"
+    for folder, found in ((life, True), (tmp_path / "new", False)):
+        connection = opened(folder)
+        counts = [connection.execute(each).fetchone()[0] > 0 for each in (live, waiting)]
+        connection.close()
+        assert counts == [found, found]
+
+
 def test_backup_comes_back_with_a_passphrase(life, tmp_path):
     """Without the installation's keys the money is whole; only sealed texts stay sealed."""
     backed_up(life, tmp_path / "b", passphrase_lock(b"correct horse"))

@@ -105,6 +105,16 @@ def sql(text):
     return edit
 
 
+def freed(text):
+    """Return an edit by one statement that the tables' own triggers would stop."""
+
+    def edit(db, folder):
+        db.execute("DROP TRIGGER acts_fixed; DROP TRIGGER acts_kept")
+        sql(text)(db, folder)
+
+    return edit
+
+
 def body(outcome_type, change, is_wanted=None):
     """Return an edit of one journal row's body."""
 
@@ -295,6 +305,14 @@ EDITS = [
     (K.OPERATION_ROW, sql("UPDATE real_names SET name_mac = randomblob(16) WHERE checks = 1")),
     (K.OPERATION_ROW, sql("UPDATE real_names SET number_sealed = x'00' WHERE checks = 2")),
     (K.OPERATION_ROW, sql("UPDATE real_names SET checks = 1 WHERE checks = 0")),
+    (K.OPERATION_ROW, freed("UPDATE acts SET actor = 'nobody' WHERE number = 2")),
+    (K.OPERATION_ROW, freed("DELETE FROM acts WHERE number = 2")),
+    (K.OPERATION_ROW, freed("UPDATE acts SET chain = x'00' WHERE number = 1")),
+    (K.OPERATION_ROW, sql("UPDATE authenticators SET secret_sealed = randomblob(49)")),
+    (K.OPERATION_ROW, sql("UPDATE authenticators SET key_id = 'nobody'")),
+    (K.OPERATION_ROW, sql("UPDATE authenticators SET tries = 5")),
+    (K.OPERATION_ROW, sql("UPDATE passkeys SET x = x'00'")),
+    (K.OPERATION_ROW, sql("UPDATE passkeys SET name_sealed = randomblob(40)")),
     (K.OPERATION_ROW, sql("UPDATE payees SET payee_mac = x'00'")),
 ]
 

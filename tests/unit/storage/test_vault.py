@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lingqian.kernel.fault import Damaged
-from lingqian.storage.vault import Vault, fingerprint, open_vault, rotate
+from lingqian.storage.vault import SM4_GCM, Sm4Gcm, Vault, fingerprint, open_vault, rotate
 
 VAULT = Vault({1: b"\1" * 32})
 
@@ -112,3 +112,44 @@ def test_file_that_is_no_key_is_refused(tmp_path, text):
     file.chmod(0o600)
     with pytest.raises(Damaged, match="not a key file"):
         open_vault(tmp_path)
+
+
+def test_sm4_seals_what_is_told_of_people_and_nothing_else():
+    """By setting; what either cipher has sealed opens under both settings."""
+    chinese = Vault({1: b"\1" * 32}, SM4_GCM)
+    for purpose, first in (("personal", 0x81), ("identity", 0x81), ("seed", 1), ("backup", 1)):
+        sealed = chinese.seal(purpose, b"owner", b"secret")
+        assert sealed[0] == first
+        assert VAULT.open(purpose, b"owner", sealed) == b"secret"
+        assert chinese.open(purpose, b"owner", VAULT.seal(purpose, b"owner", b"x")) == b"x"
+        assert chinese.is_fresh(purpose, sealed)
+        assert VAULT.is_fresh(purpose, sealed) == (first == 1)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 255))
+def test_sm4_bytes_that_were_changed_do_not_open(place, flip):
+    """At any byte; moved to another owner neither; cut to nothing neither."""
+    chinese = Vault({1: b"\1" * 32}, SM4_GCM)
+    sealed = bytearray(chinese.seal("personal", b"owner", b"a name"))
+    with pytest.raises(Damaged):
+        chinese.open("personal", b"other", bytes(sealed))
+    with pytest.raises(Damaged):
+        chinese.open("personal", b"owner", bytes(sealed[: place % len(sealed)]))
+    sealed[place % len(sealed)] ^= flip
+    with pytest.raises(Damaged):
+        chinese.open("personal", b"owner", bytes(sealed))
+
+
+def test_sm4_gcm_is_that_of_rfc_8998():
+    """Known answer: appendix A.1."""
+    sealed = Sm4Gcm(bytes.fromhex("0123456789abcdeffedcba9876543210")).encrypt(
+        bytes.fromhex("00001234567800000000abcd"),
+        bytes.fromhex("aa" * 8 + "bb" * 8 + "cc" * 8 + "dd" * 8 + "ee" * 8 + "ff" * 8
+                      + "ee" * 8 + "aa" * 8),
+        bytes.fromhex("feedfacedeadbeeffeedfacedeadbeefabaddad2"),
+    )  # fmt: skip
+    assert sealed.hex() == (
+        "17f399f08c67d5ee19d0dc9969c4bb7d5fd46fd3756489069157b282bb200735"
+        "d82710ca5c22f0ccfa7cbf93d496ac15a56834cbcf98c397b4024a2691233b8d"
+        "83de3541e4c2b58177e065a9bf7b62ec"
+    )

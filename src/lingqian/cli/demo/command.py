@@ -177,6 +177,7 @@ def _new_key(folder: Path) -> str:
 def _door(base: str, key: str, beside: Platform) -> tuple[str, ...]:
     return (
         f"page    {base}/demo      API  {base}/docs",
+        f"phones  {base}/demo/phones      three of them, and a tour of a minute",
         f"wallet  {base}/demo/wallet      payment platform  {beside.control}/",
         f"KEY={key}",
         f'curl -H "Authorization: Bearer $KEY" {base}/v1/limits',

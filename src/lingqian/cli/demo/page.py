@@ -82,6 +82,22 @@ class Errand(msgspec.Struct, forbid_unknown_fields=True):
     wish: dict[str, str | int | float]
 
 
+def phone_routes(beside: str) -> Sequence[HTTPRouteHandler]:
+    """Return the routes of the wallet as a phone has it, and of three such phones."""
+
+    @get("/demo/phone", include_in_schema=False, sync_to_thread=False)
+    def phone_page(request: AnyRequest) -> Response[bytes]:
+        _guard(request)
+        return _phone_page(beside)
+
+    @get("/demo/phones", include_in_schema=False, sync_to_thread=False)
+    def phones(request: AnyRequest) -> Response[str]:
+        _guard(request)
+        return _page("demo-phones.html")
+
+    return (phone_page, phones)
+
+
 def routes(
     world: Callable[[], Mapping[str, object]], connection: apsw.Connection, phone: Phone
 ) -> Sequence[HTTPRouteHandler]:
@@ -97,11 +113,6 @@ def routes(
     def wallet(request: AnyRequest) -> Response[str]:
         _guard(request)
         return _page("demo-wallet.html", beside)
-
-    @get("/demo/phone", include_in_schema=False, sync_to_thread=False)
-    def phone_page(request: AnyRequest) -> Response[bytes]:
-        _guard(request)
-        return _phone_page(beside)
 
     @post("/demo/platform", include_in_schema=False, status_code=200)
     async def errand(request: AnyRequest, data: Errand) -> Mapping[str, bool]:
@@ -124,7 +135,7 @@ def routes(
         now = trial(connection)
         return {"owed_fen": now.owed_fen, "backed_fen": now.backed_fen}
 
-    return (page, wallet, phone_page, errand, verifier, told, money)
+    return (page, wallet, errand, verifier, told, money, *phone_routes(beside))
 
 
 def describe(

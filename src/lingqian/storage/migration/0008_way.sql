@@ -20,4 +20,40 @@ UPDATE transactions SET settle_fen = iif(attempt_id = transaction_key, amount_fe
     JOIN channels c ON substr(c.account, 1, 2) = substr(transaction_key, 1, 2)
     JOIN entries e ON e.account = c.account AND e.seq = s.seq AND e.leg = 0
     WHERE s.subject_id = transaction_key ORDER BY s.seq LIMIT 1
-), 0))
+), 0));
+
+-- What the balance has paid came by no channel, and goes back to the balance at once.
+CREATE TABLE orders_of_balance (
+    order_id BLOB PRIMARY KEY,
+    amount_fen INTEGER NOT NULL CHECK (amount_fen > 0),
+    attempt_count INTEGER NOT NULL,
+    bonus_coins INTEGER NOT NULL CHECK (bonus_coins >= 0),
+    bonus_life_us INTEGER NOT NULL,
+    coins INTEGER NOT NULL CHECK (coins >= 0),
+    created_at_us INTEGER NOT NULL,
+    credit_state INTEGER NOT NULL,
+    credited_at_us INTEGER NOT NULL,
+    due_at_us INTEGER NOT NULL,
+    expires_at_us INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    live_attempt BLOB NOT NULL,
+    object_id BLOB NOT NULL,
+    paid_attempt BLOB NOT NULL,
+    pay_state INTEGER NOT NULL,
+    plan TEXT NOT NULL,
+    received_fen INTEGER NOT NULL CHECK (received_fen >= 0),
+    refund_state INTEGER NOT NULL,
+    refunded_fen INTEGER NOT NULL CHECK (refunded_fen >= 0),
+    refunding_fen INTEGER NOT NULL CHECK (refunding_fen >= 0),
+    requested_by TEXT NOT NULL,
+    scene TEXT NOT NULL,
+    user_id BLOB NOT NULL,
+    CHECK (refunded_fen + refunding_fen <= received_fen
+        OR (received_fen = 0 AND refunding_fen = 0 AND refunded_fen <= amount_fen))
+) WITHOUT ROWID;
+INSERT INTO orders_of_balance SELECT * FROM orders;
+DROP TABLE orders;
+ALTER TABLE orders_of_balance RENAME TO orders;
+CREATE INDEX orders_by_user ON orders (user_id, order_id);
+CREATE INDEX orders_by_object ON orders (object_id) WHERE object_id <> x'';
+CREATE INDEX orders_by_due ON orders (due_at_us) WHERE due_at_us > 0

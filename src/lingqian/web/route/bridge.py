@@ -12,8 +12,9 @@ from lingqian.topup.plan import Plan
 from lingqian.web.answer import first_of, refusal
 from lingqian.web.bridge import bridged_account, wallet_code
 from lingqian.web.call import Call
-from lingqian.web.code import PAYMENT
+from lingqian.web.code import FACTOR, PAYMENT
 from lingqian.web.door import Door
+from lingqian.web.factor import Payment, factors_of
 from lingqian.web.operation import Operation
 from lingqian.web.order import order_shown
 from lingqian.web.problem import Refused, problem
@@ -28,6 +29,7 @@ def _present(door: Door, call: Call) -> tuple[bytes, Order]:
     order = query.order(door.reader, order_id)
     if order is None:
         raise Refused(Code.ORDER_UNKNOWN)
+    call.belongs(order.user_id)
     return order_id, order
 
 
@@ -45,7 +47,8 @@ async def pay_by_wallet(door: Door, call: Call) -> Reply:
         return problem(code)
     is_new = False
     if not is_known:
-        wish = _wish(door, own, order)
+        payment = Payment(order.user_id, order.amount_fen, key)
+        wish = _wish(door, own, order)._replace(factors=await factors_of(door, call, payment))
         answer = await door.ask(door.wallet.cashier.open_order(wish, key, call.caller.name))
         # Somebody else may have taken the same offer up a moment ago, under another key.
         if answer.code and query.order(door.reader, own) is None:
@@ -122,8 +125,10 @@ OPERATIONS: Final = (
             Code.ATTEMPT_OPEN,
             Code.EXCEEDS_BALANCE_MAX,
             *PAYMENT,
+            *FACTOR,
         ),
         is_keyed=True,
+        by_person=True,
     ),
     Operation(
         method="POST",
@@ -146,5 +151,6 @@ OPERATIONS: Final = (
             Code.LINE_PACED,
             Code.LINE_EXHAUSTED,
         ),
+        by_person=True,
     ),
 )

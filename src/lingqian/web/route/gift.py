@@ -147,6 +147,7 @@ async def read(door: Door, call: Call) -> Reply:
     gift_id = call.id(PREFIX_GIFT, "gift_id")
     row = purse.gift(door.reader, gift_id)
     if row is None:
+        call.belongs()
         raise Refused(Code.GIFT_UNKNOWN)
     call.belongs(row.user_id, row.streamer_id)
     return reply(200, _shown(gift_id, row))

@@ -135,6 +135,7 @@ async def read(door: Door, call: Call) -> Reply:
     payout_id = call.id(PREFIX_PAYOUT, "payout_id")
     row = purse.payout(door.reader, payout_id)
     if row is None:
+        call.belongs()
         raise Refused(Code.PAYOUT_UNKNOWN)
     call.belongs(row.user_id)
     if row.stage == PayoutStage.WAITING and payout_id not in door.agent.errands.packages:

@@ -2,20 +2,21 @@
 
 from typing import Annotated, Final, Literal
 
+import apsw
 import msgspec
 from msgspec import Meta
 
 from lingqian.clearing.classify import TABLE, Class, Owner
 from lingqian.clearing.day import BLOCKER_WORDS, Day, DayState
-from lingqian.clearing.difference import Difference, DifferenceState, Remedy
+from lingqian.clearing.difference import Difference, DifferenceState, Remedy, day_id
 from lingqian.clearing.item import Way
-from lingqian.clearing.report import read_day, report, show_day
+from lingqian.clearing.report import ranked, read_day, report, show_day
 from lingqian.clearing.sheet import as_csv, as_page
 from lingqian.flows.command import ResolveDifference
 from lingqian.identity.key import Scope
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
-from lingqian.kernel.id import PREFIX_DIFFERENCE, show
+from lingqian.kernel.id import ID_BYTES, PREFIX_DIFFERENCE, show
 from lingqian.storage import reconciliation as books
 from lingqian.storage.lane import Submission
 from lingqian.web import field
@@ -23,16 +24,18 @@ from lingqian.web.answer import refusal
 from lingqian.web.call import Call
 from lingqian.web.door import Door
 from lingqian.web.operation import Given, Operation
+from lingqian.web.page import read_cursor, write_cursor
 from lingqian.web.problem import Refused
 from lingqian.web.reply import CSV, Reply, reply
 
-_DAYS_MAX: Final = 92
 _HTML: Final = b"text/html; charset=utf-8"
 # A report carries its style with it, and nothing else.
 _POLICY: Final = (
     b"content-security-policy",
     b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
 )
+_CURSOR: Final = b"d"
+_DAY_CURSOR: Final = b"y"
 DIFFERENCE_EXAMPLE: Final = "df_0000000000XW1E2Z7M5N9CD6D3"
 
 DayText = Annotated[
@@ -62,9 +65,10 @@ class DayShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DayList(msgspec.Struct, frozen=True):
-    """The newest days of all accounts."""
+    """The days of all accounts, the newest first."""
 
     days: tuple[DayShown, ...]
+    next_cursor: str | None = None
 
 
 class DifferenceShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,10 +100,11 @@ class DifferenceShown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DayReport(msgspec.Struct, frozen=True):
-    """A day with its differences, and with those that earlier days have carried into it."""
+    """A day with its differences and those that earlier days have carried into it, urgent first."""
 
     reconciliation: DayShown
     differences: tuple[DifferenceShown, ...]
+    next_cursor: str | None = None
 
 
 class RunShown(msgspec.Struct, frozen=True):
@@ -121,8 +126,8 @@ class RunAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: field.Person
 
 
-class ReportForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """In which form a report is wanted."""
+class ReportForm(field.Page, frozen=True, forbid_unknown_fields=True):
+    """In which form a report is wanted; as JSON it comes in pages, else whole."""
 
     form: Literal["json", "csv", "html"] = "json"
 
@@ -182,10 +187,19 @@ def difference_shown(identity: bytes, row: Difference) -> DifferenceShown:
 
 
 async def list_days(door: Door, call: Call) -> Reply:
-    """List the newest days."""
-    del call
-    rows = books.newest_days(door.reader, _DAYS_MAX)
-    return reply(200, DayList(tuple([day_shown(row) for row in rows])))
+    """List the days, the newest first."""
+    asked = call.ask(field.Page)
+    key = read_cursor(_DAY_CURSOR, asked.cursor, ID_BYTES)
+    after = None if key is None else books.day_of_id(door.reader, key)
+    rows = books.newest_days(door.reader, asked.limit + 1, after)
+    shown = rows[: asked.limit]
+    is_last = len(rows) <= asked.limit
+    following = None if is_last else write_cursor(_DAY_CURSOR, day_id(*_name(shown[-1])))
+    return reply(200, DayList(tuple([day_shown(row) for row in shown]), following))
+
+
+def _name(row: Day) -> tuple[str, int]:
+    return row.account, row.day
 
 
 async def run(door: Door, call: Call) -> Reply:
@@ -214,15 +228,30 @@ async def read(door: Door, call: Call) -> Reply:
     row = books.day_row(door.reader, call.path_params["account"], _day(call.path_params["day"]))
     if row is None:
         raise Refused(Code.DAY_UNKNOWN)
-    found = books.told(door.reader, row)
+    after = read_cursor(_CURSOR, asked.cursor, ID_BYTES)
+    # A day may have as many differences as it has payments: not in the loop that answers others.
+    return await door.wallet.archive.do(lambda connection: _told(connection, row, asked, after))
+
+
+def _told(connection: apsw.Connection, row: Day, asked: ReportForm, after: bytes | None) -> Reply:
+    found = books.told(connection, row)
     if asked.form == "json":
-        return reply(
-            200, DayReport(day_shown(row), tuple([difference_shown(*each) for each in found]))
-        )
+        return reply(200, _page(row, ranked(found), asked.limit, after))
     told = report(row, found)
     if asked.form == "csv":
         return Reply(200, as_csv([told]).encode(), CSV)
     return Reply(200, as_page([told]).encode(), _HTML, replaces=(_POLICY,))
+
+
+def _page(
+    row: Day, found: list[tuple[bytes, Difference]], limit: int, after: bytes | None
+) -> DayReport:
+    """Return the differences after the one that a cursor names; all of them if it has gone."""
+    start = next((place for place, each in enumerate(found, 1) if each[0] == after), 0)
+    rows = found[start : start + limit]
+    shown = tuple([difference_shown(*each) for each in rows])
+    is_last = start + limit >= len(found)
+    return DayReport(day_shown(row), shown, None if is_last else write_cursor(_CURSOR, rows[-1][0]))
 
 
 async def resolve(door: Door, call: Call) -> Reply:
@@ -293,6 +322,7 @@ OPERATIONS: Final = (
         summary="List reconciled days",
         tag="reconciliation",
         scopes=(Scope.RECONCILE,),
+        asks=field.Page,
         gives={200: Given(DayList, DayList((_DAY_EXAMPLE,)))},
     ),
     Operation(

@@ -56,7 +56,10 @@ class RefundShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     arrived_at: field.Moment | UnsetType = UNSET
     follows: field.RefundId | UnsetType = UNSET
     way: Annotated[
-        str, Meta(description="Where it arrives: empty with its payment, `card`, `merchant`.")
+        str,
+        Meta(
+            description="Where it arrives: empty with its payment, `card`, `merchant`, `balance`."
+        ),
     ] = ""
 
 
@@ -92,7 +95,7 @@ def _shown(door: Door, refund_id: bytes, row: Refund) -> RefundShown:
     return RefundShown(
         id=show(PREFIX_REFUND, refund_id),
         order_id=show(PREFIX_ORDER, row.order_id) if row.order_id else UNSET,
-        attempt_id=show("pa", row.attempt_id) if row.order_id else UNSET,
+        attempt_id=show("pa", row.attempt_id) if row.order_id and row.attempt_id else UNSET,
         payment_id=row.transaction_key.hex(),
         amount_fen=row.amount_fen,
         origin=Origin(row.origin).name.lower(),
@@ -140,6 +143,7 @@ async def read(door: Door, call: Call) -> Reply:
     refund_id = call.id(PREFIX_REFUND, "refund_id")
     row = purse.refund(door.reader, refund_id)
     if row is None:
+        call.belongs()
         raise Refused(Code.REFUND_UNKNOWN)
     _check_owner(door, call, row.order_id)
     return reply(200, _shown(door, refund_id, row))
@@ -149,6 +153,7 @@ async def list_refunds(door: Door, call: Call) -> Reply:
     """List the refunds of a top-up, those made by the house included."""
     order_id = call.id(PREFIX_ORDER, "order_id")
     if query.order(door.reader, order_id) is None:
+        call.belongs()
         raise Refused(Code.ORDER_UNKNOWN)
     _check_owner(door, call, order_id)
     found = purse.refunds_of(door.reader, order_id)
@@ -189,6 +194,8 @@ def _check_channel(door: Door, refund_id: bytes) -> None:
     row = purse.refund(door.reader, refund_id)
     if row is None:
         raise Refused(Code.REFUND_UNKNOWN)
+    if row.stage != RefundStage.ABNORMAL:
+        return  # the lane says why not
     account = purse.paid(door.reader, row).account
     if not isinstance(door.wallet.channels.get(account), CardChannel):
         raise Refused(Code.NO_CHANNEL, detail="the account cannot send a refund to a card")
@@ -230,6 +237,7 @@ OPERATIONS: Final = (
             Code.REFUND_TOO_SOON,
             Code.REFUND_TAKES_ALL,
             Code.EXCEEDS_AVAILABLE,
+            Code.EXCEEDS_BALANCE_MAX,
         ),
         is_keyed=True,
         by_person=True,

@@ -4,38 +4,39 @@ Law: every try is counted, durably, before it is looked at.
 """
 
 import asyncio
+from hashlib import sha256
 from typing import Annotated, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from lingqian.compliance.factor import KNOWS
 from lingqian.identity.approval import APPROVAL_LIFE_S
 from lingqian.identity.key import Scope
 from lingqian.identity.password import (
     RESET_WAIT_S,
-    Password,
     is_locked,
     is_weak,
-    tried,
     tries_left,
 )
+from lingqian.identity.possession import write64
 from lingqian.identity.real_name import NAME_LENGTH_MAX
-from lingqian.kernel.clock import SECOND_US, rfc3339
+from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_USER
+from lingqian.storage import passkey as passkeys
 from lingqian.storage import password as rows
 from lingqian.storage import real_name as names
 from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door
-from lingqian.web.factor import PASSWORD, approve, open_challenge
+from lingqian.web.factor import NAMES, PASSKEY, PASSWORD, approve, open_challenge
 from lingqian.web.operation import Given, Operation
-from lingqian.web.problem import Refused, shape
+from lingqian.web.problem import Refused
 from lingqian.web.reply import Reply, reply
+from lingqian.web.route.passkey import CredentialId, PasskeyProof, prove_passkey
 from lingqian.web.route.real_name import count_try, read_told
+from lingqian.web.tries import Digits, prove_password
 
-Digits = Annotated[str, Meta(pattern="^[0-9]{6}$", description="Six digits.")]
 ChallengeText = Annotated[str, Meta(min_length=1, max_length=128)]
 
 
@@ -47,10 +48,20 @@ class NewPassword(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Proof(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What answers a challenge: the challenge itself and the payment password."""
+    """What answers a challenge: the challenge itself, and the payment password or a passkey."""
 
     challenge: ChallengeText
-    password: Digits
+    password: Digits | UnsetType = UNSET
+    passkey: PasskeyProof | UnsetType = UNSET
+
+
+class PasskeyShown(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A passkey as its owner sees it."""
+
+    id: CredentialId
+    name: str
+    created_at: field.Moment
+    used_at: field.Moment | UnsetType = UNSET
 
 
 class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +72,7 @@ class Reset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class PaymentToken(msgspec.Struct, frozen=True):
-    """A token for the one payment of its challenge; send `Payment-Factor: password <it>`."""
+    """A token for the one payment of its challenge; send `Payment-Factor: <factor> <it>`."""
 
     payment_token: str
     factor: str
@@ -73,6 +84,7 @@ class SecurityShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
 
     has_password: bool
     account_class: int
+    passkeys: tuple[PasskeyShown, ...]
     password_set_at: field.Moment | UnsetType = UNSET
     tries_left: int | UnsetType = UNSET
     locked_until: field.Moment | UnsetType = UNSET
@@ -100,11 +112,15 @@ def _shown(door: Door, user_id: bytes) -> Reply:
     status = door.wallet.directory.status(user_id)
     assert status is not None, "it was there a moment ago"
     found = rows.find(door.reader, user_id, at_us)
+    keys = tuple([_passkey(door, each) for each in passkeys.passkeys_of(door.reader, user_id)])
+    account_class = status.account_class
     if found is None:
-        return reply(200, SecurityShown(has_password=False, account_class=status.account_class))
+        bare = SecurityShown(has_password=False, account_class=account_class, passkeys=keys)
+        return reply(200, bare)
     shown = SecurityShown(
         has_password=True,
-        account_class=status.account_class,
+        account_class=account_class,
+        passkeys=keys,
         password_set_at=rfc3339(found.set_at_us),
         tries_left=tries_left(found, at_us),
         locked_until=_moment(found.locked_until_us if is_locked(found, at_us) else 0),
@@ -113,42 +129,19 @@ def _shown(door: Door, user_id: bytes) -> Reply:
     return reply(200, shown)
 
 
+def _passkey(door: Door, kept: passkeys.Kept) -> PasskeyShown:
+    credential_id = kept.passkey.credential_id
+    return PasskeyShown(
+        write64(credential_id),
+        door.sessions.name(credential_id, kept.name_sealed),
+        rfc3339(kept.created_at_us),
+        _moment(kept.used_at_us),
+    )
+
+
 async def read(door: Door, call: Call) -> Reply:
     """Show how a person's payments are guarded."""
     return _shown(door, _present(door, call))
-
-
-async def prove_password(door: Door, user_id: bytes, text: str) -> bytes:
-    """Take one try at a payment password; return what is kept of it when it was right.
-
-    Refuses: password_not_set, password_locked, wrong_password.
-    """
-    at_us = door.wallet.clock.now_us()
-    found: Password | None = await door.chore(lambda db: rows.count_try(db, user_id, at_us))
-    if found is None:
-        raise Refused(Code.PASSWORD_NOT_SET)
-    if is_locked(found, at_us):
-        raise _locked(found, at_us)
-    async with door.slow:
-        is_right = await asyncio.to_thread(
-            rows.is_password, door.wallet.vault, user_id, text, found.hashed
-        )
-    if not is_right:
-        raise _wrong(tried(found, at_us), at_us)
-    await door.chore(lambda db: rows.forgive(db, user_id, found.hashed))
-    return found.hashed
-
-
-def _locked(found: Password, at_us: int) -> Refused:
-    seconds = -(-(found.locked_until_us - at_us) // SECOND_US)
-    content = shape(Code.PASSWORD_LOCKED, locked_until=rfc3339(found.locked_until_us))
-    return Refused.by(content, retry_after_s=seconds)
-
-
-def _wrong(after: Password, at_us: int) -> Refused:
-    until = rfc3339(after.locked_until_us) if is_locked(after, at_us) else ""
-    left = tries_left(after, at_us)
-    return Refused.by(shape(Code.WRONG_PASSWORD, tries_left=left, locked_until=until))
 
 
 async def put_password(door: Door, call: Call) -> Reply:
@@ -215,19 +208,30 @@ async def keep(door: Door, call: Call) -> Reply:
 
 
 async def prove(door: Door, call: Call) -> Reply:
-    """Prove the payment of a challenge by the payment password."""
+    """Prove the payment of a challenge by the payment password or a passkey."""
     user_id = _present(door, call)
     body = await call.take(Proof)
     digest = open_challenge(door, call, body.challenge)
-    await prove_password(door, user_id, body.password)
-    token = approve(door, call, digest, KNOWS)
-    return reply(201, PaymentToken(token, PASSWORD, APPROVAL_LIFE_S))
+    if isinstance(body.password, str) == isinstance(body.passkey, PasskeyProof):
+        raise Refused(Code.INVALID_FIELD, field="password", detail="either password or passkey")
+    if isinstance(body.passkey, PasskeyProof):
+        name = PASSKEY
+        await prove_passkey(door, call, sha256(body.challenge.encode()).digest(), body.passkey)
+    else:
+        name = PASSWORD
+        await prove_password(door, user_id, str(body.password))
+    token = approve(door, call, digest, NAMES[name])
+    return reply(201, PaymentToken(token, name, APPROVAL_LIFE_S))
 
 
 _SHOWN: Final = Given(
     SecurityShown,
     SecurityShown(
-        has_password=True, account_class=3, password_set_at=field.MOMENT_EXAMPLE, tries_left=5
+        has_password=True,
+        account_class=3,
+        passkeys=(PasskeyShown(field.CREDENTIAL_EXAMPLE, "指纹", field.MOMENT_EXAMPLE),),
+        password_set_at=field.MOMENT_EXAMPLE,
+        tries_left=5,
     ),
 )
 _MISSING: Final = (Code.NOT_FOUND, Code.USER_UNKNOWN)
@@ -298,7 +302,7 @@ OPERATIONS: Final = (
         takes=Proof,
         example={"challenge": "lc_AAAA…", "password": "274913"},
         gives={201: Given(PaymentToken, PaymentToken("lp_AAAA…", PASSWORD, APPROVAL_LIFE_S))},
-        refuses=(*_MISSING, *_GUARDED, Code.CHALLENGE_INVALID),
+        refuses=(*_MISSING, *_GUARDED, Code.CHALLENGE_INVALID, Code.PASSKEY_INVALID),
         is_personal=True,
     ),
 )

@@ -140,9 +140,13 @@ async def add_link(door: Door, call: Call) -> Reply:
 async def sign_in(door: Door, call: Call) -> Reply:
     """Sign a device in with a link; its key is that of the proof."""
     body = await call.take(SignIn)
+    digest = link_digest(body.link)
+    # First what costs a look: nobody without a link makes us verify, remember or write anything.
+    if not rows.has_link(door.reader, digest, real_us()):
+        raise Refused(Code.LINK_INVALID)
     proof = prove(door, call)
     arrival = rows.Arrival(
-        link_digest(body.link),
+        digest,
         proof.key.thumbprint,
         door.new_id(0),
         door.new_id(0),
@@ -160,10 +164,10 @@ async def sign_in(door: Door, call: Call) -> Reply:
 async def refresh(door: Door, call: Call) -> Reply:
     """Give new tokens for the newest refresh token; an older one ends the session."""
     body = await call.take(Renewal)
-    proof = prove(door, call)
     token = door.sessions.read(TokenKind.REFRESH, body.refresh_token)
     if token is None:
         raise Refused(Code.SESSION_ENDED)
+    proof = prove(door, call)
     key, at_us = proof.key.thumbprint, real_us()
     session: Any = await door.chore(lambda connection: rows.refresh(connection, token, key, at_us))
     door.sessions.forget()

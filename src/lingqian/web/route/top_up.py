@@ -29,6 +29,7 @@ from lingqian.web.page import read_cursor, write_cursor
 from lingqian.web.problem import Refused, problem
 from lingqian.web.purchase import Payer, ProductName, way_to_pay
 from lingqian.web.reply import Reply, reply
+from lingqian.web.sealed import page_key, sealed_to
 from lingqian.web.sheet import Opened, Way, open_sheet
 
 _ENDED: Final = {
@@ -108,12 +109,13 @@ async def open_top_up(door: Door, call: Call) -> Reply:
     if way is None:
         payment = Payment(identity, plan.amount_fen, key)
         wish = wish._replace(factors=await factors_of(door, call, payment))
-    return await opened(door, wish, (key, call.caller.name), way)
+    return await opened(door, call, wish, key, way)
 
 
-async def opened(door: Door, wish: OrderWish, caller: tuple[str, str], way: Way | None) -> Reply:
+async def opened(door: Door, call: Call, wish: OrderWish, key: str, way: Way | None) -> Reply:
     """Ask for an order and, over a channel, its pay sheet; the answer tells both."""
-    answer = await door.ask(door.wallet.cashier.open_order(wish, *caller))
+    point = page_key(door.page_keys, call)
+    answer = await door.ask(door.wallet.cashier.open_order(wish, key, call.caller.name))
     if answer.code:
         return refusal(answer)
     first, is_new = first_of(answer)
@@ -121,13 +123,15 @@ async def opened(door: Door, wish: OrderWish, caller: tuple[str, str], way: Way 
     sheet = None if way is None else await open_sheet(door, order_id, way)
     done: OrderDone = first.outcome
     shown = order_shown(door, order_id, sheet, is_reviewed=done.is_reviewed)
-    return reply(201 if is_new else 200, shown)
+    assert shown is not None, "an order that was answered exists"
+    return reply(201 if is_new else 200, sealed_to(point, shown))
 
 
 def _present(door: Door, call: Call) -> bytes:
     order_id = call.id(PREFIX_ORDER, "order_id")
     order = query.order(door.reader, order_id)
     if order is None:
+        call.belongs()
         raise Refused(Code.ORDER_UNKNOWN)
     call.belongs(order.user_id)
     return order_id
@@ -164,6 +168,7 @@ async def try_again(door: Door, call: Call) -> Reply:
     """Give the pay sheet again: the same attempt while it is good, else a new one."""
     order_id = _present(door, call)
     body = await call.take(NewAttempt)
+    point = page_key(door.page_keys, call)
     order = query.order(door.reader, order_id)
     assert order is not None, "it was there a moment ago"
     name = (
@@ -177,7 +182,8 @@ async def try_again(door: Door, call: Call) -> Reply:
     shown = order_shown(door, order_id, sheet)
     if sheet is not None and sheet.code and not (shown and shown.offers):
         return problem(sheet.code, detail=sheet.detail)
-    return reply(200, shown)
+    assert shown is not None, "it was there a moment ago"
+    return reply(200, sealed_to(point, shown))
 
 
 async def cancel(door: Door, call: Call) -> Reply:

@@ -108,7 +108,7 @@ async def _answer(door: Door, call: Call, number: str) -> Reply:
     wallet = door.wallet
     shelf = Shelf(wallet.vault, lambda account: bill_reader(wallet.config, account))
     # A large day's bill is read for it: not in the loop that answers everybody else.
-    found = await wallet.beside.do(lambda connection: story(connection, number, shelf))
+    found = await wallet.archive.do(lambda connection: story(connection, number, shelf))
     if found is None:
         raise Refused(Code.NOT_FOUND)
     shown = trail_shown(found, _notices(door, found) if asked.notices == "raw" else ())
@@ -178,18 +178,12 @@ def page(trail: Trail) -> str:
         '<!doctype html><html lang="zh-CN"><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{_safe(trail.subject)} · 来龙去脉</title><style>{_STYLE}</style>"
-        f'<h1>{_safe(trail.subject)} <span class="en" lang="en">the whole story</span></h1>'
+        f"<h1>{_safe(trail.subject)}</h1>"
+        '<p class="en">来龙去脉 <span lang="en">the whole story</span></p>'
     )
-    told = why if trail.message_zh else f"<p>{_ONLY_BILL[0]}</p><p>{_ONLY_BILL[1]}</p>"
+    told = f'<div class="{cls}">{why}</div>' if trail.message_zh else ""
     items = "".join(map(_item, trail.entries))
-    return f'{head}<div class="{cls}">{told}</div><ol>{items}</ol>{_raw(trail)}</html>'
-
-
-# What has a story and no sentence: a number that stands in a bill and nowhere in our books.
-_ONLY_BILL: Final = (
-    "这个号码只在渠道账单里出现过，我方账上没有它；见下面的对账差异。",
-    "Only a bill of the channel knows this number, our books do not; see the difference below.",
-)
+    return f"{head}{told}<ol>{items}</ol>{_raw(trail)}</html>"
 
 
 def _item(entry: EntryShown) -> str:

@@ -13,9 +13,10 @@ from lingqian.kernel.id import PREFIX_USER, show
 from lingqian.storage import query
 from lingqian.storage.desk import FIELD_EXTERNAL
 from lingqian.web import field
+from lingqian.web.act import begin_act
 from lingqian.web.call import Call, user_id
 from lingqian.web.door import Door, fresh_key
-from lingqian.web.operation import Given, Operation
+from lingqian.web.operation import ACT, Given, Operation
 from lingqian.web.problem import Refused, problem
 from lingqian.web.reply import Reply, reply
 
@@ -108,6 +109,7 @@ async def register(door: Door, call: Call) -> Reply:
     body = await call.take(NewUser)
     if body.account_class is not None and door.wallet.config.profile != "sandbox":
         call.needs(Scope.ADMIN)
+        await begin_act(door, call)
     desk = door.wallet.desk
     known = query.user_id_of(door.reader, desk.external_mac(body.external_id))
     if known is not None:
@@ -145,6 +147,7 @@ async def change(door: Door, call: Call) -> Reply:
     body = await call.take(UserChange)
     if body.account_class is not None or body.state is not None:
         call.needs(Scope.ADMIN)
+        await begin_act(door, call)
     row = _present(door, identity)
     changes: dict[str, int] = {}
     if body.account_class is not None:
@@ -217,6 +220,7 @@ OPERATIONS: Final = (
         takes=NewUser,
         example={"external_id": "alice@shop", "nickname": "小明"},
         gives={201: Given(UserShown, _USER), 200: Given(UserShown, _USER)},
+        refuses=tuple(ACT),
     ),
     Operation(
         method="GET",
@@ -250,7 +254,7 @@ OPERATIONS: Final = (
         takes=UserChange,
         example={"nickname": "阿婆"},
         gives={200: Given(UserShown, _USER)},
-        refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
+        refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN, *ACT),
         by_person=True,
     ),
     Operation(

@@ -1,0 +1,93 @@
+"""Sealed parameters: the cashier's call, opened by an independent pen and nobody else (加密)."""
+
+import base64
+import itertools
+import json
+
+import pytest
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from api.phone import b64
+from api.till import OPENID, tilling
+
+SHEET = {"appId", "timeStamp", "nonceStr", "package", "signType", "paySign"}
+_names = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def till(tmp_path_factory):
+    """One wallet and one platform for the file."""
+    with tilling(tmp_path_factory.mktemp("till")) as found:
+        yield found
+
+
+class Page:
+    """A page with an ephemeral key."""
+
+    def __init__(self):
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        public = self._key.public_key()
+        self.point = public.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+
+    def open(self, order_id, sealed):
+        """Return what was sealed to this page for an order."""
+        raw = {name: base64.urlsafe_b64decode(text + "===") for name, text in sealed.items()}
+        server = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), raw["key"])
+        shared = self._key.exchange(ec.ECDH(), server)
+        salt = self.point + raw["key"]
+        key = HKDF(SHA256(), 16, salt=salt, info=b"lingqian cashier v1").derive(shared)
+        body, tag = raw["text"][:-16], raw["text"][-16:]
+        work = Cipher(algorithms.SM4(key), modes.GCM(raw["nonce"], tag)).decryptor()
+        work.authenticate_additional_data(order_id.encode())
+        return json.loads(work.update(body) + work.finalize())
+
+
+def ask(till, user, point, path="/v1/top-ups", **body):
+    """Ask for a pay sheet, sealed to a key."""
+    told = {"product": "jsapi", "payer": {"openid": OPENID}, **body}
+    if path == "/v1/top-ups":
+        told |= {"user_id": user, "amount_fen": 5_000}
+    headers = {"Sealed-To": point}
+    return till.api.post(path, told, once=f"s{next(_names)}", headers=headers)
+
+
+def test_only_the_page_that_asked_reads_the_parameters(till):
+    """All of the sheet is in it, none of it beside it; another page or order opens nothing."""
+    user, page = till.api.user(), Page()
+    told = ask(till, user, b64(page.point))
+    assert told.status == 201, told
+    order_id, sealed = told.body["id"], told.body["sealed_invocation"]
+    assert "invocation" not in told.body
+    assert set(page.open(order_id, sealed)) == SHEET
+    for other, order in ((Page(), order_id), (page, "tu_" + "0" * 26)):
+        with pytest.raises(InvalidTag):
+            other.open(order, sealed)
+    again = ask(till, user, b64(Page().point), f"/v1/top-ups/{order_id}/attempts")
+    assert (again.status, "sealed_invocation" in again.body) == (200, True)
+
+
+def test_a_recorded_request_seals_nothing_twice(till):
+    """A page's key is taken once, by whichever request."""
+    user, point = till.api.user(), b64(Page().point)
+    assert ask(till, user, point).status == 201
+    told = ask(till, user, point)
+    assert (told.status, told.body["field"]) == (422, "Sealed-To")
+    assert "used before" in told.body["detail"]
+
+
+@pytest.mark.parametrize("point", ["x", "AAAA", b64(b"\x04" + bytes(64)), b64(b"\x02" + bytes(32)),
+                                   b64(bytes(65))])  # fmt: skip
+def test_what_is_no_key_is_refused(till, point):
+    """Off the curve, compressed, too short: no sheet is opened at all."""
+    told = ask(till, till.api.user(), point)
+    assert (told.status, told.body["field"]) == (422, "Sealed-To")
+
+
+def test_who_asks_for_no_seal_gets_none(till):
+    """An app's server over TLS reads the parameters as before."""
+    assert set(till.top_up(till.api.user())["invocation"]) == SHEET
