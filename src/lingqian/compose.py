@@ -79,7 +79,9 @@ PUT_SETTING: Final = (
 )
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
-Origin = Annotated[str, msgspec.Meta(pattern="^https?://[a-z0-9.-]+(:[0-9]{1,5})?$")]
+_ORIGIN: Final = "https?://[a-z0-9.-]+(:[0-9]{1,5})?"
+Origin = Annotated[str, msgspec.Meta(pattern=f"^{_ORIGIN}$")]
+OriginOrNone = Annotated[str, msgspec.Meta(pattern=f"^({_ORIGIN})?$")]
 
 
 class LimitRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -181,7 +183,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     tls_key: str = ""
     frame_ancestors: tuple[Origin, ...] = ()
     unencrypted_volume_because: str = ""
-    public_origin: Origin | Literal[""] = ""
+    public_origin: OriginOrNone = ""
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.

@@ -18,6 +18,7 @@ from significance import SIGNIFICANCE, Places
 from acceptance.server import sized
 from lingqian import compose
 from lingqian.channels.port import Product, Purchase, Reading, TradeState
+from lingqian.compliance.factor import HAS, KNOWS, SIGNED
 from lingqian.compose import BeaconRow, Config, FeeRow, LimitRow, PlanRow, RuleRow, Wallet
 from lingqian.identity.user import UserState
 from lingqian.kernel.bound import ORDER_LIFE_S_MAX
@@ -60,7 +61,8 @@ BEACON = BeaconRow(("http://127.0.0.1:9",), "ab" * 32, 1_700_000_000, 3)
 TRIALS = {
     "nothing": Trial(),
     # Settings of the operator.
-    "profile": Trial({"profile": "licensed", **UNENCRYPTED}),
+    # The law caps what unsigned factors pay there in a day; luck is the same with any of them.
+    "profile": Trial({"profile": "licensed", **UNENCRYPTED}, {"factors": KNOWS | HAS | SIGNED}),
     "host": Trial({"host": "::1"}),
     "port": Trial({"port": 1}),
     "public_origin": Trial({"public_origin": "https://pay.example"}),
@@ -91,6 +93,7 @@ TRIALS = {
     "passphrase": Trial(wish={"kind": PacketKind.PASSPHRASE, "passphrase": "芝麻开门"}),
     "greeting": Trial(wish={"greeting": "给第一名最多"}),
     "cover": Trial(wish={"cover": "gold"}),
+    "factors": Trial(wish={"factors": KNOWS | HAS | SIGNED}),
     "is_lucky": Trial(wish={"is_lucky": False}),
     "is_by_channel": Trial(wish={"is_by_channel": True}, habit="paid"),
     # What an operator can do to people, and a sender among the claimers.

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from api.caller import Caller, moment, running, wait_for
-from lingqian.events import incoming, outgoing, reconciled
+from lingqian.events import bridged, incoming, outgoing, reconciled
 from lingqian.events.envelope import TYPES
 from lingqian.identity.key import Scope
 
@@ -184,7 +184,13 @@ def test_streams_end_when_the_server_drains(tmp_path):
 
 
 # Told by the tests of these names in tests/unit/events, from their scenarios.
-MONEY_IN = {*incoming.TYPES, *outgoing.TYPES, *reconciled.TYPES, "packet.funding.v1"}
+MONEY_IN = {
+    *incoming.TYPES,
+    *outgoing.TYPES,
+    *bridged.TYPES,
+    *reconciled.TYPES,
+    "packet.funding.v1",
+}
 
 
 def test_every_type_is_told_by_something(tmp_path):

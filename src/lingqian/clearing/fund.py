@@ -35,6 +35,8 @@ def chain(rows: Iterable[FundRow], opening_fen: int | None) -> Chain:
     start, faults = _start(lines, opening_fen)
     if opening_fen is not None and lines and start != opening_fen:
         faults += (f"opens at {start} fen, the day before closed at {opening_fen}",)
+    if opening_fen is None and start < 0:
+        faults += (f"opens at {start} fen: a line before its first is missing",)
     return Chain(start, start + came - went, came, went, faults)
 
 

@@ -122,7 +122,8 @@ def _line(row: Row) -> str:
         f"<td>{_both(row.zh, row.en)}</td>"
         f"<td>{escape(row.number)}{_small(f'{row.way[0]} {row.way[1]}')}</td>"
         f'<td class="sum">{escape(row.gap)}</td><td class="sum">{escape(row.fee_gap)}</td>'
-        f"<td>{_both(*state)}</td><td>{_both(*row.owner)}</td><td>{escape(_moment(row.due_at))}</td></tr>\n"
+        f"<td>{_both(*state)}</td><td>{_both(*row.owner)}</td>"
+        f"<td>{escape(_moment(row.due_at))}</td></tr>\n"
     )
 
 

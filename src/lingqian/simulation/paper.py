@@ -91,7 +91,9 @@ def _bent(rows: Iterable[BillRow | FundRow], odd: Odd) -> list[BillRow | FundRow
     kept = list(rows)
     first = kept[0]
     if odd is Odd.LINE_LOST:
-        return kept[1:] or kept
+        # Not the first one: without an earlier day nobody could tell that a bill began before it.
+        place = len(kept) // 2
+        return kept[:place] + kept[place + 1 :] if place else kept
     if odd is Odd.LINE_TWICE:
         return [*kept, first]
     if odd is Odd.AMOUNT_OFF:

@@ -372,6 +372,28 @@ def test_a_fund_bill_that_contradicts_itself_moves_nothing(house):
     assert row.closing_fen == 5_000 - 30 - 700
 
 
+def test_a_first_day_cannot_open_below_nothing(house):
+    """A bill that lost its first line is not taken for an account that began with a debt."""
+    asyncio.run(house.channel.pay_out(PayoutOrder("elsewhere", "payee", 700, "", "")))
+    house.world.clock.us += 60 * SECOND_US
+    house.begin("p1")
+    house.pay("p1")
+    true = house.channel.fetch_bill
+
+    async def beheaded(kind, day):
+        bill = await true(kind, day)
+        rows = [row for row in bill.rows if row.amount_fen != -700]
+        return bill._replace(raw=bill.raw + b"1", digest=bytes(32), rows=tuple(rows))
+
+    house.channel.fetch_bill = beheaded
+    house.morning()
+    assert Blocker.CHAIN_BROKEN in house.run().blockers
+    house.channel.fetch_bill = true
+    ended = house.run()
+    assert ended.blockers == ()
+    assert ended.state == DayState.CLOSED
+
+
 @pytest.mark.parametrize("back_fen", [1_999, 5_000])
 def test_a_refund_of_a_payment_with_a_coupon_ties(house, back_fen):
     """The channel takes back what it settled; the coupon's part was the house's all along."""

@@ -64,7 +64,7 @@ def prefix_key(table):
     return {"orders": "order_id", "payouts": "payout_id", "gifts": "gift_id"}[table]
 
 
-@pytest.mark.parametrize("name", ["topup", "gift", "payout", "refund", "advance"])
+@pytest.mark.parametrize("name", ["topup", "gift", "payout", "refund", "advance", "factor"])
 def test_every_number_of_every_scenario_has_its_story(name):
     """One sentence in each language that says why, and no word of a program among the Chinese."""
     for title, world in worlds(name):

@@ -1,5 +1,5 @@
 -- What operators did: who, what, when, and how it ended. Rows are only ever added; each carries a
--- keyed digest over itself and the one before it, so that a file changed by hand contradicts itself.
+-- keyed digest over itself and the one before, so that a file changed by hand contradicts itself.
 CREATE TABLE acts (
     number INTEGER PRIMARY KEY,
     at_us INTEGER NOT NULL,
