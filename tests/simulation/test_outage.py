@@ -5,7 +5,7 @@ from functools import cache
 import pytest
 
 from lingqian.cli import outage
-from lingqian.simulation.outage import ALL_STEPS, Evening, Outcome, evening, ceiling_ppm
+from lingqian.simulation.outage import ALL_STEPS, Evening, Outcome, ceiling_ppm, evening
 
 TAPS = 300
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import typer
 
-from lingqian.simulation.outage import ALL_STEPS, Evening, Outcome, evening, ceiling_ppm
+from lingqian.simulation.outage import ALL_STEPS, Evening, Outcome, ceiling_ppm, evening
 
 # How long nothing of the channel can be reached, in seconds: the drill, and one that is longer.
 BLACKOUTS_S: Final = (60, 180)
