@@ -21,7 +21,7 @@ from lingqian.channels.port import (
 from lingqian.clearing.difference import Remedy, day_id, difference_id, flow_id
 from lingqian.clearing.item import Way
 from lingqian.compliance.limit import DEFAULT, caps
-from lingqian.flows.advance import CLAW_BACK
+from lingqian.flows.advance import CLAW_BACK, REQUEST
 from lingqian.flows.command import (
     AllocateParked,
     AskAdvance,
@@ -342,7 +342,8 @@ class LedgerCase:
         self.give_all(owing, proven)
         self.us += DAY_US
         self.step(Submission(SettleAdvance(order.order_id, CLAW_BACK, "clock")))
-        self.advanced(left)
+        order = self.advanced(left)
+        self.step(Submission(SettleAdvance(order.order_id, REQUEST, "degrade")))
 
     def give_all(self, user_id, streamer_id):
         """Give all but one of a person's coins, advanced ones too: the income is locked so long."""

@@ -348,6 +348,7 @@ _ADVANCE_WORDS = {
     "days": ("days", int),
     "credited": ("credited_fen", yuan),
     "account": ("account", str),
+    "minor": ("is_minor", bool),
 }
 
 

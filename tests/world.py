@@ -439,10 +439,13 @@ class World:
         """Make the command that takes one step of an account's mode in a person's lane."""
         return SetMode(self.lane_of(person), account, event, "amy", "a test")
 
-    def advance(self, order, count=3, days=30, credited_fen=25_000, account="wx"):
+    def advance(self, order, count=3, days=30, credited_fen=25_000, account="wx", *,
+                is_minor=False):  # fmt: skip
         """Make the command that asks for an advance; what was topped up before is given."""
         first_at_us = self.clock.us - days * 86_400 * SECOND_US
-        return AskAdvance(self.ids[order], account, count, first_at_us, credited_fen, "shop")
+        return AskAdvance(
+            self.ids[order], account, count, first_at_us, credited_fen, "shop", is_minor
+        )
 
     def settle_advance(self, order, event, by="amy"):
         """Make the command that ends an unpaid advance."""

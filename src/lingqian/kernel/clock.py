@@ -3,7 +3,7 @@
 Law: the core never asks what time it is; it is told.
 """
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final, Protocol
 
 SECOND_US: Final = 1_000_000
@@ -30,6 +30,11 @@ def business_day(at_us: int) -> int:
 def day_start_us(day: int) -> int:
     """Return the first instant of a business day. Units: µs."""
     return day * DAY_US - _SHANGHAI_US
+
+
+def business_date(day: int) -> date:
+    """Return the calendar date of a business day."""
+    return date.fromordinal(_EPOCH_DAY + day)
 
 
 def business_year(day: int) -> int:

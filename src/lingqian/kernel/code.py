@@ -120,6 +120,7 @@ class Code(IntEnum):
     PAYOUT_UNKNOWN = 130
     PAYOUT_UNDER_WAY = 131
     # Advances from the operator's own line.
+    UNDER_AGE = 140
     ORDER_NOT_ADVANCEABLE = 141
     LINE_CLOSED = 142
     ADVANCE_OPEN = 143
@@ -369,6 +370,9 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.EXCEEDS_BALANCE_MAX: _row(
         409, _NEW, "超过账户余额上限。", "The account cannot hold that much.", burns=True
+    ),
+    Code.UNDER_AGE: _row(
+        403, _NEVER, "未满 18 周岁，不提供垫付。", "Nothing is advanced to people under eighteen."
     ),
     Code.ORDER_NOT_ADVANCEABLE: _row(
         409,

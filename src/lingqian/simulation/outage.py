@@ -284,7 +284,9 @@ class Evening:
                     then(answer)
         if "advance" in self._script.steps:
             # As it does once a second: at breakers, at what is heard, and at who has to be asked.
-            finish(self.watch.look(self._errand))
+            for name in self.channels:
+                finish(self.watch.look_at(name, self._errand))
+            finish(self.watch.chase(self._errand))
 
     def _answers(self, commands: list[Command]) -> list[Answer]:
         answers = self.process.ask([Submission(each) for each in commands])

@@ -387,10 +387,16 @@ class Cashier:
         return Submission(FundLine(key, lane, amount_fen, requested_by))
 
     def ask_advance(
-        self, order_id: bytes, account: str, history: History, requested_by: str
+        self,
+        order_id: bytes,
+        account: str,
+        history: History,
+        requested_by: str,
+        *,
+        is_minor: bool,
     ) -> Submission:
         """Make the command that asks for an order's coins before its money is proven."""
-        return Submission(AskAdvance(order_id, account, *history, requested_by))
+        return Submission(AskAdvance(order_id, account, *history, requested_by, is_minor))
 
     def write_off(self, order_id: bytes, by: str) -> Submission:
         """Make the command by which a person gives up what is owed of an advance."""

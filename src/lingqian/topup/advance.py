@@ -102,7 +102,7 @@ class Line:
 class History(NamedTuple):
     """What a person's credited top-ups were when the advance was asked for; refunded ones left out.
 
-    Age and disputes are not known to this wallet yet; they join here when they are (house rule).
+    Disputes are not known to this wallet yet; they join here when they are (house rule).
     """
 
     count: int  # type: ignore[assignment]  # hides tuple.count
@@ -133,6 +133,14 @@ def check_person(account_class: int, borrower: Borrower | None, debt_fen: int) -
     if borrower is not None and borrower.open_order:
         return Code.ADVANCE_OPEN
     return Code.DEBT_OPEN if debt_fen else OK
+
+
+def check_age(*, is_minor: bool) -> Code:
+    """Say whether a person is known to be too young; an app answers for people it has vouched for.
+
+    Refuses: under_age.
+    """
+    return Code.UNDER_AGE if is_minor else OK
 
 
 def check_history(history: History, at_us: int) -> Code:

@@ -9,10 +9,12 @@ from typing import Final, NamedTuple
 
 from lingqian.channels.route import Candidate, Wish, fits, routes
 from lingqian.flows.gate import may_pay
+from lingqian.identity.real_name import is_minor as is_minor_by
+from lingqian.kernel.clock import business_date, business_day
 from lingqian.kernel.code import OK, Code
 from lingqian.kernel.id import lane_of
-from lingqian.storage import query, query_top_up, standing
-from lingqian.topup.advance import check_history, check_line, check_person
+from lingqian.storage import query, query_top_up, real_name, standing
+from lingqian.topup.advance import check_age, check_history, check_line, check_person
 from lingqian.topup.mode import ADVANCING
 from lingqian.topup.order import CreditState, Order, OrderKind, PayState
 from lingqian.web.door import Door
@@ -101,6 +103,15 @@ def _wish(candidates: tuple[Candidate, ...] | list[Candidate], order: Order) -> 
     return Wish(products, order.amount_fen, order.scene)
 
 
+def is_minor(door: Door, user_id: bytes) -> bool:
+    """Say whether a person's verified ID number says under eighteen; not where there is none."""
+    row = real_name.find(door.reader, user_id)
+    if row is None or not row.number_sealed:
+        return False
+    told = real_name.open_told(door.wallet.vault, user_id, row)
+    return is_minor_by(told.number, business_date(business_day(door.wallet.clock.now_us())))
+
+
 def advance_code(door: Door, order: Order) -> Code:
     """Say why an order would not be advanced by its person, history or line; OK when it would."""
     reader, now_us = door.reader, door.wallet.clock.now_us()
@@ -112,6 +123,7 @@ def advance_code(door: Door, order: Order) -> Code:
     return (
         may_pay(user.account_class, user.state)
         or check_person(user.account_class, borrower, standing.debt_fen(reader, order.user_id))
+        or check_age(is_minor=is_minor(door, order.user_id))
         or check_history(history, now_us)
         or check_line(line, history, order.amount_fen, now_us)
     )

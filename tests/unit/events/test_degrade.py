@@ -48,9 +48,7 @@ class Scene:
     def look(self, seconds=1):
         """Let time pass and look once."""
         self.world.wait(seconds * SECOND_US)
-        errand = Errand(self.query, self.reach, self.close)
-        asyncio.run(self.watch.look_at("wx", errand))
-        asyncio.run(self.watch.chase(errand))
+        asyncio.run(self.watch.look(Errand(self.query, self.reach, self.close)))
         return self.watch.mode("wx")
 
     async def query(self, attempt_id):

@@ -55,6 +55,13 @@ def test_whole_life_of_an_order_fits_one_batch(world):
     assert back == (100 + 299, 2)
 
 
+def test_an_id_that_follows_from_another_is_opened_once_under_any_key(world):
+    """Two taps on the same offer are two keys; the second is refused and the lane goes on."""
+    first = world.order("o", "a", OrderKind.COINS, 300, coins=30, key="one")
+    second = world.order("o", "a", OrderKind.COINS, 300, coins=30, key="two")
+    assert codes(world.batch(first, second)) == [Code.OK, Code.ALREADY_SETTLED]
+
+
 def test_held_money_can_be_decided_in_the_batch_that_held_it(world):
     """The case has an id before it is stored; whoever knows it may be quick."""
     world.do(world.order("o", "a", OrderKind.BALANCE, 5_000_001))

@@ -269,7 +269,10 @@ EDITS = [
         ),
     ),
     (K.COIN_VALUE, sql("UPDATE grants SET released_fen = 1")),
-    (K.ORDER_MONEY, sql("UPDATE orders SET received_fen = received_fen + 1")),
+    (
+        K.ORDER_MONEY,
+        sql("UPDATE orders SET received_fen = received_fen + 1 WHERE received_fen > 0"),
+    ),
     (K.ORDER_MONEY, sql("UPDATE orders SET credit_state = 2 WHERE credit_state = 1")),
     (K.ORDER_MONEY, sql("UPDATE transactions SET parked_fen = 0 WHERE parked_fen > 0")),
     (K.ORDER_MONEY, sql("UPDATE transactions SET attempt_id = zeroblob(16) WHERE reason = 0")),

@@ -5,8 +5,16 @@ import msgspec
 import pytest
 
 from ledger_case import lived
+from lingqian.flows.advance import AdvanceDone
 from lingqian.flows.close import CloseDone, DrawDone
-from lingqian.flows.command import ClosePacket, DrawPacket, SendPacket, SettleCase, Transfer
+from lingqian.flows.command import (
+    AskAdvance,
+    ClosePacket,
+    DrawPacket,
+    SendPacket,
+    SettleCase,
+    Transfer,
+)
 from lingqian.flows.packet import SendDone
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone
@@ -65,6 +73,7 @@ OLDER = (
         SendDone(3, 0, 5, None), (2, 0),
     ),
     (6, sample(SendPacket)._replace(factors=0), SendDone(3, 0, 5, None), (1, 0)),
+    (29, sample(AskAdvance)._replace(is_minor=False), AdvanceDone(9, 5), (1, 0)),
     (9, sample(DrawPacket), DrawDone((1, 0), (5, 6), 7), (0, 1)),
     (10, sample(ClosePacket), CloseDone(7), (0, 1)),
     (11, sample(SettleCase), SettleDone(5, 0, 9), (0, 2)),

@@ -10,7 +10,7 @@ from lingqian.storage.cashier import OrderWish
 from lingqian.topup.order import CreditState, Order, OrderKind, PayState, wallet_order
 from lingqian.topup.plan import Plan
 from lingqian.web.answer import first_of, refusal
-from lingqian.web.bridge import bridged_account, wallet_code
+from lingqian.web.bridge import bridged_account, is_minor, wallet_code
 from lingqian.web.call import Call
 from lingqian.web.code import FACTOR, PAYMENT
 from lingqian.web.door import Door
@@ -100,7 +100,10 @@ async def take_advance(door: Door, call: Call) -> Reply:
         return problem(Code.LINE_CLOSED)
     history = standing.history(door.reader, order.user_id, door.wallet.clock.now_us())
     cashier = door.wallet.cashier
-    answer = await door.ask(cashier.ask_advance(order_id, account, history, call.caller.name))
+    asked = cashier.ask_advance(
+        order_id, account, history, call.caller.name, is_minor=is_minor(door, order.user_id)
+    )
+    answer = await door.ask(asked)
     if answer.code:
         return refusal(answer)
     return reply(201, order_shown(door, order_id))
@@ -144,6 +147,7 @@ OPERATIONS: Final = (
             Code.LINE_CLOSED,
             Code.REAL_NAME_REQUIRED,
             Code.ACCOUNT_FROZEN,
+            Code.UNDER_AGE,
             Code.ADVANCE_OPEN,
             Code.DEBT_OPEN,
             Code.HISTORY_TOO_SHORT,
