@@ -111,6 +111,7 @@ def test_what_cannot_be_asked_is_said_in_one_line(till, words):
     assert (none.exit_code, "LINGQIAN_KEY" in none.stderr) == (2, True)
     wrong = runner.invoke(app, [*words, "--url", f"http://127.0.0.1:{port}", "--key", "lq_x"])
     assert (wrong.exit_code, "unauthenticated" in wrong.stderr) == (1, True)
+    assert wrong.stderr.count("A valid key or token is missing.") == 1
     away = f"http://127.0.0.1:{free_port()}"
     silent = runner.invoke(app, [*words, "--url", away, "--key", "lq_x"])
     assert (silent.exit_code, "does not answer" in silent.stderr) == (1, True)

@@ -80,6 +80,12 @@ def test_keys_are_made_and_revoked_while_the_server_runs(house):
     assert lingqian("key", "revoke", "shop", "--data", data).returncode == 1
 
 
+def test_an_empty_list_says_so(tmp_path):
+    """Silence would leave open whether the folder was the right one."""
+    listed = lingqian("key", "list", "--data", str(tmp_path))
+    assert (listed.returncode, "There is no key yet" in listed.stdout) == (0, True)
+
+
 def test_only_a_digest_is_kept(tmp_path):
     """Whoever reads the database cannot call."""
     with closing(open_beside(tmp_path / DATABASE)) as connection:

@@ -11,7 +11,9 @@ import typer
 
 from lingqian.cli.remote import URL_DEFAULT, ApiKey, AsJson, Server, Url, as_json, yuan
 
-app = typer.Typer(no_args_is_help=True, help="Cases: list, show, release, refuse.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Cases: list, show, release, refuse."
+)
 CaseId = Annotated[str, typer.Argument(metavar="CASE", help="A case, cs_….")]
 Name = Annotated[str, typer.Option(help="The person who decides, for the record.")]
 

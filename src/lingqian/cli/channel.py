@@ -16,7 +16,9 @@ from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.cli.config import DATA_DEFAULT, DataFolder, load_or_exit
 from lingqian.cli.remote import URL_DEFAULT, ApiKey, AsJson, Server, Url, as_json, yuan
 
-app = typer.Typer(no_args_is_help=True, help="Channel accounts: check, list, mode, report.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Channel accounts: check, list, mode, report."
+)
 AccountName = Annotated[str, typer.Argument(metavar="ACCOUNT", help="A channel account.")]
 Event = Annotated[
     Literal["force_off", "allow"],

@@ -45,7 +45,9 @@ DataFolder = Annotated[
 ]
 DATA_DEFAULT: Final = Path("data")
 
-app = typer.Typer(no_args_is_help=True, help="Settings and where they come from.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Settings and where they come from."
+)
 
 
 class SettingError(ValueError):
@@ -186,4 +188,4 @@ def show(
         return
     for row in rows:
         value = json.dumps(row["value"], ensure_ascii=False)
-        typer.echo(f"{row['name']:<22}{value:<16}  {row['source']}")
+        typer.echo(f"{row['name']:<28}{value:<16}  {row['source']}")

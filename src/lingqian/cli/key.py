@@ -17,7 +17,9 @@ from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_be
 from lingqian.storage.vault import has_root, open_vault
 
 _NAME_LENGTH_MAX: Final = 64
-app = typer.Typer(no_args_is_help=True, help="API keys: new, list, revoke.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="API keys: new, enrol, list, revoke."
+)
 
 
 @app.callback()
@@ -89,6 +91,8 @@ def show(
     if as_json:
         typer.echo(json.dumps([_row(key) for key in keys], ensure_ascii=False, indent=2))
         return
+    if not keys:
+        typer.echo("还没有密钥。 There is no key yet; lingqian key new NAME makes one.")
     for key in keys:
         state = f"revoked {rfc3339(key.revoked_at_us)}" if key.revoked_at_us else "good"
         typer.echo(f"{key.key_id}  {key.name:<16} {state}  {' '.join(sorted(key.scopes))}")

@@ -27,7 +27,7 @@ class Row(NamedTuple):
 COMMANDS: Final = (
     Row("demo", "demo.command", "demo", "Start a seeded, living world and open it in a browser."),
     Row("serve", "serve", "serve", "Serve the HTTP API from a data directory."),
-    Row("key", "key", "app", "Make, list and revoke API keys."),
+    Row("key", "key", "app", "Make, enrol, list and revoke API keys."),
     Row("vault", "vault", "app", "Rotate the keys that seal what is told of people."),
     Row("config", "config", "app", "Show every setting and where its value comes from."),
     Row("channel", "channel", "app", "Channel accounts: check, list, mode, report."),

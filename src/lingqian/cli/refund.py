@@ -11,7 +11,9 @@ import typer
 
 from lingqian.cli.remote import URL_DEFAULT, ApiKey, AsJson, Server, Url, as_json, yuan
 
-app = typer.Typer(no_args_is_help=True, help="Stuck refunds: list, show, card, merchant.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Stuck refunds: list, show, card, merchant."
+)
 RefundId = Annotated[str, typer.Argument(metavar="REFUND", help="A refund, rf_….")]
 
 

@@ -103,7 +103,9 @@ class Server:
 def _refusal(status: int, told: Mapping[str, Any]) -> str:
     """Return a refusal in a line: its code, which field, and its words in both languages."""
     words = [told.get(name, "") for name in ("code", "field", "detail", "message_zh", "message_en")]
-    return ": ".join([str(each) for each in words if each]) or f"refused with {status}"
+    # Without a detail of its own a refusal repeats its English words there.
+    told_once = dict.fromkeys(reversed([str(each) for each in words if each]))
+    return ": ".join(reversed(told_once)) or f"refused with {status}"
 
 
 def as_json(found: object) -> None:

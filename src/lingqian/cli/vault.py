@@ -17,7 +17,7 @@ from lingqian.storage.reseal import reseal
 from lingqian.storage.vault import has_root, open_vault
 from lingqian.storage.vault import rotate as add_root
 
-app = typer.Typer(no_args_is_help=True, help="Keys of people's data: rotate.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keys of people's data: rotate.")
 
 
 @app.callback()
