@@ -19,7 +19,7 @@ from lingqian.clearing.fund import set_apart
 from lingqian.clearing.item import WAYS, Booked, Standing, Way, channel_no_of, number_of
 from lingqian.flows.command import Observe
 from lingqian.flows.receipt import settled_fen
-from lingqian.kernel.clock import DAY_US, SECOND_US, business_day
+from lingqian.kernel.clock import business_day, day_start_us
 from lingqian.kernel.fault import Damaged
 from lingqian.kernel.id import (
     PREFIX_ATTEMPT,
@@ -46,7 +46,6 @@ FIELD_DIFFERENCE_NOTE: Final = 23
 BILL_FIELDS: Final = {BillKind.TRADE: FIELD_TRADE_BILL, BillKind.FUND: FIELD_FUND_BILL}
 # Bills of so many days before are asked whether they have shown an item already.
 LOOK_BACK_DAYS: Final = 3
-_SHANGHAI_US: Final = 8 * 3_600 * SECOND_US
 
 _COLUMNS: Final = {table.name: ", ".join((*table.key, *table.columns)) for table in TABLES}
 _PAID: Final = (
@@ -162,11 +161,6 @@ _WHOLE: Final = msgspec.msgpack.Decoder(Sheet)
 _encode: Final = msgspec.msgpack.Encoder().encode
 # What is kept packed begins so; neither a bill nor a sheet does.
 _PACKED: Final = b"\x78\x01"
-
-
-def day_start_us(day: int) -> int:
-    """Return the instant at which a business day begins."""
-    return day * DAY_US - _SHANGHAI_US
 
 
 # --- days and differences -------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from lingqian.clearing.day import Blocker, DayState
 from lingqian.clearing.difference import DifferenceState
 from lingqian.events.reconcile import Means, Reconciler
 from lingqian.flows.command import NotePrepay
-from lingqian.kernel.clock import SECOND_US, business_day
+from lingqian.kernel.clock import SECOND_US, business_day, day_start_us
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, show
@@ -128,7 +128,7 @@ class House:
 
     def morning(self, after=1):
         """Let it be eleven o'clock, some days after the first."""
-        self.world.clock.us = books.day_start_us(self.day + after) + MORNING_US
+        self.world.clock.us = day_start_us(self.day + after) + MORNING_US
 
     def run(self, after=0):
         """Run a day."""

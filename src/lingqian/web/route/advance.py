@@ -33,7 +33,7 @@ _TIME_BYTES: Final = 8
 _LAST: Final = (2**63 - 1, b"\xff" * ID_BYTES)
 
 
-class LineShown(msgspec.Struct, frozen=True, kw_only=True):
+class AdvanceLine(msgspec.Struct, frozen=True, kw_only=True):
     """A lane's share of the line: what it may have out, what it has, and its pace.
 
     Its money is `limit_fen` less `open_fen` less `lost_fen`. From four fifths of the limit on, one
@@ -50,10 +50,10 @@ class LineShown(msgspec.Struct, frozen=True, kw_only=True):
     person_fen_max: Annotated[int, Meta(description="The most that one person may have at all.")]
 
 
-class LineList(msgspec.Struct, frozen=True):
+class AdvanceLines(msgspec.Struct, frozen=True):
     """Every lane's line that was ever funded."""
 
-    lines: tuple[LineShown, ...]
+    lines: tuple[AdvanceLine, ...]
 
 
 class LineFunding(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,9 +92,9 @@ class WriteOff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by: field.Person
 
 
-def _line(door: Door, lane: int, row: LineRow) -> LineShown:
+def _line(door: Door, lane: int, row: LineRow) -> AdvanceLine:
     minute = door.wallet.clock.now_us() // MINUTE_US
-    return LineShown(
+    return AdvanceLine(
         lane=lane,
         limit_fen=row.limit_fen,
         available_fen=row.limit_fen - exposure_fen(row),
@@ -127,7 +127,7 @@ async def read_line(door: Door, call: Call) -> Reply:
     """Show the line: its limit, what is out, what was lost, and the pace it keeps."""
     del call
     rows = standing.lines(door.reader)
-    return reply(200, LineList(tuple([_line(door, *each) for each in rows])))
+    return reply(200, AdvanceLines(tuple([_line(door, *each) for each in rows])))
 
 
 async def fund_line(door: Door, call: Call) -> Reply:
@@ -175,7 +175,7 @@ async def write_off(door: Door, call: Call) -> Reply:
     return reply(200, advance_shown(order_id, row))
 
 
-_LINE: Final = LineShown(
+_LINE: Final = AdvanceLine(
     lane=0,
     limit_fen=20_000_000,
     available_fen=19_500_000,
@@ -208,7 +208,7 @@ OPERATIONS: Final = (
         summary="Show the line for advances",
         tag="advances",
         scopes=_OPERATE,
-        gives={200: Given(LineList, LineList((_LINE,)))},
+        gives={200: Given(AdvanceLines, AdvanceLines((_LINE,)))},
     ),
     Operation(
         method="POST",
@@ -219,7 +219,7 @@ OPERATIONS: Final = (
         scopes=_OPERATE,
         takes=LineFunding,
         example={"amount_fen": 20_000_000, "lane": 0},
-        gives={201: Given(LineShown, _LINE), 200: Given(LineShown, _LINE)},
+        gives={201: Given(AdvanceLine, _LINE), 200: Given(AdvanceLine, _LINE)},
         refuses=(Code.EXCEEDS_AVAILABLE, Code.EXCEEDS_BALANCE_MAX),
         is_keyed=True,
     ),

@@ -27,7 +27,7 @@ ModeName = Annotated[str, Meta(description="`normal`, `degraded`, `unwinding` or
 _LATELY: Final = ModeRow("", "", Mode.NORMAL, 0, "")
 
 
-class LineShown(msgspec.Struct, frozen=True):
+class BreakerShown(msgspec.Struct, frozen=True):
     """A breaker: one operation over one host; `closed` lets calls pass."""
 
     operation: str
@@ -38,7 +38,7 @@ class HostShown(msgspec.Struct, frozen=True):
     """A host, and the breakers of what was asked of it since the server began."""
 
     host: str
-    lines: tuple[LineShown, ...]
+    lines: tuple[BreakerShown, ...]
 
 
 class ProductShown(msgspec.Struct, frozen=True, kw_only=True):
@@ -211,7 +211,7 @@ def _host(door: Door, account: str, host: str) -> HostShown:
         for name in sorted({CREATION, *used})
     ]
     return HostShown(
-        host, tuple([LineShown(name, Phase(each).name.lower()) for name, each in found])
+        host, tuple([BreakerShown(name, Phase(each).name.lower()) for name, each in found])
     )
 
 
@@ -334,7 +334,7 @@ _CHANNEL: Final = ChannelShown(
             is_routable=False,
         ),
     ),
-    hosts=(HostShown("https://api.mch.weixin.qq.com", (LineShown("prepay", "open"),)),),
+    hosts=(HostShown("https://api.mch.weixin.qq.com", (BreakerShown("prepay", "open"),)),),
     callbacks_lost_ppm=0,
     waiting=17,
     asked=0,
