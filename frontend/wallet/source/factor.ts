@@ -9,6 +9,8 @@ import { moment, say } from "./words";
 
 interface Asking {
   challenge: string;
+  /** What proves it: any one of these. */
+  needs: string[];
   answer: (header: string | null) => void;
 }
 
@@ -37,14 +39,14 @@ export async function prove(challenge: string, password: string): Promise<string
 
 proveWith(async (refusal) => {
   const { challenge, needs } = refusal.problem as { challenge?: string; needs?: string[] };
-  if (refusal.code === "password_not_set" || (needs && !needs.includes("password"))) {
+  if (refusal.code === "password_not_set") {
     tell(say("set_password_first"));
     go("security");
     return null;
   }
   if (!challenge) return null;
   const header = await new Promise<string | null>((answer) => {
-    asking.value = { challenge, answer };
+    asking.value = { challenge, needs: needs ?? ["password"], answer };
   });
   asking.value = null;
   return header;

@@ -409,6 +409,7 @@ export interface components {
             invocation?: {
                 [key: string]: string;
             };
+            sealed_invocation?: components["schemas"]["SealedInvocation"];
             hindrance?: components["schemas"]["Hindrance"];
             /** @default [] */
             offers?: components["schemas"]["OfferShown"][];
@@ -476,6 +477,18 @@ export interface components {
             viewer?: components["schemas"]["ViewerShown"];
             /** @description Where the proof stands. */
             proof?: string;
+        };
+        /**
+         * PasskeyShown
+         * @description A passkey as its owner sees it.
+         */
+        PasskeyShown: {
+            id: string;
+            name: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            created_at: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            used_at?: string;
         };
         /**
          * Payer
@@ -622,12 +635,24 @@ export interface components {
             at: string;
         };
         /**
+         * SealedInvocation
+         * @description The pay sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
+         *
+         *         SM4-GCM under HKDF-SHA256 of ECDH, salt both keys, info `lingqian cashier v1`, bound to the id.
+         */
+        SealedInvocation: {
+            key: string;
+            nonce: string;
+            text: string;
+        };
+        /**
          * SecurityShown
          * @description How a person's payments are guarded.
          */
         SecurityShown: {
             has_password: boolean;
             account_class: number;
+            passkeys: components["schemas"]["PasskeyShown"][];
             /** @description RFC 3339, UTC, milliseconds. */
             password_set_at?: string;
             tries_left?: number;
@@ -769,6 +794,7 @@ export type OrderList = components['schemas']['OrderList'];
 export type OrderShown = components['schemas']['OrderShown'];
 export type PacketMade = components['schemas']['PacketMade'];
 export type PacketShown = components['schemas']['PacketShown'];
+export type PasskeyShown = components['schemas']['PasskeyShown'];
 export type Payer = components['schemas']['Payer'];
 export type PayoutShown = components['schemas']['PayoutShown'];
 export type PlanList = components['schemas']['PlanList'];
@@ -777,6 +803,7 @@ export type Problem = components['schemas']['Problem'];
 export type RealNameShown = components['schemas']['RealNameShown'];
 export type Receipt = components['schemas']['Receipt'];
 export type Returned = components['schemas']['Returned'];
+export type SealedInvocation = components['schemas']['SealedInvocation'];
 export type SecurityShown = components['schemas']['SecurityShown'];
 export type SessionList = components['schemas']['SessionList'];
 export type SessionShown = components['schemas']['SessionShown'];
