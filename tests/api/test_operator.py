@@ -61,6 +61,18 @@ def test_an_act_takes_a_code_and_each_code_once(house, api):
     assert [each["status"] for each in acts] == [200, 0, 200, 0], "refused at the door is no act"
 
 
+def test_the_operators_own_money_moves_by_an_act(house, api):
+    """Who funds the line for advances spends the house's money: by a code, and on record."""
+    operator = Operator(house, "wu.hao", "--role", "dispatcher")
+    path, body = "/v1/advance-lines/funding", {"amount_fen": 100, "lane": 0}
+    assert operator.post(path, body, once="bare").code == "operator_code_needed"
+    headers = {"Operator-Code": operator.code(), "Idempotency-Key": "line"}
+    status = operator.call("POST", path, body, headers=headers).status
+    acts = api.get("/v1/acts?limit=50").body["acts"]
+    assert [each["status"] for each in acts if each["actor"] == "wu.hao"] == [status, 0]
+    assert status == 201
+
+
 def test_an_older_code_is_spent_with_the_newer(house, api):
     """Steps go forward only."""
     operator, path = Operator(house, "li.na"), f"/v1/users/{api.user()}/sessions"

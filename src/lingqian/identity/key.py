@@ -48,6 +48,7 @@ OPERATOR: Final = frozenset(
         Scope.REVIEW_CASES,
         Scope.RECONCILE,
         Scope.READ_NOTICES,
+        Scope.OPERATE_CHANNELS,
         Scope.WEBHOOKS_WRITE,
     )
 )
@@ -59,6 +60,7 @@ ROLES: Final[dict[str, frozenset[Scope]]] = {
         (Scope.REVIEW_CASES, Scope.READ_USERS, Scope.READ_PACKETS, Scope.READ_TOP_UPS)
     ),
     "reconciler": frozenset((Scope.RECONCILE, Scope.READ_TOP_UPS, Scope.READ_NOTICES)),
+    "dispatcher": frozenset((Scope.OPERATE_CHANNELS, Scope.READ_TOP_UPS)),
     "administrator": frozenset((Scope.ADMIN, Scope.READ_USERS, Scope.WRITE_USERS)),
     "engineer": frozenset((Scope.WEBHOOKS_WRITE, Scope.EVENTS_READ, Scope.READ_TOP_UPS)),
 }
