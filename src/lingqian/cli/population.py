@@ -199,7 +199,8 @@ class _Visit:
     async def tell(self, step: str, **more: object) -> None:
         """Tell a step; a page that preloads prepares what the answer says."""
         self._told += 1
-        now = rfc3339(self.stage.wallet.clock.now_us())
+        clock = self.stage.wallet.clock
+        now = rfc3339(clock.now_us() - clock.offset_us)  # a phone keeps real time
         event = {"id": f"{self.trace}-{self._told}", "trace_id": self.trace, "step": step,
                  "at": now, "scene": self.person.kind.scene, **more}  # fmt: skip
         fields = {"user_id": self.user_id, "events": [event]}
