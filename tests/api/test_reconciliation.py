@@ -65,16 +65,19 @@ def settings(folder, running_simulator):
 def shop(tmp_path, monkeypatch):
     """A wallet, a channel that is simulated beyond our own door, and somebody who calls.
 
-    The worker looks once, at the start, and closes the empty day before: from then on these tests
-    run the days.
+    The worker closes the empty day before: from then on these tests run the days. Its bills are
+    there from ten in the morning on, so the night, if it is night in China, is passed over.
     """
-    monkeypatch.setattr(reconcile, "EVERY_S", 3_600.0)
+    monkeypatch.setattr(reconcile, "EVERY_S", 0.1)
     simulator = Running()
     folder = tmp_path / "data"
     try:
         with running(folder, **settings(folder, simulator)) as house:
             api = house.caller()
+            pass_the_night(api, simulator)
             wait_for(lambda: [each["state"] for each in days(api)] == ["closed"])
+            monkeypatch.setattr(reconcile, "EVERY_S", 3_600.0)
+            threading.Event().wait(0.5)  # its last short look is over
             yield house, api, simulator
     finally:
         simulator.close()
@@ -93,14 +96,32 @@ def top_up(api, user, number):
     return told.body
 
 
-def next_morning(api, simulator):
-    """Move both clocks to the next day at half past ten; return the day that is over."""
-    now = datetime.fromisoformat(api.post("/v1/sandbox/clock", {"advance_s": 0}).body["now"])
-    local = now.astimezone(CHINA)
-    morning = local.replace(hour=10, minute=30, second=0, microsecond=0) + timedelta(days=1)
+def local_time(api):
+    """Return the wallet's time in China."""
+    now = api.post("/v1/sandbox/clock", {"advance_s": 0}).body["now"]
+    return datetime.fromisoformat(now).astimezone(CHINA)
+
+
+def move_to(api, simulator, local, morning):
+    """Move both clocks from one time to another."""
     seconds = int((morning - local).total_seconds())
     simulator.control("/control/clock", {"advance_s": seconds})
     api.advance(seconds)
+
+
+def pass_the_night(api, simulator):
+    """Move both clocks to half past ten of today, unless it is later."""
+    local = local_time(api)
+    morning = local.replace(hour=10, minute=30, second=0, microsecond=0)
+    if local < morning:
+        move_to(api, simulator, local, morning)
+
+
+def next_morning(api, simulator):
+    """Move both clocks to the next day at half past ten; return the day that is over."""
+    local = local_time(api)
+    morning = local.replace(hour=10, minute=30, second=0, microsecond=0) + timedelta(days=1)
+    move_to(api, simulator, local, morning)
     return local.strftime("%Y-%m-%d")
 
 
@@ -306,9 +327,10 @@ def test_what_lay_in_the_account_and_what_was_drawn_are_told_by_the_fund_bill(sh
     """An account older than this wallet, whose owner moves money to the bank, closes its days."""
     _, api, simulator = shop
     mchid = simulator.merchant.mchid
-    simulator.control("/control/clock", {"offset_s": -5 * 86_400})
+    here_s = simulator.control("/control/clock")["offset_s"]
+    simulator.control("/control/clock", {"offset_s": here_s - 5 * 86_400})
     simulator.control(f"/control/merchants/{mchid}/fund", {"amount_fen": 100_000})
-    simulator.control("/control/clock", {"offset_s": 0})
+    simulator.control("/control/clock", {"offset_s": here_s})
     user = api.user()
     top_up(api, user, 1)
     pay(simulator)
