@@ -40,7 +40,7 @@ def bench(  # noqa: PLR0913 - one argument for each option of the command line
     """
     chosen = _parts(only or [])
     scale = QUICK if quick else FULL
-    report = run(data, scale._replace(grown=grown or scale.grown), chosen, _say)
+    report = run(data.resolve(), scale._replace(grown=grown or scale.grown), chosen, _say)
     Console().print(screen(report))
     if json is not None:
         json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
