@@ -33,7 +33,10 @@ DEV_LOCK = "requirements-dev.lock"
 BIN = "Scripts" if sys.platform == "win32" else "bin"
 QUICK = ("unit", "scenario", "property", "contract", "tidy")
 LONG_TIMEOUT_S = 6 * 3600
-PYTEST = ("pytest", "--numprocesses=2", "--dist=worksteal")
+# One order of the tests and one set of drawn examples, so that red means that the change broke
+# something; `search` looks further, in another order every time.
+SEED = "--randomly-seed=20260101"
+PYTEST = ("pytest", "--numprocesses=2", "--dist=worksteal", SEED)
 
 
 class Step(NamedTuple):
@@ -75,6 +78,13 @@ def full(folder: str) -> Callable[[list[str]], list[Step]]:
     line = ("pytest", f"tests/{folder}", f"--timeout={LONG_TIMEOUT_S}")
     adds = ((f"LINGQIAN_{folder.upper()}", "full"),)
     return lambda rest: [Step(folder, (*line, *rest), adds)]
+
+
+def search(rest: list[str]) -> list[Step]:
+    """Plan the suite with examples and an order that were never drawn before."""
+    where = rest or ["tests/property", "tests/fuzz"]
+    line = (*PYTEST, f"--randomly-seed={time.time_ns() % 2**32}", *where)
+    return [Step("search", line, (("LINGQIAN_SEARCH", "1"),))]
 
 
 def lint(rest: list[str]) -> list[Step]:
@@ -136,6 +146,9 @@ COMMANDS = {
         lingqian("simulate", "--outage"),
     ),
     "soak": Command("hours of load", DEV_LOCK, full("soak")),
+    "search": Command(
+        "tests with examples and an order never drawn before: search [FOLDER…]", DEV_LOCK, search
+    ),
     "fuzz": Command("hostile input at full size", DEV_LOCK, full("fuzz")),
     "acceptance": Command(
         "crowds on real sockets, outages and favour at full size", DEV_LOCK, full("acceptance")
