@@ -107,7 +107,7 @@ def _key(header: dict[str, Any]) -> ECKey | Flaw:
     found = header.get("jwk")
     if not isinstance(found, dict) or "d" in found:
         return Flaw.KEY
-    told = {name: found.get(name) for name in _MEMBERS}
+    told = {name: found[name] for name in _MEMBERS if name in found}
     try:
         key = ECKey.import_key(told)
     except (JoseError, KeyError, TypeError, ValueError):
