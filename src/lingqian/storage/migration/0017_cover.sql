@@ -1,5 +1,5 @@
 -- Covers of people's own: a picture each, drawn anew by us and sealed. A packet names one by a keyed
--- digest of its owner and its bytes; nothing here is money, so nothing here is journalled.
+-- digest of owner and bytes; nothing here is money, so nothing here is journalled.
 CREATE TABLE covers (
     cover_id BLOB NOT NULL PRIMARY KEY,
     user_id BLOB NOT NULL,
