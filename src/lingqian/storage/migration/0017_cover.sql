@@ -1,4 +1,4 @@
--- Covers of people's own: a picture each, drawn anew by us and sealed. A packet names one by a keyed
+-- Covers of people's own: a picture each, drawn anew by us, sealed. A packet names one by a keyed
 -- digest of owner and bytes; nothing here is money, so nothing here is journalled.
 CREATE TABLE covers (
     cover_id BLOB NOT NULL PRIMARY KEY,
