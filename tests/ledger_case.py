@@ -50,8 +50,7 @@ from lingqian.flows.command import (
 from lingqian.flows.view import Policy
 from lingqian.gift.catalogue import CATALOGUE
 from lingqian.gift.income import income_row
-from lingqian.identity.passkey import Passkey
-from lingqian.identity.possession import Point
+from lingqian.identity.passkey import Passkey, Point
 from lingqian.identity.session import Token, link_digest
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US

@@ -20,7 +20,6 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_USER
 from lingqian.storage import passkey as rows
 from lingqian.storage import password
-from lingqian.storage.p256 import verify_der
 from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door
@@ -178,7 +177,7 @@ async def prove_passkey(door: Door, call: Call, challenge: bytes, proof: Passkey
         _bytes(proof.client_data), _bytes(proof.authenticator_data), _bytes(proof.signature)
     )
     try:
-        counter = check_assertion(site_of(door, call), challenge, mine, said, verify_der)
+        counter = check_assertion(site_of(door, call), challenge, mine, said)
     except ValueError as error:
         raise Refused(Code.PASSKEY_INVALID, detail=str(error)) from error
     at_us = real_us()
