@@ -67,7 +67,8 @@ async def stream(reader: Reader) -> AsyncIterator[bytes]:
     """Yield the event stream: what was missed, then what happens, and a sign of life in between."""
     position = reader.position
     seen = reader.notices.count
-    yield b"retry: %d\n\n" % RETRY_MS
+    # Where it begins is said at once: who is cut off before the first event comes back to here.
+    yield b"retry: %d\nid: %s\n\n" % (RETRY_MS, write_position(position).encode())
     while reader.may_go_on():
         ring = reader.bell.next()
         found = reader.journal.after(position)
