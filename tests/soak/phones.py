@@ -32,7 +32,7 @@ class Phone:
     def __init__(self, context, stage, base, user_id):
         self.stage, self.base, self.user_id = stage, base, user_id
         self.context = context
-        self.pieces = defaultdict(list)
+        self.pieces = defaultdict(dict)
         self.complaints = []
         self.cuts = 0
         self.bridged = []
@@ -46,8 +46,8 @@ class Phone:
         self.meter.send("Performance.enable")
 
     def _hear(self, life, number, path, text):
-        del number  # one connection after another: the pieces come in their order
-        self.pieces[life, path].append(text)
+        connections = self.pieces[life, path]
+        connections[number] = connections.get(number, "") + text
 
     def _complain(self, said):
         if said.type != "error":
@@ -146,7 +146,7 @@ class Phone:
 
     def streams(self):
         """Return what was heard, by the page's life and the stream's address."""
-        return {key: heard("".join(pieces)) for key, pieces in self.pieces.items()}
+        return {key: heard(texts.values()) for key, texts in self.pieces.items()}
 
 
 @contextmanager

@@ -36,10 +36,10 @@ def journal(folder):
     return found
 
 
-def heard(text):
-    """Read a stream's text; a frame that was cut off was not heard."""
+def heard(connections):
+    """Read what came over a stream's connections; a frame that was cut off was not heard."""
     start, ids = None, []
-    for frame in text.split("\n\n")[:-1]:
+    for frame in (frame for text in connections for frame in text.split("\n\n")[:-1]):
         fields = dict(line.split(": ", 1) for line in frame.split("\n") if ": " in line)
         if start is None and "id" in fields:
             start = read_position(fields["id"])

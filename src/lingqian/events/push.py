@@ -81,7 +81,10 @@ async def stream(reader: Reader) -> AsyncIterator[bytes]:
         for name, body in reader.notices.after(seen):
             yield _frame("", name, body)
         seen = reader.notices.count
-        if not is_new:
+        if is_new:
+            # Whoever has far to go lets everybody else have their turn between two pieces.
+            await asyncio.sleep(0)
+        else:
             done, _ = await asyncio.wait([ring], timeout=REST_S)
             if not done:
                 # What was filtered out need not be looked through again after a cut.
