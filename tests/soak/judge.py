@@ -1,7 +1,8 @@
 """The judge of a soak: whether memory grew, and how long answers took, from what was sampled.
 
-Law: a bound is on the rise over the judged time, by the median of the slopes of all pairs
-(Theil–Sen), which one garbage collection early or late does not move.   Units: seconds; bytes; ms.
+Law: a bound is on the rise over the judged time: the median of the slopes of all pairs (Theil–Sen),
+or the last tenth against the first, whichever is more; so neither a collection early or late counts
+for a leak, nor does a leak that begins late escape.   Units: seconds; bytes; ms.
 """
 
 import os
@@ -52,7 +53,14 @@ def rise(samples):
     """Return by how much memory grew from the first to the last sample, noise aside."""
     thin = samples[:: len(samples) // PAIRS_SAMPLES_MAX + 1]
     slopes = [(b.held - a.held) / (b.at_s - a.at_s) for a, b in combinations(thin, 2)]
-    return median(slopes) * (samples[-1].at_s - samples[0].at_s)
+    steady = median(slopes) * (samples[-1].at_s - samples[0].at_s)
+    tenth = max(1, len(samples) // 10)
+    return max(steady, typical(samples[-tenth:]) - typical(samples[:tenth]))
+
+
+def typical(samples):
+    """Return what was held most of the time."""
+    return median(each.held for each in samples)
 
 
 def flat(what, samples, rise_max):

@@ -68,6 +68,12 @@ def test_warming_up_is_not_judged():
     assert flat("it", after(filling, 60), MIB) == []
 
 
+def test_a_leak_that_begins_late_is_found():
+    """Most of an hour may be flat before whatever leaks is used for the first time."""
+    late = [Sample(at, max(0, at - 200) * MIB) for at in range(240)]
+    assert flat("it", late, 8 * MIB) != []
+
+
 def test_answers_that_get_slower_show_in_their_stretch():
     """A mean over an hour hides its last minute."""
     timed = [(at, 5.0) for at in range(100)] + [(at, 500.0) for at in range(100, 110)]
