@@ -66,9 +66,9 @@ from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
 from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
+from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.port import Personal
-from lingqian.storage.reconciliation import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.relay import waiting
 from lingqian.storage.session import (
     Arrival,
