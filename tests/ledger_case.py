@@ -362,7 +362,8 @@ class LedgerCase:
         """Open an order for coins and give them from the line; return it."""
         order = self.order(OrderKind.COINS, 4_000, user_id, coins=400)
         since_us = self.us - 40 * DAY_US
-        asked = AskAdvance(order.order_id, "wx", 3, since_us, 25_000, "the shop")
+        askers = [user_id[:2] + kind + user_id[3:] for kind in (b"d", b"a")]
+        asked = AskAdvance(order.order_id, "wx", 3, since_us, 25_000, "the shop", False, *askers)  # noqa: FBT003 - a field of the command
         (answer,) = self.step(Submission(asked))
         assert answer.code == 0, answer
         return order

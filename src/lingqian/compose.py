@@ -186,6 +186,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     frame_ancestors: tuple[Origin, ...] = ()
     unencrypted_volume_because: str = ""
     public_origin: OriginOrNone = ""
+    client_address_header: Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{0,64}$")] = ""
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.

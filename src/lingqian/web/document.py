@@ -132,7 +132,10 @@ def _operation(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     }
     if row.takes is not None:
         content = {"schema": schemas[repr(row.takes)], "example": _own(row.example)}
-        described["requestBody"] = {"required": True, "content": {_JSON: content}}
+        described["requestBody"] = {
+            "required": not row.may_be_empty,
+            "content": {_JSON: content},
+        }
     return described
 
 

@@ -45,6 +45,8 @@ class Operation:
     tag: str
     scopes: tuple[Scope, ...] = ()
     takes: Any = None
+    # Whether a call without a body is one that says nothing in it.
+    may_be_empty: bool = False
     asks: Any = None
     example: Any = None
     gives: Mapping[int, Given] = field(default_factory=dict)
