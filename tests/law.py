@@ -13,9 +13,9 @@ from lingqian.storage.schema import TABLES
 
 BALANCE, ESCROW, COIN, ADVANCE, USER_DEBT = 1, 2, 50, 36, 37
 # Books by what they are, told apart from the chart: owed to people, backing it, the house's own.
-OWED, BACKING, HOUSE, COINS = set(range(1, 9)), {10, 11, 12}, set(range(30, 42)), {50, 51}
+OWED, BACKING, HOUSE, COINS = set(range(1, 9)), {10, 11, 12}, set(range(30, 43)), {50, 51}
 NEVER_NEGATIVE = OWED - {3} | {COIN}
-DEBIT_NORMAL = {10, 11, 12, 30, 31, 32, 36, 37, 38, 39, 40, 41, 51}
+DEBIT_NORMAL = {10, 11, 12, 30, 31, 32, 36, 37, 38, 39, 40, 41, 42, 51}
 JOURNAL = "SELECT lane, seq, at_us, kind, code, body FROM journal ORDER BY lane, seq"
 
 

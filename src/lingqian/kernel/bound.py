@@ -25,6 +25,16 @@ NOTE_LENGTH_MAX: Final = 64
 COVER_LENGTH_MAX: Final = 32
 MEMBERS_MAX: Final = 5_000
 
+# Pictures for covers. What comes in, in bytes and pixels; what is kept of it is always of one size.
+COVER_BYTES_MAX: Final = 4 * 1_024 * 1_024
+COVER_SIDE_MIN: Final = 64
+COVER_SIDE_MAX: Final = 8_192
+COVER_PIXELS_MAX: Final = 16_000_000
+COVER_WIDTH: Final = 600
+COVER_HEIGHT: Final = 800
+COVERS_PER_USER_MAX: Final = 12
+COVER_TRIES_A_DAY_MAX: Final = 20
+
 # Top-up.
 ORDER_FEN_MAX: Final = 100_000_000
 ORDER_COINS_MAX: Final = 10**12
