@@ -45,8 +45,6 @@ ONE_SQLITE = (
 COLUMN_TYPES = re.compile(
     r"^    \S+ (BIGINT|VARBINARY\(\d+\)|VARCHAR\(255\)|\w*BLOB|TEXT) NOT NULL"
 )
-    r"^    \S+ (BIGINT|VARBINARY\(\d+\)|VARCHAR\(255\)|\w*BLOB|TEXT) NOT NULL"
-)
 INDEX = re.compile(r"^    (PRIMARY KEY|UNIQUE KEY|KEY|CHECK|\s*OR) ?")
 TABLE_END = ") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;"
 

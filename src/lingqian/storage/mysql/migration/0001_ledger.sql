@@ -343,6 +343,7 @@ CREATE TABLE IF NOT EXISTS refunds (
     card_mac VARBINARY(32) NOT NULL,
     transaction_key VARBINARY(16) NOT NULL,
     way BIGINT NOT NULL,
+    subsidy_fen BIGINT NOT NULL,
     PRIMARY KEY (refund_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
