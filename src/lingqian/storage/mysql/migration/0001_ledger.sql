@@ -2,9 +2,9 @@
 -- Bytes are compared byte by byte and so is text; what is no law of the ledger has no index here:
 -- an index comes with the question that it answers. Almost every key begins with its lane.
 
--- One row per lane: fence (epoch), dense sequence, last batch, head of the chain. And who raised the
--- epoch last: a token, the number of his connection at the server, and since when by its clock; a
--- connection that stopped in the middle of a commit holds this row until somebody ends it.
+-- One row per lane: fence (epoch), dense sequence, last batch, head of the chain. And who raised
+-- the epoch last: a token, the number of his connection at the server, and since when by its clock;
+-- a connection that stopped in the middle of a commit holds this row until somebody ends it.
 CREATE TABLE IF NOT EXISTS lanes (
     lane BIGINT NOT NULL,
     epoch BIGINT NOT NULL,
