@@ -26,6 +26,7 @@ from lingqian.web.route import (
     case,
     channel,
     claim,
+    conversation,
     cover,
     event,
     gift,
@@ -57,6 +58,7 @@ _log = logging.getLogger(__name__)
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *user.OPERATIONS,
+    *conversation.OPERATIONS,
     *session.OPERATIONS,
     *security.OPERATIONS,
     *passkey.OPERATIONS,

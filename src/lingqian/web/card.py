@@ -88,6 +88,13 @@ class PacketShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     proof: Annotated[str, Meta(description="Where the proof stands.")] | UnsetType = UNSET
 
 
+class History(msgspec.Struct, frozen=True):
+    """A page of packets as one viewer sees them, the newest first."""
+
+    packets: tuple[PacketShown, ...]
+    next_cursor: str | None
+
+
 def card(door: Door, sight: Sight) -> PacketShown:
     """Return a packet as it may be shown."""
     packet_id, packet, progress = sight.sent

@@ -221,6 +221,10 @@ class Door:
         members = self.wallet.directory.members(conversation_id)
         return members is None or user_id in members
 
+    def is_listed(self, conversation_id: str, user_id: bytes) -> bool:
+        """Say whether a person stands on a conversation's list; on none, nobody does."""
+        return user_id in (self.wallet.directory.members(conversation_id) or ())
+
     def text(self, owner_id: bytes, field: int) -> str:
         """Return one field of personal data; empty when there is none, or none that can be read."""
         sealed = query.sealed_text(self.reader, owner_id, field)
