@@ -46,6 +46,7 @@ from lingqian.web.route import (
     sandbox,
     security,
     session,
+    share,
     statement,
     top_up,
     trail,
@@ -88,6 +89,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *limit.OPERATIONS,
     *event.OPERATIONS,
     *webhook.OPERATIONS,
+    *share.OPERATIONS,
     *page.OPERATIONS,
     *health.OPERATIONS,
 )

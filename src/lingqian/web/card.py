@@ -125,7 +125,7 @@ def card(door: Door, sight: Sight) -> PacketShown:
     _add_money(shown, sight)
     _add_luck(door, shown, sight)
     if sight.viewer:
-        shown["viewer"] = _viewer(sight)
+        shown["viewer"] = viewer_shown(sight)
     return PacketShown(**shown)
 
 
@@ -195,7 +195,7 @@ _STATUS: Final = {
 }
 
 
-def _viewer(sight: Sight) -> ViewerShown:
+def viewer_shown(sight: Sight) -> ViewerShown:
     """Say what the viewer would meet on opening the packet."""
     if sight.claim is not None:
         return _claimed(sight, sight.claim)

@@ -77,6 +77,8 @@ class Door:
             self.meter.watch_mode(account, lambda account=account: self.watch.mode(account))  # type: ignore[misc]  # as above
         # What is slow on purpose runs in threads, two at a time: it is memory as well as time.
         self.slow = asyncio.Semaphore(2)
+        # Codes and pictures of links need no key, and each takes a while.
+        self.drawing = asyncio.Semaphore(1)
         self.rejects = Rejects()
         self.reconciler = Reconciler(self._means())
         self.streams = 0
