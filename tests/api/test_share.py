@@ -35,7 +35,7 @@ def talk(api):
 
 
 def test_a_chat_card_is_all_that_a_client_needs(api, talk):
-    """An app draws it without asking again: words in both languages, links, and a way to refresh."""
+    """An app draws it without asking again: words in two languages, links, a way to refresh."""
     packet, _, _, name = talk
     told = chat_card(api, packet)
     assert told.status == 200, told
