@@ -58,7 +58,15 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
 from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
-from lingqian.storage import cover, passkey, password, purse, query, real_name
+from lingqian.storage import (
+    cover,
+    operator_passkey,
+    passkey,
+    password,
+    purse,
+    query,
+    real_name,
+)
 from lingqian.storage.act import Deed, add_act
 from lingqian.storage.authenticator import enrol
 from lingqian.storage.beacon import Beacon
@@ -599,8 +607,17 @@ class LedgerCase:
             )
             self.store.chore(lambda connection, deed=deed: add_act(connection, self.vault, deed))
         self.store.chore(lambda connection: enrol(connection, self.vault, "k1", self.us))
+        self.store.chore(self._finger)
         self.store.chore(self._sign_in)
         self.store.chore(self._guard)
+
+    def _finger(self, connection):
+        """An operator's passkey has acted once."""
+        made = Passkey(secrets.token_bytes(20), Point(bytes(32), bytes(32)), 3)
+        sealed = self.vault.seal("identity", made.credential_id, b"a thumb")
+        assert operator_passkey.add_passkey(connection, "k1", made, sealed, self.us)
+        use = operator_passkey.Use(4, self.us + 9, self.us + 1)
+        assert operator_passkey.use_passkey(connection, "k1", made, use)
 
     def _guard(self, connection):
         """Two people have payment passwords; one is locked, one is being reset."""

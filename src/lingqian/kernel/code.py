@@ -550,7 +550,10 @@ TABLE: Final[dict[Code, Row]] = {
         409, _NEVER, "此身份已有账户。", "This identity has an account already."
     ),
     Code.OPERATOR_CODE_NEEDED: _row(
-        403, _SAME, "请输入动态口令。", "An operator's act needs the authenticator's code."
+        403,
+        _SAME,
+        "请输入动态口令，或使用通行密钥。",
+        "An operator's act needs a code of the authenticator, or a passkey.",
     ),
     Code.WRONG_OPERATOR_CODE: _row(
         403, _SAME, "动态口令不对或已使用。", "That is not a fresh code of the authenticator."

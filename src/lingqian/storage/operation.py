@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0017.
+Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0018.
 """
 
 from collections.abc import Iterator
@@ -109,6 +109,16 @@ _QUERIES: Final[dict[str, str]] = {
             OR length(p.name_sealed) < 29 OR p.created_at_us <= 0
             OR (p.used_at_us <> 0 AND p.used_at_us < p.created_at_us)
         """,
+    "operator_passkeys": """
+        SELECT hex(p.credential_id), 'no such key, or its point, name or times have no shape'
+        FROM operator_passkeys p
+        LEFT JOIN api_keys k ON k.key_id = p.key_id
+        WHERE k.key_id IS NULL OR length(p.credential_id) NOT BETWEEN 1 AND 1023
+            OR length(p.x) <> 32 OR length(p.y) <> 32 OR p.counter NOT BETWEEN 0 AND 4294967295
+            OR length(p.name_sealed) < 29 OR p.created_at_us <= 0
+            OR (p.used_at_us <> 0 AND p.used_at_us < p.created_at_us)
+            OR (p.used_at_us = 0) <> (p.challenge_us = 0) OR p.challenge_us < p.used_at_us
+        """,
     "authenticators": """
         SELECT a.key_id, 'no such key, or its secret or its tries have no shape'
         FROM authenticators a
@@ -131,6 +141,7 @@ _QUERIES: Final[dict[str, str]] = {
         WHERE u.user_id IS NULL OR d.day < 0 OR d.tries NOT BETWEEN 1 AND 20
         """,
 }
+_PASSKEY_TABLES: Final = ("passkeys", "operator_passkeys")
 OPERATION_TABLES: Final = frozenset(_QUERIES) | {"acts"}
 
 
@@ -196,7 +207,8 @@ def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding
 
 def _unread_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the devices and passkeys whose name does not open under their own id."""
-    for table, key in (("devices", "device_id"), ("passkeys", "credential_id")):
+    named = ("devices", "device_id"), *[(each, "credential_id") for each in _PASSKEY_TABLES]
+    for table, key in named:
         query = f"SELECT {key}, name_sealed FROM {table}"  # noqa: S608 - names from the line above
         for own_id, sealed in connection.execute(query):
             try:

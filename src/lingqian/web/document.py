@@ -55,6 +55,14 @@ _OPERATOR_CODE: Final = {
     "description": "The one-time code of the key's authenticator, where it has one.",
     "schema": {"type": "string", "maxLength": 16, "pattern": "^[!-~]*$"},
 }
+_OPERATOR_PASSKEY: Final = {
+    "name": "Operator-Passkey",
+    "in": "header",
+    "required": False,
+    "description": "Instead of a code: base64url of the JSON `{challenge, id, client_data, "
+    "authenticator_data, signature}`, a passkey's answer to the challenge of the refusal.",
+    "schema": {"type": "string", "maxLength": 4096, "pattern": "^[A-Za-z0-9_-]*$"},
+}
 _SHEETS: Final = ("/v1/top-ups", "/v1/top-ups/{order_id}/attempts")
 _SEALED_TO: Final = {
     "name": "Sealed-To",
@@ -184,7 +192,7 @@ def _headers(row: Operation) -> list[dict[str, Any]]:
     if row.path in _SHEETS and row.method == "POST":
         found.append(_own(_SEALED_TO))
     if Code.OPERATOR_CODE_NEEDED in row.codes:
-        found.append(_own(_OPERATOR_CODE))
+        found += [_own(_OPERATOR_CODE), _own(_OPERATOR_PASSKEY)]
     return found
 
 

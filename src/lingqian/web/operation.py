@@ -21,7 +21,13 @@ from lingqian.web.reply import Reply
 Run = Callable[[Door, Call], Awaitable[Any]]
 _BEARER: Final = "Bearer "
 ACT: Final = frozenset(
-    (Code.OPERATOR_CODE_NEEDED, Code.WRONG_OPERATOR_CODE, Code.OPERATOR_CODE_LOCKED)
+    (
+        Code.OPERATOR_CODE_NEEDED,
+        Code.WRONG_OPERATOR_CODE,
+        Code.OPERATOR_CODE_LOCKED,
+        Code.CHALLENGE_INVALID,
+        Code.PASSKEY_INVALID,
+    )
 )
 PERSON: Final = frozenset((Code.TOKEN_EXPIRED, Code.SESSION_ENDED, Code.PROOF_INVALID, Code.BUSY))
 
