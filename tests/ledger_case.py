@@ -58,12 +58,21 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
 from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
-from lingqian.storage import operator_passkey, passkey, password, purse, query, real_name
+from lingqian.storage import (
+    cover,
+    operator_passkey,
+    passkey,
+    password,
+    purse,
+    query,
+    real_name,
+)
 from lingqian.storage.act import Deed, add_act
 from lingqian.storage.authenticator import enrol
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
+from lingqian.storage.cover import Added
 from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
@@ -622,6 +631,11 @@ class LedgerCase:
             assert passkey.add_passkey(connection, user_id, made, sealed, self.us)
             mac = self.vault.mac("payee", user_id, b"somebody")
             password.add_payee(connection, user_id, mac, self.us)
+            for image in (b"a picture", b"another")[: 2 - number]:
+                assert cover.count_try(connection, user_id, 20_000)
+                assert cover.add(connection, self.vault, user_id, image, self.us) == Added.NEW
+        gone, _ = cover.macs(self.vault, user_id, b"a picture")
+        assert cover.withdraw(connection, gone, self.us)
         password.reset(connection, user_id, self.us, 60)
         for number, user_id in enumerate(self.people[:3]):
             assert real_name.count_try(connection, user_id, 20_000)

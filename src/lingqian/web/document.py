@@ -32,6 +32,7 @@ _IDS: Final[dict[str, Any]] = {
     "gift_id": field.GiftId,
     "session_id": field.SessionId,
     "account": field.AccountName,
+    "cover_id": field.CoverId,
 }
 _KEY: Final = {
     "name": "Idempotency-Key",
@@ -141,6 +142,12 @@ def _operation(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     if row.takes is not None:
         content = {"schema": schemas[repr(row.takes)], "example": _own(row.example)}
         described["requestBody"] = {"required": True, "content": {_JSON: content}}
+    if row.takes_media:
+        # OpenAPI 3.1: bytes without an encoding have a media type and no schema of their own.
+        described["requestBody"] = {
+            "required": True,
+            "content": {media: {"schema": {}} for media in row.takes_media},
+        }
     return described
 
 

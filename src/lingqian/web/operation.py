@@ -51,6 +51,8 @@ class Operation:
     tag: str
     scopes: tuple[Scope, ...] = ()
     takes: Any = None
+    # Takes bytes of one of these kinds in place of JSON.
+    takes_media: tuple[str, ...] = ()
     asks: Any = None
     example: Any = None
     gives: Mapping[int, Given] = field(default_factory=dict)
@@ -76,6 +78,8 @@ class Operation:
         if self.takes is not None:
             codes |= {Code.MALFORMED_JSON, Code.INVALID_FIELD, Code.BODY_TOO_LARGE}
             codes |= {Code.UNSUPPORTED_MEDIA_TYPE}
+        if self.takes_media:
+            codes |= {Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE}
         if self.asks is not None:
             codes.add(Code.INVALID_FIELD)
         if self.is_keyed:

@@ -320,6 +320,11 @@ EDITS = [
     (K.OPERATION_ROW, sql("UPDATE passkeys SET x = x'00'")),
     (K.OPERATION_ROW, sql("UPDATE passkeys SET name_sealed = randomblob(40)")),
     (K.OPERATION_ROW, sql("UPDATE payees SET payee_mac = x'00'")),
+    (K.OPERATION_ROW, sql("UPDATE covers SET image_sealed = randomblob(60)")),
+    (K.OPERATION_ROW, sql("UPDATE covers SET user_id = randomblob(16)")),
+    (K.OPERATION_ROW, sql("UPDATE covers SET content_mac = randomblob(16)")),
+    (K.OPERATION_ROW, sql("UPDATE covers SET withdrawn_at_us = 0")),
+    (K.OPERATION_ROW, sql("UPDATE cover_days SET tries = 21")),
 ]
 
 
