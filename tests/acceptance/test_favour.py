@@ -130,6 +130,7 @@ SAME = {
     "tls_key": "nothing",
     "frame_ancestors": "nothing",
     "unencrypted_volume_because": "profile",
+    "signature": "nothing",
 }
 
 
