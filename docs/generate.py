@@ -17,6 +17,7 @@ from lingqian.clearing import day, difference  # noqa: E402 - as above
 from lingqian.compliance import factor, limit  # noqa: E402 - as above
 from lingqian.flows import case, transfer  # noqa: E402 - as above
 from lingqian.gift import gift  # noqa: E402 - as above
+from lingqian.kernel.account_class import AccountClass  # noqa: E402 - as above
 from lingqian.kernel.code import TABLE, Code  # noqa: E402 - as above
 from lingqian.kernel.machine import Machine  # noqa: E402 - as above
 from lingqian.ledger import hold  # noqa: E402 - as above
@@ -129,7 +130,7 @@ def limits() -> str:
     rows: list[tuple[object, ...]] = [("class", "what", "cap", "source")]
     for row in limit.DEFAULT:
         is_number = row.span in {limit.Span.COUNT, limit.Span.DAY_COUNT}
-        cap = f"{row.cap:,}" if is_number else f"{row.cap // 100:,}.{row.cap % 100:02d} yuan"
+        cap = f"{row.cap:,}" if is_number else f"{yuan(row.cap)} yuan"
         what = row.span.name.lower().replace("_", " ")
         rows.append((row.account_class.name.lower().replace("_", " "), what, cap, row.source))
     words = (
@@ -137,19 +138,61 @@ def limits() -> str:
         "Where rows overlap the stricter binds."
     )
     first = page("Limits (限额)", "src/lingqian/compliance/limit.py", words, rows)
-    return "\n".join([first, *factors()])
+    return "\n".join([first, *beside(), *factors()])
+
+
+def beside() -> list[str]:
+    """Set the texts' figures beside the law's, by operating profile; the strictest binds."""
+    told = {"sandbox": "play money", "closed_loop": "own goods", "licensed": "real money"}
+    rows = []
+    for profile, money in told.items():
+        proofs = [
+            f"{row.id} {row.strength.name.lower()} {yuan(row.cap_fen)}"
+            for row in factor.CAPS
+            if profile in row.profiles
+        ]
+        for each in (each for each in AccountClass if each):
+            texts, law = (by_source(each, word) for word in ("mission R8", "公告〔2015〕43 号"))
+            name = each.name.lower().replace("_", " ")
+            rows.append(f"| {profile} ({money}) | {name} | {texts} | {law} | {', '.join(proofs)} |")
+    return [
+        "## The texts and the law, side by side",
+        "",
+        "Every figure binds at once, so the strictest does. Without a class nobody pays anything.",
+        "",
+        "| profile | class | the texts (yuan) | the law (yuan) | by proof, a day (yuan) |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def by_source(account_class: AccountClass, word: str) -> str:
+    """Return the caps of a class whose source names a text; a dash for none."""
+    spans = {limit.Span.DAY: "a day", limit.Span.YEAR: "a year", limit.Span.LIFE: "for life"}
+    found = [
+        f"{yuan(row.cap)} {spans[row.span]}"
+        for row in limit.DEFAULT
+        if row.account_class == account_class and word in row.source
+    ]
+    return ", ".join(found) or "–"
+
+
+def yuan(fen: int) -> str:
+    """Write an amount."""
+    return f"{fen // 100:,}.{fen % 100:02d}"
 
 
 def factors() -> list[str]:
     """List what the proof of a payment caps, and when it is asked for."""
     caps = [
         f"| {row.id} | {', '.join(row.profiles)} | {row.strength.name.lower()} "
-        f"| {row.cap_fen // 100:,}.{row.cap_fen % 100:02d} yuan | {row.source} |"
+        f"| {yuan(row.cap_fen)} yuan | {row.source} |"
         for row in factor.CAPS
     ]
     rules = [
         f"| {row.occasion.name.lower().replace('_', ' ')} "
-        f"| {row.amount_fen_min // 100:,}.{row.amount_fen_min % 100:02d} yuan "
+        f"| {yuan(row.amount_fen_min)} yuan "
         f"| {row.zh}；{row.en} | {row.source} |"
         for row in factor.RULES
     ]
@@ -158,8 +201,9 @@ def factors() -> list[str]:
         "",
         "From `src/lingqian/compliance/factor.py`. Weak: fewer than two of knows (password), has",
         "(the device's key), is (fingerprint, face); strong: two; signed: two and a signature,",
-        "which no factor of ours is; vouched: an app's key, for a person whom the app has asked.",
-        "The whole day counts, however it was paid.",
+        "which a passkey is where `signature` is set, by what was agreed then (L6, `day_fen`);",
+        "vouched: an app's key, for a person whom the app has asked. The whole day counts, however",
+        "it was paid.",
         "",
         "| id | profiles | strength | cap a day | source |",
         "|---|---|---|---|---|",
