@@ -26,7 +26,8 @@ const wakers = new Set<() => void>();
 const UNAUTHENTICATED = 401;
 /** The last event seen of each stream. */
 const last: Record<string, string> = {};
-const stops = new Set<AbortController>();
+/** What lets go of each stream that is open; a page that closes lets go of its own alone. */
+const stops = new Map<string, AbortController>();
 
 /** Be told of what happens until the returned function is called. */
 export function listen(hear: Hear): () => void {
@@ -88,13 +89,13 @@ async function keepOn(query: string, isOn: () => boolean): Promise<void> {
   while (isOn()) {
     await seen();
     const stop = new AbortController();
-    stops.add(stop);
+    stops.set(query, stop);
     try {
       await stream(query, stop);
     } catch {
       // Tried again below.
     }
-    stops.delete(stop);
+    stops.delete(query);
     await pause(WAIT_MS);
   }
 }
@@ -102,7 +103,7 @@ async function keepOn(query: string, isOn: () => boolean): Promise<void> {
 /** Follow what happens for as long as the page lives. */
 export function follow(): void {
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) for (const stop of stops) stop.abort();
+    if (document.hidden) for (const stop of stops.values()) stop.abort();
   });
   void keepOn(isOwn() ? `&user_id=${session.userId}` : "", () => true);
 }
@@ -114,6 +115,6 @@ export function followPacket(packetId: string): () => void {
   void keepOn(query, () => isOn);
   return () => {
     isOn = false;
-    for (const stop of stops) stop.abort();
+    stops.get(query)?.abort();
   };
 }

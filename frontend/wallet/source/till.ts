@@ -6,6 +6,7 @@ import { ask, pause } from "./api";
 import { pay, way, type Paid } from "./cashier";
 import { keyFor, settle } from "./intent";
 import { listen } from "./live";
+import { mark } from "./mark";
 import { noteReturned, refresh } from "./purse";
 import type { OrderShown } from "./schema";
 import { step } from "./steps";
@@ -65,7 +66,9 @@ async function collect(order: OrderShown): Promise<Paid | "hindered"> {
     const open = order.invocation ? order : await sheetAgain(order);
     if (!open.invocation) return isOver(open) ? "ok" : "hindered";
     step("sheet_shown", facts);
+    mark(`sheet_asked:${order.id}`);
     const said = await pay(open.invocation);
+    mark(`sheet_left:${order.id}`);
     if (said === "ok") noteReturned(order.id);
     if (said === "ok") step("confirmed", facts);
     else step("cancel", { ...facts, reason: said === "cancel" ? "closed_sheet" : "failed" });
