@@ -17,7 +17,11 @@ import { say, type Word } from "./words";
 /** Orders by id, as last read. */
 export const till = reactive<Record<string, OrderShown>>({});
 const LOOKS_MS = [400, 600, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000, 8_000, 10_000, 15_000];
-const paying = new Set<string>();
+/** Orders whose sheet is open, or on its way. */
+const paying = reactive(new Set<string>());
+
+/** Whether the sheet of an order is open, or on its way. */
+export const isAtTill = (orderId: string): boolean => paying.has(orderId);
 
 const keep = (order: OrderShown): OrderShown => {
   till[order.id] = order;
