@@ -6,6 +6,7 @@ import { ask, pause } from "./api";
 import { pay, way, type Paid } from "./cashier";
 import { keyFor, settle } from "./intent";
 import { listen } from "./live";
+import { mark } from "./mark";
 import { noteReturned, refresh } from "./purse";
 import { askSealed } from "./seal";
 import type { OrderShown } from "./schema";
@@ -17,7 +18,11 @@ import { say, type Word } from "./words";
 /** Orders by id, as last read. */
 export const till = reactive<Record<string, OrderShown>>({});
 const LOOKS_MS = [400, 600, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000, 8_000, 10_000, 15_000];
-const paying = new Set<string>();
+/** Orders whose sheet is open, or on its way. */
+const paying = reactive(new Set<string>());
+
+/** Whether the sheet of an order is open, or on its way. */
+export const isAtTill = (orderId: string): boolean => paying.has(orderId);
 
 const itself = (order: OrderShown): OrderShown => order;
 const keep = (order: OrderShown): OrderShown => {
@@ -69,7 +74,9 @@ async function collect(order: OrderShown): Promise<Paid | "hindered"> {
     const open = order.invocation ? order : await sheetAgain(order);
     if (!open.invocation) return isOver(open) ? "ok" : "hindered";
     step("sheet_shown", facts);
+    mark(`sheet_asked:${order.id}`);
     const said = await pay(open.invocation);
+    mark(`sheet_left:${order.id}`);
     if (said === "ok") noteReturned(order.id);
     if (said === "ok") step("confirmed", facts);
     else step("cancel", { ...facts, reason: said === "cancel" ? "closed_sheet" : "failed" });

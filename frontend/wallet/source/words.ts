@@ -144,6 +144,8 @@ const WORDS = {
   other_amount: ["其他金额", "Another amount"],
   into_balance: ["充入零钱", "Into the balance"],
   plan_bonus: ["送 {0}", "{0} more"],
+  to_till: ["正在打开收银台…", "Opening the cashier …"],
+  at_till: ["请在收银台完成支付", "Finish at the cashier"],
   step_order: ["下单", "Order"],
   step_pay: ["支付", "Pay"],
   step_proof: ["渠道证实", "Proven"],
