@@ -29,6 +29,7 @@ def lines(seen):
     yield f"cuts      {cuts}, seen by the phones {seen['phone_cuts']}"
     for day in seen["days"]:
         yield f"day       {day['day']} {day['state']}, differences {len(day['differences'])}"
+    yield from (f"{each.what:<28}{each.count:,}" for each in seen["standings"])
     yield from counted(told["told"])
 
 

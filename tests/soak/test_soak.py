@@ -78,6 +78,8 @@ class Watch:
 
     def __init__(self, stage, phones):
         self.server, self.phones = stage.server, phones
+        # Written as it is seen: a soak that breaks after half an hour has something to say, too.
+        self.notes = self.server.folder.parent / "memory.txt"
         self.began_s = time.monotonic()
         self.samples = {name: [] for name in ("server", "engine", "sender", "receiver")}
 
@@ -96,6 +98,8 @@ class Watch:
         found |= {"sender": self.phones[0].heap(), "receiver": self.phones[1].heap()}
         for name, held in found.items():
             self.samples[name].append(Sample(self.at_s, held))
+        with self.notes.open("a") as file:
+            file.write(f"{self.at_s:.0f} {found}\n")
 
     def judged(self, name):
         """Return the samples of one thing that are judged."""
