@@ -75,6 +75,8 @@ QUEUE_AGE_S_MAX: Final = 10
 COMMIT_TRIES_MAX: Final = 5
 RELAY_ITEMS_MAX: Final = 500
 CACHE_ROWS_MAX: Final = 200_000
+# Of what has a story that ends, such as a packet: more would be memory that fills for days.
+STORY_ROWS_MAX: Final = 8_192
 WAL_PAGES_MAX: Final = 50_000
 
 # The gate.
