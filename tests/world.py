@@ -60,6 +60,7 @@ from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.memory import memory_store
 from lingqian.storage.relay import waiting
+from lingqian.topup.coin import Basis
 from lingqian.topup.evidence import Source, notice_key, stranger_id, transaction_key
 from lingqian.topup.order import OrderKind
 from lingqian.topup.refund import Origin, Way
@@ -440,11 +441,15 @@ class World:
         return SetMode(self.lane_of(person), account, event, "amy", "a test")
 
     def advance(self, order, count=3, days=30, credited_fen=25_000, account="wx", *,
-                is_minor=False):  # fmt: skip
+                is_minor=False, device="", address=""):  # fmt: skip
         """Make the command that asks for an advance; what was topped up before is given."""
         first_at_us = self.clock.us - days * 86_400 * SECOND_US
+        askers = [
+            self.ids[order][:2] + sha256(f"{kind} {name}".encode()).digest()[:14] if name else b""
+            for kind, name in (("device", device), ("address", address))
+        ]
         return AskAdvance(
-            self.ids[order], account, count, first_at_us, credited_fen, "shop", is_minor
+            self.ids[order], account, count, first_at_us, credited_fen, "shop", is_minor, *askers
         )
 
     def settle_advance(self, order, event, by="amy"):
@@ -456,12 +461,15 @@ class World:
         user_id = self.ids[user] if user else b""
         return AllocateParked(self.ids[transaction], action, user_id, "amy")
 
-    def ask_refund(self, name, order, amount_fen, origin=Origin.PERSON, key=None):
+    def ask_refund(self, name, order, amount_fen, origin=Origin.PERSON, key=None, *,
+                   basis=Basis.BLENDED):  # fmt: skip
         """Make the command that asks money of an order back."""
         lane = self.lane_of(order)
         key = self.key(lane, key or name)
         refund_id = self.mint(lane, name)
-        return AskRefund(key, refund_id, self.ids[order], amount_fen, b"", int(origin), "shop")
+        return AskRefund(
+            key, refund_id, self.ids[order], amount_fen, b"", int(origin), "shop", int(basis)
+        )
 
     def refund_of(self, order, origin):
         """Return the newest refund of an order for a reason."""
@@ -619,6 +627,6 @@ class World:
                  "refunds": "refund_id", "grants": "order_id", "inflows": "user_id",
                  "transactions": "transaction_key", "gifts": "gift_id", "payouts": "payout_id",
                  "advances": "order_id", "borrowers": "user_id", "lines": "lane",
-                 "modes": "mode_key"}  # fmt: skip
-        text = f"SELECT {', '.join(columns)} FROM {table} WHERE {names[table]} = ?"
+                 "modes": "mode_key", "askers": "asker_key"}  # fmt: skip
+        text = f'SELECT {", ".join(columns)} FROM "{table}" WHERE {names[table]} = ?'
         return self.connection.execute(text, (key,)).fetchone()

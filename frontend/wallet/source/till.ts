@@ -7,6 +7,7 @@ import { pay, way, type Paid } from "./cashier";
 import { keyFor, settle } from "./intent";
 import { listen } from "./live";
 import { noteReturned, refresh } from "./purse";
+import { askSealed } from "./seal";
 import type { OrderShown } from "./schema";
 import { step } from "./steps";
 import { tell } from "./tell";
@@ -18,6 +19,7 @@ export const till = reactive<Record<string, OrderShown>>({});
 const LOOKS_MS = [400, 600, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000, 8_000, 10_000, 15_000];
 const paying = new Set<string>();
 
+const itself = (order: OrderShown): OrderShown => order;
 const keep = (order: OrderShown): OrderShown => {
   till[order.id] = order;
   return order;
@@ -38,14 +40,15 @@ export const look = inTurn(async (orderId): Promise<OrderShown> =>
 /** Open an order for what is bought; the same wish again is the same order until it is answered. */
 export async function buy(wish: object): Promise<OrderShown> {
   const fields = { ...wish, ...way() };
-  const order = await ask<OrderShown>("POST", "top-ups", { fields, key: keyFor("top-up", fields) });
+  const asked = { fields, key: keyFor("top-up", fields) };
+  const order = await askSealed<OrderShown>("top-ups", asked, itself);
   settle("top-up", fields);
   return keep(order);
 }
 
 /** Ask for the sheet again: the same attempt while it is good, so that only one can be paid. */
 const sheetAgain = async (order: OrderShown): Promise<OrderShown> =>
-  keep(await ask<OrderShown>("POST", `top-ups/${order.id}/attempts`, { fields: way() }));
+  keep(await askSealed<OrderShown>(`top-ups/${order.id}/attempts`, { fields: way() }, itself));
 
 /** Look until it is over, ever less often; what comes later is told by the event stream. */
 async function follow(orderId: string): Promise<void> {

@@ -46,7 +46,15 @@ from lingqian.gift.catalogue import GiftRow
 from lingqian.gift.income import IncomeRow, settle_after_us
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
-from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, lane_of, mint, parse
+from lingqian.kernel.id import (
+    ID_BYTES,
+    PREFIX_ATTEMPT,
+    PREFIX_PAYOUT,
+    PREFIX_REFUND,
+    lane_of,
+    mint,
+    parse,
+)
 from lingqian.storage.clock import unix_ms
 from lingqian.storage.desk import FIELD_NOTICE, client_key
 from lingqian.storage.lane import Submission
@@ -54,6 +62,7 @@ from lingqian.storage.port import Personal
 from lingqian.storage.vault import Vault
 from lingqian.topup.advance import History
 from lingqian.topup.attempt import PrepayResult
+from lingqian.topup.coin import Basis
 from lingqian.topup.evidence import Source, notice_key, stranger_id
 from lingqian.topup.fee import FeePlan, fees
 from lingqian.topup.order import OrderKind
@@ -90,6 +99,18 @@ class Payee(NamedTuple):
     remark: str
 
 
+class Applicant(NamedTuple):
+    """Who asks for an advance: what was topped up before, the age, and where it is asked from.
+
+    `device` and `address` are words that stay the same for the same one; empty when unknown.
+    """
+
+    history: History
+    is_minor: bool
+    device: str = ""
+    address: str = ""
+
+
 class Card(NamedTuple):
     """A person's bank card, as the channel wants it named: the bank's code, number, holder."""
 
@@ -122,11 +143,14 @@ def evidence_digest(reading: Reading | RefundReading | PayoutReading) -> bytes:
 
 
 class Cashier:
-    """Mints top-up commands. Holds keys and each account's price list, and no state."""
+    """Mints top-up commands. Holds keys, each account's price list and the basis of refunds."""
 
-    def __init__(self, vault: Vault, plans: Mapping[str, FeePlan]) -> None:
+    def __init__(
+        self, vault: Vault, plans: Mapping[str, FeePlan], basis: Basis = Basis.BLENDED
+    ) -> None:
         self._vault = vault
         self._plans = plans
+        self.basis = basis
 
     def _sealed(self, owner_id: bytes, field: int, plain: bytes) -> tuple[bytes, Personal]:
         mac = self._vault.mac("personal", plain)
@@ -269,6 +293,7 @@ class Cashier:
             mac if reason else b"",
             Origin.PERSON,
             requested_by,
+            self.basis,
         )
         return Submission(command, (row,) if reason else ())
 
@@ -387,16 +412,33 @@ class Cashier:
         return Submission(FundLine(key, lane, amount_fen, requested_by))
 
     def ask_advance(
-        self,
-        order_id: bytes,
-        account: str,
-        history: History,
-        requested_by: str,
-        *,
-        is_minor: bool,
+        self, order_id: bytes, account: str, applicant: Applicant, requested_by: str
     ) -> Submission:
         """Make the command that asks for an order's coins before its money is proven."""
-        return Submission(AskAdvance(order_id, account, *history, requested_by, is_minor))
+        device, address = self.askers(lane_of(order_id), applicant)
+        command = AskAdvance(
+            order_id,
+            account,
+            *applicant.history,
+            requested_by,
+            applicant.is_minor,
+            device,
+            address,
+        )
+        return Submission(command)
+
+    def askers(self, lane: int, applicant: Applicant) -> tuple[bytes, bytes]:
+        """Return a lane's keys of the device and the address an applicant asks from."""
+        return (
+            self._asker(lane, b"device", applicant.device),
+            self._asker(lane, b"address", applicant.address),
+        )
+
+    def _asker(self, lane: int, kind: bytes, name: str) -> bytes:
+        if not name:
+            return b""
+        mac = self._vault.mac("asker", kind, name.encode())
+        return lane.to_bytes(2, "big") + mac[: ID_BYTES - 2]
 
     def write_off(self, order_id: bytes, by: str) -> Submission:
         """Make the command by which a person gives up what is owed of an advance."""

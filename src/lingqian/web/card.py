@@ -13,6 +13,7 @@ from lingqian.storage import query
 from lingqian.storage.desk import FIELD_GREETING
 from lingqian.storage.query import Claimed
 from lingqian.web import field
+from lingqian.web.cover import cover_shown
 from lingqian.web.door import Door
 from lingqian.web.sight import Role, Sight
 
@@ -63,11 +64,15 @@ class PacketShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     sender_id: field.UserId
     sender_nickname: str
     greeting: str
-    cover: str
+    cover: Annotated[str, Meta(description="Empty for the ordinary one, and for one that is gone.")]
     commitment: str
     created_at: field.Moment
     expires_at: field.Moment | None
     opened_count: int
+    cover_image: (
+        Annotated[str, Meta(description="Where the cover's picture stands, if it is one.")]
+        | UnsetType
+    ) = UNSET
     conversation_id: str | UnsetType = UNSET
     draw_at: field.Moment | UnsetType = UNSET
     opens_at: field.Moment | UnsetType = UNSET
@@ -83,9 +88,17 @@ class PacketShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     proof: Annotated[str, Meta(description="Where the proof stands.")] | UnsetType = UNSET
 
 
+class History(msgspec.Struct, frozen=True):
+    """A page of packets as one viewer sees them, the newest first."""
+
+    packets: tuple[PacketShown, ...]
+    next_cursor: str | None
+
+
 def card(door: Door, sight: Sight) -> PacketShown:
     """Return a packet as it may be shown."""
     packet_id, packet, progress = sight.sent
+    cover, image = cover_shown(door, packet.cover)
     shown: dict[str, Any] = {
         "id": show(PREFIX_PACKET, packet_id),
         "state": sight.state.name.lower(),
@@ -93,12 +106,14 @@ def card(door: Door, sight: Sight) -> PacketShown:
         "sender_id": show(PREFIX_USER, packet.sender_id),
         "sender_nickname": door.nickname(packet.sender_id),
         "greeting": door.text(packet_id, FIELD_GREETING) or DEFAULT_GREETING,
-        "cover": packet.cover,
+        "cover": cover,
         "commitment": packet.commitment.hex(),
         "created_at": rfc3339(packet.created_at_us),
         "expires_at": rfc3339(progress.expires_at_us) if progress.expires_at_us else None,
         "opened_count": progress.claimed_count or progress.ticket_count,
     }
+    if image:
+        shown["cover_image"] = image
     if packet.conversation_id:
         shown["conversation_id"] = packet.conversation_id
     if packet.draw_at_us:
@@ -110,7 +125,7 @@ def card(door: Door, sight: Sight) -> PacketShown:
     _add_money(shown, sight)
     _add_luck(door, shown, sight)
     if sight.viewer:
-        shown["viewer"] = _viewer(sight)
+        shown["viewer"] = viewer_shown(sight)
     return PacketShown(**shown)
 
 
@@ -180,7 +195,7 @@ _STATUS: Final = {
 }
 
 
-def _viewer(sight: Sight) -> ViewerShown:
+def viewer_shown(sight: Sight) -> ViewerShown:
     """Say what the viewer would meet on opening the packet."""
     if sight.claim is not None:
         return _claimed(sight, sight.claim)
