@@ -13,9 +13,9 @@ from lingqian.storage.schema import TABLES
 
 BALANCE, ESCROW, COIN, ADVANCE, USER_DEBT = 1, 2, 50, 36, 37
 # Books by what they are, told apart from the chart: owed to people, backing it, the house's own.
-OWED, BACKING, HOUSE, COINS = set(range(1, 9)), {10, 11, 12}, set(range(30, 42)), {50, 51}
+OWED, BACKING, HOUSE, COINS = set(range(1, 9)), {10, 11, 12}, set(range(30, 43)), {50, 51}
 NEVER_NEGATIVE = OWED - {3} | {COIN}
-DEBIT_NORMAL = {10, 11, 12, 30, 31, 32, 36, 37, 38, 39, 40, 41, 51}
+DEBIT_NORMAL = {10, 11, 12, 30, 31, 32, 36, 37, 38, 39, 40, 41, 42, 51}
 JOURNAL = "SELECT lane, seq, at_us, kind, code, body FROM journal ORDER BY lane, seq"
 
 
@@ -311,8 +311,8 @@ def journal_folds_to_the_tables(connection):
     """Every typed table is what the journal says, row by row and column by column."""
     views, appended = refold(connection)
     for table in TABLES:
-        names = ", ".join((*table.key, *table.columns))
-        stored = sorted(connection.execute(f"SELECT {names} FROM {table.name}"))
+        names = ", ".join(f'"{name}"' for name in (*table.key, *table.columns))
+        stored = sorted(connection.execute(f'SELECT {names} FROM "{table.name}"'))
         values = table.values()
         folded = []
         for view in views.values():
@@ -322,7 +322,7 @@ def journal_folds_to_the_tables(connection):
                     folded.append((*parts, *values(row)))
         assert sorted(folded) == stored, f"table {table.name} is not what the journal says"
     for name, rows in appended.items():
-        stored = sorted(connection.execute(f"SELECT * FROM {name}"))
+        stored = sorted(connection.execute(f'SELECT * FROM "{name}"'))
         assert sorted(tuple(row) for row in rows) == stored, f"table {name} is off"
 
 

@@ -33,6 +33,7 @@ from lingqian.redpacket.packet import Claim, PacketKind, PacketState
 from lingqian.risk.rule import Action, Rule, Verdict
 from lingqian.topup.advance import AdvanceState
 from lingqian.topup.attempt import AttemptState, Mark, PrepayResult
+from lingqian.topup.coin import Basis
 from lingqian.topup.evidence import Source
 from lingqian.topup.notice import NoticeState
 from lingqian.topup.order import CreditState, OrderKind, PayState, ReturnState
@@ -381,10 +382,12 @@ def verb_allocate(world, words):
 
 
 def verb_return(world, words):
-    """return REFUND ORDER YUAN [origin=] [key=]: a refund is asked for."""
+    """return REFUND ORDER YUAN [origin=] [basis=] [key=]: a refund is asked for."""
     (name, order, amount), more = options(words)
     if "origin" in more:
         more["origin"] = Origin[more["origin"].upper()]
+    if "basis" in more:
+        more["basis"] = Basis[more["basis"].upper()]
     return world.ask_refund(name, person(world, order), yuan(amount), **more)
 
 
@@ -731,6 +734,12 @@ def _income(world, name):
     return sum(got - paid for paid, got, _, _ in counters)
 
 
+def _cost(world, name):
+    """Return what refunds at full price have cost the house in a person's lane."""
+    paid, got, _, _ = world.counters(world.ids[name][:2] + bytes(14) + b"\x2a\1")
+    return paid - got
+
+
 def _taking(world, name):
     return sum(world.row("refunds", world.ids[name], "coins_paid", "coins_bonus"))
 
@@ -795,6 +804,8 @@ FACTS = {
     "refund": (str, _state("refunds", "stage", RefundStage)),
     "back": (yuan, _fen("refunds", "fee_back_fen")),
     "taking": (int, _taking),
+    "subsidy": (yuan, _fen("refunds", "subsidy_fen")),
+    "cost": (yuan, _cost),
     "gone": (yuan, _fen("orders", "refunded_fen")),
     "payout": (str, _state("payouts", "stage", PayoutStage)),
     "tries": (int, _tries),

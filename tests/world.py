@@ -60,6 +60,7 @@ from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.memory import memory_store
 from lingqian.storage.relay import waiting
+from lingqian.topup.coin import Basis
 from lingqian.topup.evidence import Source, notice_key, stranger_id, transaction_key
 from lingqian.topup.order import OrderKind
 from lingqian.topup.refund import Origin, Way
@@ -456,12 +457,15 @@ class World:
         user_id = self.ids[user] if user else b""
         return AllocateParked(self.ids[transaction], action, user_id, "amy")
 
-    def ask_refund(self, name, order, amount_fen, origin=Origin.PERSON, key=None):
+    def ask_refund(self, name, order, amount_fen, origin=Origin.PERSON, key=None, *,
+                   basis=Basis.BLENDED):  # fmt: skip
         """Make the command that asks money of an order back."""
         lane = self.lane_of(order)
         key = self.key(lane, key or name)
         refund_id = self.mint(lane, name)
-        return AskRefund(key, refund_id, self.ids[order], amount_fen, b"", int(origin), "shop")
+        return AskRefund(
+            key, refund_id, self.ids[order], amount_fen, b"", int(origin), "shop", int(basis)
+        )
 
     def refund_of(self, order, origin):
         """Return the newest refund of an order for a reason."""
@@ -620,5 +624,5 @@ class World:
                  "transactions": "transaction_key", "gifts": "gift_id", "payouts": "payout_id",
                  "advances": "order_id", "borrowers": "user_id", "lines": "lane",
                  "modes": "mode_key"}  # fmt: skip
-        text = f"SELECT {', '.join(columns)} FROM {table} WHERE {names[table]} = ?"
+        text = f'SELECT {", ".join(columns)} FROM "{table}" WHERE {names[table]} = ?'
         return self.connection.execute(text, (key,)).fetchone()

@@ -62,6 +62,7 @@ from lingqian.storage.vault import (
     open_vault,
 )
 from lingqian.storage.volume import check_volume
+from lingqian.topup.coin import Basis
 from lingqian.topup.fee import FeePlan
 from lingqian.topup.plan import DEFAULT as DEFAULT_PLANS
 from lingqian.topup.plan import Plan
@@ -175,6 +176,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         ORDER_LIFE_S_DEFAULT
     )
     late_grace_s: Annotated[int, msgspec.Meta(ge=0)] = LATE_GRACE_S_DEFAULT
+    refund_basis: Literal["blended", "paid_only"] = "blended"
     payout_delay_s: Annotated[int, msgspec.Meta(ge=0)] = 0
     simulator_control_url: str = ""
     real_name: RealNameRow | None = None
@@ -244,6 +246,11 @@ def fee_plans(config: Config) -> dict[str, FeePlan]:
         row.account: FeePlan(row.fee_ppm, fee.service_ppm, fee.subsidy_bp, until_us or 0)
         for row in config.channels
     }
+
+
+def refund_basis(config: Config) -> Basis:
+    """Return what coins are worth when they go back."""
+    return Basis[config.refund_basis.upper()]
 
 
 def candidates(config: Config) -> tuple[Candidate, ...]:
@@ -339,7 +346,7 @@ class Wallet:
             self.beacon = _beacon(config.beacon)
             self.desk = Desk(self.vault, len(self.lanes), self.beacon)
             self.plans = price_list(config)
-            self.cashier = Cashier(self.vault, fee_plans(config))
+            self.cashier = Cashier(self.vault, fee_plans(config), refund_basis(config))
             self.candidates = candidates(config)
             self.health = Health(real_us)
             self.channels = self._open_channels()

@@ -80,6 +80,7 @@ TRIALS = {
     "fee": Trial({"fee": FeeRow(service_ppm=9_000)}),
     "order_life_s": Trial({"order_life_s": ORDER_LIFE_S_MAX}),
     "late_grace_s": Trial({"late_grace_s": 0}),
+    "refund_basis": Trial({"refund_basis": "paid_only"}),
     "payout_delay_s": Trial({"payout_delay_s": 3_600}),
     # Fields of a packet.
     "kind": Trial(wish={"kind": PacketKind.TARGETED, "recipients": "all"}),

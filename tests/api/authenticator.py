@@ -60,7 +60,8 @@ class Authenticator:
         rest = bytes(16) + len(self.credential_id).to_bytes(2, "big") + self.credential_id
         data = self._data(flags, rest + cbor(cose) + extra, rp_id)
         attestation = cbor({"fmt": "none", "attStmt": {}, "authData": data})
-        client = self._client("webauthn.create", options["challenge"], **wrong)
+        told = {"challenge": options["challenge"]} | wrong
+        client = self._client("webauthn.create", **told)
         return {"client_data": b64(client), "attestation": b64(attestation)}
 
     def get(self, payment, *, flags=PRESENT | VERIFIED, rp_id=None, rest=b"", **wrong):

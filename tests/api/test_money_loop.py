@@ -76,6 +76,29 @@ def test_coins_that_the_balance_paid_for_go_back_to_it(till):
     assert "refund_returned" in [each["what"] for each in lines]
 
 
+def test_coins_go_back_at_full_price_where_the_operator_says_so(tmp_path):
+    """`refund_basis = "paid_only"`: the house adds what the bonus had taken off a coin's worth."""
+    with tilling(tmp_path, refund_basis="paid_only") as till:
+        user, streamer = till.api.rich(10_000), till.api.user()
+        body = {"user_id": user, "plan_id": "coins-50", "pay_with": "balance"}
+        order = till.api.post("/v1/top-ups", body, once="bought").body
+        given = {"user_id": user, "streamer_id": streamer, "code": "rose", "count": 10}
+        assert till.api.post("/v1/gifts", given, once="given").status == 201
+        path = f"/v1/top-ups/{order['id']}/refunds"
+        more = till.api.post(path, {"amount_fen": 4_251}, once="more")
+        assert more.code == "exceeds_refundable"
+        told = till.api.post(path, {"amount_fen": 4_250}, once="back")
+        assert told.status == 201, told
+        assert (told.body["coins"], told.body["subsidy_fen"]) == (425, 202)
+        assert till.fen(user) == 9_250
+        book = till.api.get(f"/v1/trails/{told.body['id']}").body["entries"][-1]["movements"]
+        assert ("subsidy", "cash", 202) in [
+            (each["debit"], each["credit"], each["amount"]) for each in book
+        ]
+    found = CliRunner().invoke(app, ["audit", "--data", str(tmp_path)])
+    assert found.exit_code == 0, found.output
+
+
 def test_a_gift_shares_what_its_coins_had_cost(till):
     """Coins are bought, given, shared between streamer and platform, and the income waits."""
     giver, streamer = till.api.user(), till.api.user()

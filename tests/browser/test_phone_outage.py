@@ -91,7 +91,7 @@ def until(page, is_so, most_ms):
 
 @pytest.mark.usefixtures("outage")
 def test_the_own_balance_pays_while_no_channel_does(page, demo, app, faults):
-    """Whoever has the money buys all the same, once, and the unpaid order says what became of it."""
+    """Who has the money buys all the same, once; the unpaid order says what became of it."""
     before = coins(app, 0)
     page.goto(f"{demo.base}/demo/phone?as=0#/top-up")
     page.locator("[data-plan=coins-6]").tap(timeout=SOON_MS)

@@ -11,6 +11,7 @@ import type { OfferShown, OrderShown } from "./schema";
 import { session } from "./session";
 import { step } from "./steps";
 import { tell } from "./tell";
+import { inTurn } from "./turn";
 import { say, type Word } from "./words";
 
 /** Orders by id, as last read. */
@@ -38,13 +39,17 @@ export const isOver = (order: OrderShown): boolean =>
 export const isPayable = (order: OrderShown): boolean =>
   !isOver(order) && ["none", "paying"].includes(order.pay_state);
 
-/** Read an order; what stood in the way of its sheet, and what was offered, is told only then. */
-export async function look(orderId: string): Promise<OrderShown> {
-  const order = await ask<OrderShown>("GET", `top-ups/${orderId}`);
-  const { hindrance, offers } = till[orderId] ?? {};
-  const stays = isPayable(order) && !isAdvanced(order);
-  return keep(stays ? { ...order, ...(hindrance && { hindrance }), ...(offers && { offers }) } : order);
+/** What stood in the way of a sheet, and what was offered then: no later reading tells it again. */
+function hindered({ hindrance, offers }: Partial<OrderShown> = {}): Partial<OrderShown> {
+  return { ...(hindrance && { hindrance }), ...(offers && { offers }) };
 }
+
+/** Read an order; what is read began after this was asked. */
+export const look = inTurn(async (orderId): Promise<OrderShown> => {
+  const order = await ask<OrderShown>("GET", `top-ups/${orderId}`);
+  const stays = isPayable(order) && !isAdvanced(order);
+  return keep(stays ? { ...order, ...hindered(till[orderId]) } : order);
+});
 
 /** Open an order for what is bought; the same wish again is the same order until it is answered. */
 export async function buy(wish: object): Promise<OrderShown> {

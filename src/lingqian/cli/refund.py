@@ -76,6 +76,8 @@ def merchant(
 
 def _line(each: dict[str, Any]) -> str:
     way = f" to {each['way']}" if each.get("way") else ""
+    if each.get("subsidy_fen"):
+        way += f", subsidy {yuan(each['subsidy_fen'])}"
     return (
         f"{each['id']}  {each['stage']:<10} {yuan(each['amount_fen']):>14}  "
         f"{each['origin']}{way}  {each.get('order_id', '')}"

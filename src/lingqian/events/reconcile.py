@@ -333,8 +333,9 @@ class Reconciler:
         key = client_key(lane_of(attempt.order_id), name)
         # The order's lane and time, so that it has the form of an id; the same in every run.
         identity = attempt.order_id[:8] + key[2:10]
+        basis = self.means.cashier.basis
         asked = AskRefund(
-            key, identity, attempt.order_id, line.amount_fen, b"", Origin.BILL, BY_CLOCK
+            key, identity, attempt.order_id, line.amount_fen, b"", Origin.BILL, BY_CLOCK, basis
         )
         answer = await self._do(asked)
         if answer.code:

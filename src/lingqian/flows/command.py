@@ -248,7 +248,10 @@ class DeliverRelay(NamedTuple):
 
 
 class AskRefund(NamedTuple):
-    """Ask that money of a credited order goes back to its payment; `origin` is PERSON or BILL."""
+    """Ask that money of a credited order goes back to its payment; `origin` is PERSON or BILL.
+
+    `basis` is a topup.refund.Basis: what the operator lets coins be worth at this moment.
+    """
 
     key: bytes
     refund_id: bytes
@@ -257,6 +260,7 @@ class AskRefund(NamedTuple):
     reason_mac: bytes
     origin: int
     requested_by: str
+    basis: int = 0
 
 
 class NoteRefund(NamedTuple):

@@ -42,7 +42,16 @@ from lingqian.ledger.hold import MACHINE as HOLD_MACHINE
 from lingqian.ledger.hold import Hold, HoldState
 from lingqian.ledger.posting import Phase, Posting
 from lingqian.topup.attempt import Attempt
-from lingqian.topup.coin import Part, destroy, freeze, part_for, thaw, worth_fen
+from lingqian.topup.coin import (
+    Basis,
+    Part,
+    Price,
+    back_for,
+    destroy,
+    freeze,
+    most_fen,
+    thaw,
+)
 from lingqian.topup.evidence import Payment, Reason, Source, transaction_key
 from lingqian.topup.fee import fee_back
 from lingqian.topup.order import (
@@ -79,6 +88,7 @@ class Opened(NamedTuple):
     parent: bytes = b""
     coins_paid: int = 0
     coins_bonus: int = 0
+    subsidy_fen: int = 0
 
 
 def want_refund(attempt_id: bytes, origin: Origin, wanted: Wanted) -> None:
@@ -161,6 +171,7 @@ def _opened(opened: Opened, at_us: int, transaction_key: bytes) -> Refund:
         user_id=opened.user_id,
         transaction_key=transaction_key,
         way=Way.ORIGINAL,
+        subsidy_fen=opened.subsidy_fen,
     )
 
 
@@ -221,6 +232,9 @@ def _want_source(user_id: bytes, lane: int, wanted: Wanted) -> None:
     wanted.accounts.add(coin_account(user_id))
     wanted.accounts.add(coin_issued_account(lane))
     wanted.accounts.add(coin_value_account(lane))
+    wanted.accounts.add(bank_account(lane))
+    wanted.accounts.add(cash_account(lane))
+    wanted.accounts.add(house_account(lane, Book.SUBSIDY))
 
 
 def decide_ask(view: View, command: AskRefund, at_us: int) -> Decision:
@@ -245,9 +259,9 @@ def decide_ask(view: View, command: AskRefund, at_us: int) -> Decision:
         command.origin,
         command.reason_mac,
     )
-    return (
-        _from_coins(view, opened) if order.kind == OrderKind.COINS else _from_balance(view, opened)
-    )
+    if order.kind != OrderKind.COINS:
+        return _from_balance(view, opened)
+    return _from_coins(view, opened, Basis(command.basis))
 
 
 def _check_order(view: View, order: Order, command: AskRefund) -> Code:
@@ -300,26 +314,44 @@ def _from_balance(view: View, opened: Opened) -> Decision:
     return Decision(Code.OK, opened, (Posting(Phase.POST, source, target, opened.amount_fen),))
 
 
-def _from_coins(view: View, opened: Opened) -> Decision:
+def _from_coins(view: View, opened: Opened, basis: Basis) -> Decision:
     grant = view.grants.get(opened.order_id)
     if grant is None:
         # The whole price went to what the person owed: no coins, and nothing to give back.
         return refused(Code.EXCEEDS_REFUNDABLE)
-    if opened.amount_fen > worth_fen(grant):
+    order = view.orders.have(opened.order_id)
+    price = Price(order.amount_fen, order.coins)
+    if opened.amount_fen > most_fen(grant, price, basis):
         return refused(Code.EXCEEDS_REFUNDABLE)
-    part = part_for(grant, opened.amount_fen)
-    if part is None:
+    back = back_for(grant, opened.amount_fen, price, basis)
+    if back is None:
         return refused(Code.REFUND_TAKES_ALL)
     # From here it must succeed.
+    part, subsidy_fen = back.part, opened.amount_fen - back.value_fen
     value, frozen = coin_value_account(view.lane), _coins(Phase.HOLD, opened.user_id, part)
-    opened = opened._replace(coins_paid=part.paid, coins_bonus=part.bonus)
+    opened = opened._replace(coins_paid=part.paid, coins_bonus=part.bonus, subsidy_fen=subsidy_fen)
+    raised = _subsidised(view.lane, subsidy_fen)
     if not opened.attempt_id:
         # Frozen, destroyed and paid back in one command: there is no channel to wait for.
-        back = Posting(Phase.POST, value, balance_account(opened.user_id), opened.amount_fen)
+        own = Posting(Phase.POST, value, balance_account(opened.user_id), opened.amount_fen)
         destroyed = _coins(Phase.CAPTURE, opened.user_id, part)
-        return Decision(Code.OK, opened, (frozen, destroyed, back))
+        return Decision(Code.OK, opened, (frozen, destroyed, *raised, own))
     aside = Posting(Phase.POST, value, payable_account(opened.refund_id), opened.amount_fen)
-    return Decision(Code.OK, opened, (frozen, aside))
+    return Decision(Code.OK, opened, (frozen, *raised, aside))
+
+
+def _subsidised(lane: int, fen: int) -> tuple[Posting, ...]:
+    """Let the house raise the price of coins to what goes back for them; below zero, lower it.
+
+    What it adds leaves its own money for the reserve, and the other way round.
+    """
+    value, bank = coin_value_account(lane), bank_account(lane)
+    cost, cash = house_account(lane, Book.SUBSIDY), cash_account(lane)
+    if fen > 0:
+        return Posting(Phase.POST, bank, value, fen), Posting(Phase.POST, cost, cash, fen)
+    if fen < 0:
+        return Posting(Phase.POST, value, bank, -fen), Posting(Phase.POST, cash, cost, -fen)
+    return ()
 
 
 def _coins(phase: Phase, user_id: bytes, part: Part) -> Posting:
@@ -341,7 +373,7 @@ def fold_ask(view: View, record: Record) -> None:
     view.trail(record.seq, opened.order_id)
     part = Part(opened.coins_paid, opened.coins_bonus)
     if part != (0, 0):
-        freeze(view.grants.edit(opened.order_id), part, opened.amount_fen)
+        freeze(view.grants.edit(opened.order_id), part, opened.amount_fen - opened.subsidy_fen)
         _, debit, credit, coins = record.postings[0]
         hold = Hold(coins, record.at_us, credit, debit, HoldState.HELD)
         view.holds.put(opened.refund_id, hold)
@@ -357,7 +389,7 @@ def _fold_own(view: View, opened: Opened, record: Record) -> None:
     view.refunds.put(opened.refund_id, refund)
     view.trail(record.seq, opened.refund_id, opened.order_id)
     grant, part = view.grants.edit(opened.order_id), Part(opened.coins_paid, opened.coins_bonus)
-    freeze(grant, part, opened.amount_fen)
+    freeze(grant, part, opened.amount_fen - opened.subsidy_fen)
     destroy(grant, part)
     _, debit, credit, coins = record.postings[0]
     state = HOLD_MACHINE.step(HoldState.HELD, "capture")
@@ -546,6 +578,7 @@ def _given_up(view: View, refund_id: bytes, refund: Refund) -> Decision:
         )
     postings = (
         Posting(Phase.POST, payable, coin_value_account(view.lane), refund.amount_fen),
+        *_subsidised(view.lane, -refund.subsidy_fen),
         _coins(Phase.RELEASE, refund.user_id, part),
     )
     return Decision(Code.OK, outcome, postings)
@@ -627,7 +660,7 @@ def _fold_end(view: View, refund: Refund, refund_id: bytes, record: Record) -> N
         if is_back:
             destroy(grant, part)
         else:
-            thaw(grant, part, refund.amount_fen)
+            thaw(grant, part, refund.amount_fen - refund.subsidy_fen)
 
 
 def _fold_parked(view: View, refund: Refund, record: Record) -> None:

@@ -6,15 +6,24 @@ Source: WebAuthn Level 3 §7.1, §7.2; RFC 9053 §7.1 for the key's form.
 """
 
 import json
-from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP256R1,
+    EllipticCurvePublicKey,
+    EllipticCurvePublicNumbers,
+)
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from lingqian.identity.cbor import Reader
-from lingqian.identity.possession import COORDINATE_BYTES, Point, write64
+from lingqian.identity.possession import write64
 
 PASSKEYS_PER_USER_MAX: Final = 10
 CREDENTIAL_BYTES_MAX: Final = 1_023
+COORDINATE_BYTES: Final = 32
 _PRESENT: Final = 0x01
 _VERIFIED: Final = 0x04
 _ATTESTED: Final = 0x40
@@ -23,8 +32,20 @@ _AAGUID_BYTES: Final = 16
 # The members of an ES256 key: kind 2 (EC2), algorithm -7, curve 1 (P-256), x, y.
 _KIND, _ALGORITHM, _CURVE, _X, _Y = 1, 3, -1, -2, -3
 
-# Says whether a DER signature is that of a key over a message.
-VerifyDer = Callable[[Point, bytes, bytes], bool]
+
+class Point(NamedTuple):
+    """A public key of P-256: its two coordinates, 32 bytes each."""
+
+    x: bytes
+    y: bytes
+
+    def open(self) -> EllipticCurvePublicKey:
+        """Return the key as the library knows it.
+
+        Raises: ValueError for what is not a point of the curve.
+        """
+        x, y = (int.from_bytes(each, "big") for each in self)
+        return EllipticCurvePublicNumbers(x, y, SECP256R1()).public_key()
 
 
 class Site(NamedTuple):
@@ -99,12 +120,12 @@ def _read_key(found: Any) -> Point:  # noqa: ANN401 - a stranger's value
         raise ValueError("not an ES256 key")
     if len(x) != COORDINATE_BYTES or len(y) != COORDINATE_BYTES:
         raise ValueError("not a point of P-256")
-    return Point(x, y)
+    point = Point(x, y)
+    point.open()
+    return point
 
 
-def check_assertion(
-    site: Site, challenge: bytes, passkey: Passkey, said: Assertion, verify: VerifyDer
-) -> int:
+def check_assertion(site: Site, challenge: bytes, passkey: Passkey, said: Assertion) -> int:
     """Return the device's counter after a good signature over a challenge.
 
     Raises: ValueError with what is wrong with it.
@@ -114,8 +135,10 @@ def check_assertion(
     if data.rest and not data.flags & _EXTENDED:
         raise ValueError("more than was asked for")
     message = said.authenticator_data + sha256(said.client_data).digest()
-    if not verify(passkey.key, said.signature, message):
-        raise ValueError("the signature is not that of the passkey")
+    try:
+        passkey.key.open().verify(said.signature, message, ECDSA(SHA256()))
+    except InvalidSignature as error:
+        raise ValueError("the signature is not that of the passkey") from error
     # Zero is what devices say that do not count; whoever counts goes upward, or was copied.
     if (data.counter or passkey.counter) and data.counter <= passkey.counter:
         raise ValueError("the counter has not gone on: the passkey may have been copied")

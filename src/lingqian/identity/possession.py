@@ -1,26 +1,31 @@
 """Possession: a proof, signed by a device's own key, that a request is that device's (持钥证明).
 
 Law: one algorithm, one request, one use; a proof is of now, give or take a minute. A token without
-the key that it is bound to opens nothing.
+the key that it is bound to opens nothing. What is signed and by which key a library says; before it
+is asked, a member named twice is refused, of which two readers could each believe another.
 Source: RFC 9449 §4.2, §4.3; RFC 7638 §3 for the thumbprint; RFC 7518 §3.4 for ES256.
 """
 
 import binascii
 import json
 from base64 import b64decode, urlsafe_b64encode
-from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
 PROOF_AGE_S_MAX: Final = 60
 PROOF_LENGTH_MAX: Final = 4_096
 JTI_LENGTH_MAX: Final = 128
-COORDINATE_BYTES: Final = 32
 _PORTS: Final = {"http": ":80", "https": ":443"}
-# Members that only a private key has: who sends one has given the key away.
-_PRIVATE: Final = frozenset(("d", "p", "q", "dp", "dq", "qi", "k"))
+# What the library is told of a key; whoever sends the private member has given the key away.
+_MEMBERS: Final = ("kty", "crv", "x", "y")
+# Members we do not know are nobody's business, as RFC 7515 §4 has it; `crit` is refused below.
+_READER: Final = jws.JWSRegistry(algorithms=["ES256"], strict_check_header=False)
 
 
 class Flaw(StrEnum):
@@ -41,23 +46,10 @@ class Flaw(StrEnum):
     STRANGER = "the token is bound to another key"
 
 
-class Point(NamedTuple):
-    """A public key of P-256: its two coordinates, 32 bytes each."""
-
-    x: bytes
-    y: bytes
-
-    @property
-    def thumbprint(self) -> bytes:
-        """Return the key's short name (RFC 7638): SHA-256 over its members in order."""
-        words = f'{{"crv":"P-256","kty":"EC","x":"{write64(self.x)}","y":"{write64(self.y)}"}}'
-        return sha256(words.encode()).digest()
-
-
 class Proof(NamedTuple):
-    """A proof that holds: whose, and by which digest it is known if it comes again."""
+    """A proof that holds: whose (RFC 7638), and by which digest it is known if it comes again."""
 
-    key: Point
+    thumbprint: bytes
     once: bytes
     issued_at_s: int
 
@@ -70,62 +62,66 @@ class Target(NamedTuple):
     token: str = ""
 
 
-# Says whether a signature of 64 bytes (r and s) is that of a key over a message.
-Verify = Callable[[Point, bytes, bytes], bool]
-
-
-def read_proof(text: str, target: Target, now_s: int, verify: Verify) -> Proof | Flaw:
+def read_proof(text: str, target: Target, now_s: int) -> Proof | Flaw:
     """Check a proof; everything but whether it has been used before.
 
     Units: now_s is real unix time.   Source: RFC 9449 §4.3.
     """
     if not text:
         return Flaw.ABSENT
-    token = _read(text)
-    if token is None:
+    claims = _claims(text)
+    token = None if claims is None else _token(text)
+    if claims is None or token is None:
         return Flaw.MALFORMED
-    key = _key(token.header)
+    key = _key(token.headers())
     if isinstance(key, Flaw):
         return key
-    flaw = _flaw(token.claims, target, now_s)
+    flaw = _flaw(claims, target, now_s)
     if flaw is not None:
         return flaw
-    if not verify(key, token.signature, token.signed):
+    if not _is_signed(token, key):
         return Flaw.SIGNATURE
-    once = sha256(key.thumbprint + token.claims["jti"].encode("utf-8", "surrogatepass")).digest()
-    return Proof(key, once, token.claims["iat"])
+    thumbprint = b64decode(key.thumbprint() + "=", altchars=b"-_")
+    once = sha256(thumbprint + claims["jti"].encode("utf-8", "surrogatepass")).digest()
+    return Proof(thumbprint, once, claims["iat"])
 
 
-class _Token(NamedTuple):
-    header: dict[str, Any]
-    claims: dict[str, Any]
-    signature: bytes
-    signed: bytes
-
-
-def _read(text: str) -> _Token | None:
-    signed, _, end = text.rpartition(".")
-    head, dot, body = signed.partition(".")
-    if len(text) > PROOF_LENGTH_MAX or not dot or "." in body:
+def _claims(text: str) -> dict[str, Any] | None:
+    """Return what a token claims; None for what is not three parts, two of them plain objects."""
+    parts = text.split(".") if len(text) <= PROOF_LENGTH_MAX else []
+    if len(parts) != 3 or read64(parts[2]) is None or _object(parts[0]) is None:
         return None
-    header, claims, signature = _object(head), _object(body), read64(end)
-    if header is None or claims is None or signature is None:
+    return _object(parts[1])
+
+
+def _token(text: str) -> jws.CompactSignature | None:
+    try:
+        return jws.extract_compact(text.encode(), registry=_READER)
+    except (JoseError, RecursionError, UnicodeError):
         return None
-    return _Token(header, claims, signature, signed.encode())
 
 
-def _key(header: dict[str, Any]) -> Point | Flaw:
+def _key(header: dict[str, Any]) -> ECKey | Flaw:
     if header.get("typ") != "dpop+jwt" or header.get("alg") != "ES256" or "crit" in header:
         return Flaw.ALGORITHM
     found = header.get("jwk")
-    if not isinstance(found, dict) or _PRIVATE & found.keys():
+    if not isinstance(found, dict) or "d" in found:
         return Flaw.KEY
-    if found.get("kty") != "EC" or found.get("crv") != "P-256":
+    told = {name: found[name] for name in _MEMBERS if name in found}
+    try:
+        key = ECKey.import_key(told)
+    except (JoseError, KeyError, TypeError, ValueError):
         return Flaw.KEY
-    x, y = read64(found.get("x")), read64(found.get("y"))
-    if x is None or y is None or len(x) != COORDINATE_BYTES or len(y) != COORDINATE_BYTES:
-        return Flaw.KEY
-    return Point(x, y)
+    # A curve of ours, and a key that has one spelling only: another would be another thumbprint.
+    spelled = ECKey(key.raw_value, key.raw_value).as_dict()
+    return key if spelled == told and told["crv"] == "P-256" else Flaw.KEY
+
+
+def _is_signed(token: jws.CompactSignature, key: ECKey) -> bool:
+    try:
+        return jws.validate_compact(token, key, registry=_READER)
+    except JoseError:
+        return False
 
 
 def _flaw(claims: dict[str, Any], target: Target, now_s: int) -> Flaw | None:

@@ -47,6 +47,7 @@ class Book(IntEnum):
     LINE = 39
     SHORTAGE = 40
     COUPON_COST = 41
+    SUBSIDY = 42
     COIN = 50
     COIN_ISSUED = 51
 
@@ -122,6 +123,8 @@ CHART: Final[dict[Book, BookRow]] = {
     Book.SHORTAGE: _asset("shortage", "短款", Tier.HOUSE),
     # What a coupon of ours takes off what the channel settles.
     Book.COUPON_COST: _asset("coupon_cost", "优惠成本", Tier.HOUSE),
+    # What refunds at full price bring back above what their coins were worth.
+    Book.SUBSIDY: _asset("subsidy", "补贴", Tier.HOUSE),
     Book.COIN: BookRow(
         "coin", "虚拟币", Tier.COIN, is_debit_normal=False, floor_fen=0, ceiling_fen=BALANCE_FEN_MAX
     ),

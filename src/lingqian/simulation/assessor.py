@@ -17,10 +17,11 @@ from lingqian.simulation.auditor import Violation
 BALANCE, TRANSIT, HELD, PAYABLE, COIN_VALUE, INCOME, UNALLOCATED = 1, 3, 4, 5, 6, 7, 8
 BANK, CHANNEL = 10, 11
 CASH, FEE, SERVICE, PROVIDER, REBATE, REVENUE = 30, 31, 32, 33, 34, 35
-ADVANCE, DEBT, LOSS, LINE, SHORTAGE, COUPON = 36, 37, 38, 39, 40, 41
+ADVANCE, DEBT, LOSS, LINE, SHORTAGE, COUPON, SUBSIDY = 36, 37, 38, 39, 40, 41, 42
 COIN, ISSUED = 50, 51
 CNY, COINS = 1, 2
 FOR_COINS: Final = 2
+FULL_PRICE: Final = 1
 PAID_WORDS: Final = (4, 5)
 NOTICE: Final = 1
 REFUND_SUCCESS, REFUND_CLOSED = 3, 4
@@ -369,7 +370,7 @@ class Assessor:
         number = {"late": 3, "overpaid": 4, "surplus": 5, "rejected": 6}[origin]
         refund = attempt[:8] + _digest(b"lingqian refund\x01" + attempt + bytes((number,)), 8)
         self._move(source, (refund, PAYABLE, CNY), amount)
-        self.back[refund] = [attempt, amount, False, 0, 0]
+        self.back[refund] = [attempt, amount, False, 0, 0, 0]
         self.counts["sent back: " + origin] += 1
 
     def _settle(self, lane: int, command: Any, at: int) -> None:  # noqa: ANN401 - as above
@@ -480,20 +481,32 @@ class Assessor:
     def _ask_refund(self, lane: int, command: Any, at: int) -> None:  # noqa: ANN401 - as above
         del at
         deal, amount = self.deals[command.order_id], command.amount_fen
-        paid = bonus = 0
+        paid = bonus = raised = 0
         source = (deal.user, BALANCE, CNY)
         if deal.kind == FOR_COINS:
             lot, source = self.lots[command.order_id], _house(lane, COIN_VALUE)
             free, worth = lot.free(0) + lot.free(1), lot.worth()
-            coins = (amount * free + worth - 1) // worth
-            bonus = min(lot.free(1), coins)
-            paid = coins - bonus
-            lot.rebase(worth - amount, paid, bonus)
+            if command.basis == FULL_PRICE:
+                paid, bonus = -(-amount * deal.coins // deal.amount), lot.free(1)
+                raised = amount - worth + worth * (lot.free(0) - paid) // free
+            else:
+                coins = (amount * free + worth - 1) // worth
+                bonus = min(lot.free(1), coins)
+                paid = coins - bonus
+            lot.rebase(worth - amount + raised, paid, bonus)
+            self._raise(lane, raised)
+            self.counts["refund above the worth"] += raised > 0
+            self.counts["refund below the worth"] += raised < 0
         if not deal.paid_by:
             self._own_back(lane, self.lots[command.order_id], amount, (paid, bonus))
             return
         self._move(source, (command.refund_id, PAYABLE, CNY), amount)
-        self.back[command.refund_id] = [deal.paid_by, amount, True, paid, bonus]
+        self.back[command.refund_id] = [deal.paid_by, amount, True, paid, bonus, raised]
+
+    def _raise(self, lane: int, fen: int) -> None:
+        """Let the house bear what coins bring back above their worth, or keep what they do not."""
+        self._move(_house(lane, BANK), _house(lane, COIN_VALUE), fen)
+        self._move(_house(lane, SUBSIDY), _house(lane, CASH), fen)
 
     def _own_back(self, lane: int, lot: Lot, amount: int, coins: tuple[int, int]) -> None:
         """Pay coins that the balance has paid for back to it at once; the coins are gone."""
@@ -518,7 +531,7 @@ class Assessor:
             self._give_back(lane, command.refund_id, refund)
 
     def _arrive(self, lane: int, command: Any, refund: list[Any]) -> None:  # noqa: ANN401 - as above
-        attempt, amount, _, paid, bonus = refund
+        attempt, amount, _, paid, bonus, _ = refund
         known = self.tries[attempt]
         payable, channel = (command.refund_id, PAYABLE, CNY), (
             _named(lane, known.account), CHANNEL, CNY,
@@ -541,7 +554,7 @@ class Assessor:
             self._move((lot.user, COIN, COINS), _house(lane, ISSUED, COINS), paid + bonus)
 
     def _give_back(self, lane: int, refund_id: bytes, refund: list[Any]) -> None:
-        attempt, amount, is_asked, paid, bonus = refund
+        attempt, amount, is_asked, paid, bonus, raised = refund
         payable = (refund_id, PAYABLE, CNY)
         if not is_asked:
             following = refund_id[:8] + _digest(b"lingqian next refund\x01" + refund_id, 8)
@@ -555,8 +568,9 @@ class Assessor:
             self._move(payable, (self.deals[order].user, BALANCE, CNY), amount)
             return
         lot = self.lots[order]
-        lot.rebase(lot.worth() + amount, -paid, -bonus)
+        lot.rebase(lot.worth() + amount - raised, -paid, -bonus)
         self._move(payable, _house(lane, COIN_VALUE), amount)
+        self._raise(lane, -raised)
 
     def _ask_payout(self, lane: int, command: Any, at: int) -> None:  # noqa: ANN401 - as above
         del lane, at

@@ -66,6 +66,7 @@ from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.relay import waiting
 from lingqian.storage.sweep import due
 from lingqian.topup.attempt import PrepayResult
+from lingqian.topup.coin import Basis
 from lingqian.topup.evidence import Source
 from lingqian.topup.fee import FeePlan
 from lingqian.topup.order import CreditState, OrderKind, PayState
@@ -586,7 +587,7 @@ class Market:
         sizes = (buy.amount_fen, buy.amount_fen // 3, 1 + buy.number % 99)
         command = AskRefund(
             self._key(refund_id), refund_id, order_id, self._chance.choice(sizes), b"",
-            Origin.PERSON, "app",
+            Origin.PERSON, "app", Basis.PAID_ONLY if buy.number % 3 else Basis.BLENDED,
         )  # fmt: skip
         self._ask(command, _done)
 

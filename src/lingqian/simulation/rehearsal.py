@@ -83,6 +83,8 @@ EVENTS: Final = (
     "SettleGift",
     "ExpireCoins",
     "refund arrived",
+    "refund above the worth",
+    "refund below the worth",
     "refund sent again",
     "refund given up",
     "refund without an answer",

@@ -54,6 +54,7 @@ from lingqian.storage.port import Personal
 from lingqian.storage.vault import Vault
 from lingqian.topup.advance import History
 from lingqian.topup.attempt import PrepayResult
+from lingqian.topup.coin import Basis
 from lingqian.topup.evidence import Source, notice_key, stranger_id
 from lingqian.topup.fee import FeePlan, fees
 from lingqian.topup.order import OrderKind
@@ -122,11 +123,14 @@ def evidence_digest(reading: Reading | RefundReading | PayoutReading) -> bytes:
 
 
 class Cashier:
-    """Mints top-up commands. Holds keys and each account's price list, and no state."""
+    """Mints top-up commands. Holds keys, each account's price list and the basis of refunds."""
 
-    def __init__(self, vault: Vault, plans: Mapping[str, FeePlan]) -> None:
+    def __init__(
+        self, vault: Vault, plans: Mapping[str, FeePlan], basis: Basis = Basis.BLENDED
+    ) -> None:
         self._vault = vault
         self._plans = plans
+        self.basis = basis
 
     def _sealed(self, owner_id: bytes, field: int, plain: bytes) -> tuple[bytes, Personal]:
         mac = self._vault.mac("personal", plain)
@@ -269,6 +273,7 @@ class Cashier:
             mac if reason else b"",
             Origin.PERSON,
             requested_by,
+            self.basis,
         )
         return Submission(command, (row,) if reason else ())
 

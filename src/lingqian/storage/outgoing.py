@@ -6,6 +6,7 @@ say, between exactly the accounts they name. Units: fen; coins.
 
 from collections.abc import Callable
 from fractions import Fraction
+from math import ceil
 from typing import Any, Final
 
 from lingqian.flows.command import (
@@ -38,7 +39,7 @@ from lingqian.ledger.chart import (
     unallocated_account,
 )
 from lingqian.ledger.posting import Phase
-from lingqian.topup.coin import Taken
+from lingqian.topup.coin import Basis, Taken
 from lingqian.topup.order import OrderKind
 from lingqian.topup.payout import PayoutStage
 from lingqian.topup.refund import Origin, Refund, RefundStage, Way
@@ -66,11 +67,36 @@ def _ask_refund(view: View, command: AskRefund, opened: Opened) -> Movement:
     coins = opened.coins_paid + opened.coins_bonus
     person, issued = coin_account(order.user_id), coin_issued_account(view.lane)
     held, value = (Phase.HOLD, person, issued, coins), coin_value_account(view.lane)
+    raised = _raised(view, command, opened)
     if not order.paid_attempt:
         # The balance has paid for them, and has its money back at once.
         own = balance_account(order.user_id)
-        return (held, (Phase.CAPTURE, *held[1:]), (_POST, value, own, command.amount_fen)), ()
-    return (held, (_POST, value, payable, command.amount_fen)), ()
+        destroyed = (Phase.CAPTURE, *held[1:])
+        return (held, destroyed, *raised, (_POST, value, own, command.amount_fen)), ()
+    return (held, *raised, (_POST, value, payable, command.amount_fen)), ()
+
+
+def _raised(view: View, command: AskRefund, opened: Opened) -> tuple[Step, ...]:
+    """Return what the house adds where only paid coins count, from the grant before it."""
+    if command.basis != Basis.PAID_ONLY:
+        assert opened.subsidy_fen == 0, "blended coins are worth what goes back for them"
+        return ()
+    order, lot = view.orders.have(command.order_id), view.grants.have(command.order_id)
+    paid, bonus = lot.paid_left - lot.paid_frozen, lot.bonus_left - lot.bonus_frozen
+    taken = ceil(Fraction(command.amount_fen * order.coins, order.amount_fen))
+    assert (taken, bonus) == (opened.coins_paid, opened.coins_bonus), "bonus first, all of it"
+    owed = lot.cash_fen - lot.released_fen
+    stays = int(Fraction(owed * (paid - taken), paid + bonus))
+    assert opened.subsidy_fen == command.amount_fen - (owed - stays), "full price, less the worth"
+    return _subsidised(view, opened.subsidy_fen)
+
+
+def _subsidised(view: View, fen: int) -> tuple[Step, ...]:
+    value, bank = coin_value_account(view.lane), bank_account(view.lane)
+    cost, cash = _house(view, Book.SUBSIDY), cash_account(view.lane)
+    steps = ((_POST, bank, value, fen), (_POST, cost, cash, fen))
+    turned = ((_POST, value, bank, -fen), (_POST, cash, cost, -fen))
+    return steps if fen > 0 else turned if fen else ()
 
 
 def _note_refund(view: View, command: NoteRefund, outcome: RefundNoted) -> Movement:
@@ -93,6 +119,7 @@ def _note_refund(view: View, command: NoteRefund, outcome: RefundNoted) -> Movem
         return ((_POST, payable, balance_account(refund.user_id), amount_fen),), ()
     steps = (
         (_POST, payable, coin_value_account(view.lane), amount_fen),
+        *_subsidised(view, -refund.subsidy_fen),
         (Phase.RELEASE, person, issued, coins),
     )
     return steps, ()

@@ -4,8 +4,7 @@ from typing import Any, Final, NamedTuple
 
 import apsw
 
-from lingqian.identity.passkey import PASSKEYS_PER_USER_MAX, Passkey
-from lingqian.identity.possession import Point
+from lingqian.identity.passkey import PASSKEYS_PER_USER_MAX, Passkey, Point
 
 SELECT_PASSKEYS: Final = (
     "SELECT credential_id, x, y, counter, name_sealed, created_at_us, used_at_us FROM passkeys "

@@ -7,6 +7,7 @@ Units: coins; fen; µs.   Source: top-up reference 12.
 """
 
 from collections.abc import Iterable
+from enum import IntEnum
 from typing import Final, NamedTuple
 
 from lingqian.kernel.clock import DAY_US
@@ -34,11 +35,37 @@ class Taken(NamedTuple):
     released_fen: int
 
 
+class Basis(IntEnum):
+    """What coins are worth when they go back.
+
+    BLENDED: what is left of the price, over paid and bonus coins alike. PAID_ONLY: the unspent paid
+    coins at full price; the bonus is forfeited, and the house bears the difference.
+    Source: top-up reference 12; which one, the operator chooses (18).
+    """
+
+    BLENDED = 0
+    PAID_ONLY = 1
+
+
 class Part(NamedTuple):
     """Coins of one grant, paid and bonus apart."""
 
     paid: int
     bonus: int
+
+
+class Price(NamedTuple):
+    """What an order asked for how many paid coins: the full price of a coin is their ratio."""
+
+    amount_fen: int
+    coins: int
+
+
+class Back(NamedTuple):
+    """Coins that go back, and what of their grant's price goes with them."""
+
+    part: Part
+    value_fen: int
 
 
 def use_of(scene: str, locked_us: int) -> Use:
@@ -134,6 +161,22 @@ def spend(grant: Grant, taken: Taken) -> None:
     _plan(grant)
 
 
+def most_fen(grant: Grant, price: Price, basis: Basis) -> int:
+    """Return the most that a grant's coins bring back."""
+    if basis == Basis.BLENDED:
+        return worth_fen(grant)
+    return free(grant).paid * price.amount_fen // price.coins
+
+
+def back_for(grant: Grant, amount_fen: int, price: Price, basis: Basis) -> Back | None:
+    """Return what goes back with an amount, or None when a rest would be left without coins."""
+    assert 0 < amount_fen <= most_fen(grant, price, basis), "no more goes back than there is"
+    if basis == Basis.PAID_ONLY:
+        return _at_full_price(grant, amount_fen, price)
+    part = part_for(grant, amount_fen)
+    return None if part is None else Back(part, amount_fen)
+
+
 def part_for(grant: Grant, amount_fen: int) -> Part | None:
     """Return the coins that go back with an amount: unspent bonus first, then paid.
 
@@ -147,6 +190,19 @@ def part_for(grant: Grant, amount_fen: int) -> Part | None:
         return None
     some = min(bonus, coins)
     return Part(coins - some, some)
+
+
+def _at_full_price(grant: Grant, amount_fen: int, price: Price) -> Back | None:
+    """Take back all unspent bonus, then paid coins for the amount.
+
+    What stays keeps its share of the grant's price: a coin spent later earns what it would have.
+    """
+    paid, bonus = free(grant)
+    some = -(-amount_fen * price.coins // price.amount_fen)
+    if some == paid and amount_fen < most_fen(grant, price, Basis.PAID_ONLY):
+        return None
+    worth = worth_fen(grant)
+    return Back(Part(some, bonus), worth - worth * (paid - some) // (paid + bonus))
 
 
 def freeze(grant: Grant, part: Part, amount_fen: int) -> None:

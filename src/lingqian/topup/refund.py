@@ -92,6 +92,7 @@ class Refund:
     `coins_paid` and `coins_bonus` are the coins set aside for it, destroyed when it succeeds.
     `transaction_key` is the payment it goes back to where no order counts it, else empty.
     `way` is where it arrives, `card_mac` a digest of the card that was named last, if one was.
+    `subsidy_fen` is what the house adds to the price of its coins; below zero, what it keeps.
     """
 
     amount_fen: int
@@ -114,6 +115,7 @@ class Refund:
     card_mac: bytes
     transaction_key: bytes
     way: int
+    subsidy_fen: int
 
 
 def refund_id(attempt_id: bytes, origin: Origin) -> bytes:

@@ -23,7 +23,6 @@ from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Busy
 from lingqian.kernel.id import PREFIX_USER, show
-from lingqian.storage.p256 import verify
 from lingqian.storage.session import confirm
 from lingqian.web.call import Call
 from lingqian.web.problem import Refused
@@ -78,7 +77,7 @@ def prove(door: Any, call: Call, token: str = "") -> Proof:  # noqa: ANN401 - th
     text = found[0].decode("latin-1") if len(found) == 1 else ""
     now_s = real_us() // SECOND_US
     target = Target(call.method, addresses(door.wallet.config.public_origin, call), token)
-    proof = read_proof(text, target, now_s, verify)
+    proof = read_proof(text, target, now_s)
     if isinstance(proof, Flaw):
         raise Refused(Code.PROOF_INVALID, detail=proof)
     flaw = door.spent.take(proof, now_s)
@@ -97,7 +96,7 @@ async def admit_person(door: Any, call: Call) -> Caller:  # noqa: ANN401 - as ab
     if isinstance(session, Code):
         raise Refused(session)
     proof = prove(door, call, token)
-    if proof.key.thumbprint != session.thumbprint:
+    if proof.thumbprint != session.thumbprint:
         raise Refused(Code.PROOF_INVALID, detail=Flaw.STRANGER)
     if not session.is_confirmed:
         await _confirm(door, session)

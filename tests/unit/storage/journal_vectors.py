@@ -8,7 +8,7 @@ the old one.
 import json
 from pathlib import Path
 
-from lingqian.flows.command import AskPayout, OpenOrder, SendPacket, Transfer
+from lingqian.flows.command import AskPayout, AskRefund, OpenOrder, SendPacket, Transfer
 from lingqian.flows.kind import KINDS
 from lingqian.ledger.posting import Posted
 from lingqian.storage.codec import NO_OUTCOME, Row, encode
@@ -31,7 +31,7 @@ def rows():
 
 
 # Fields that were appended after a journal had been written; its rows read as if they were 0.
-APPENDED = {Transfer: 1, SendPacket: 1, OpenOrder: 1, AskPayout: 1}
+APPENDED = {Transfer: 1, SendPacket: 1, OpenOrder: 1, AskPayout: 1, AskRefund: 1}
 
 
 def earlier():

@@ -10,14 +10,19 @@ from lingqian.kernel.clock import DAY_US
 from lingqian.topup.coin import (
     ADVANCED_LOCK_US,
     PAID_ONLY_SCENES,
+    Back,
+    Basis,
     Part,
+    Price,
     Taken,
     Use,
+    back_for,
     destroy,
     expired,
     free,
     freeze,
     is_expired,
+    most_fen,
     part_for,
     released_fen,
     spend,
@@ -130,6 +135,28 @@ def test_refund_of_less_than_all_never_takes_every_coin():
     assert part_for(lot(10, 0, 1_000), 900) == Part(9, 0)
 
 
+def test_refund_at_full_price_forfeits_the_bonus():
+    """The reference's example: 600 of 1,000 at 10 fen are 60.00, and worth 47.32 of 84.37."""
+    order = lot(1_000, 70, 8_437)
+    spent(470, order)
+    price = Price(10_000, 1_000)
+    assert most_fen(order, price, Basis.BLENDED) == 4_732
+    assert most_fen(order, price, Basis.PAID_ONLY) == 6_000
+    assert back_for(order, 6_000, price, Basis.PAID_ONLY) == Back(Part(600, 0), 4_732)
+    assert back_for(order, 4_732, price, Basis.BLENDED) == Back(Part(600, 0), 4_732)
+
+
+def test_refund_of_a_part_at_full_price_leaves_coins_their_worth():
+    """What a coin earns later does not depend on what went back before."""
+    order, price = lot(80, 20, 1_000), Price(1_000, 80)
+    back = back_for(order, 500, price, Basis.PAID_ONLY)
+    assert back == Back(Part(40, 20), 600)
+    freeze(order, *back)
+    assert spent(1, order)["a"] == (1, 0, 10)
+    assert back_for(order, 476, price, Basis.PAID_ONLY) is None
+    assert most_fen(order, price, Basis.PAID_ONLY) == 487
+
+
 def test_end_of_a_bonus_earns_its_part_and_leaves_what_is_frozen():
     """Frozen coins belong to a refund; should it fail, they are due at once."""
     order = lot(5, 5, 100, ends_us=10)
@@ -166,6 +193,7 @@ class GrantMachine(RuleBasedStateMachine):
     def begin(self, size, cash):
         """Credit an order."""
         self.grant, self.cash = grant(USER, size, cash, (1, 0)), cash
+        self.price = Price(max(cash, 1), size[0])
         self.earned = self.back = 0
         self.frozen = []
 
@@ -190,6 +218,22 @@ class GrantMachine(RuleBasedStateMachine):
         assert sum(part) * worth >= amount * left, "coins worth less than what goes back"
         freeze(self.grant, part, amount)
         self.frozen.append((part, amount))
+
+    @precondition(lambda self: free(self.grant).paid)
+    @rule(share=st.integers(1, 100))
+    def ask_at_full_price(self, share):
+        """Ask for a part of what the paid coins cost; their worth goes, whatever comes back."""
+        most = most_fen(self.grant, self.price, Basis.PAID_ONLY)
+        amount = max(1, most * share // 100)
+        back = back_for(self.grant, amount, self.price, Basis.PAID_ONLY) if most else None
+        if back is None:
+            assert not most or amount < most
+            return
+        assert back.part.bonus == free(self.grant).bonus
+        assert back.part.paid * self.price.amount_fen >= amount * self.price.coins
+        assert 0 <= back.value_fen <= worth_fen(self.grant)
+        freeze(self.grant, *back)
+        self.frozen.append(back)
 
     @precondition(lambda self: self.frozen)
     @rule(place=st.integers(0, 9), has_arrived=st.booleans())

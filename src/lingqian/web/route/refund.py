@@ -50,6 +50,13 @@ class RefundShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     stage: str
     created_at: field.Moment
     coins: int = 0
+    subsidy_fen: Annotated[
+        int,
+        Meta(
+            description="What the house adds to the worth of the coins (`refund_basis`: paid_only);"
+            " below zero what it keeps."
+        ),
+    ] = 0
     reason: str = ""
     charge_returned_fen: field.Fen = 0
     channel_refund_id: str = ""
@@ -102,6 +109,7 @@ def _shown(door: Door, refund_id: bytes, row: Refund) -> RefundShown:
         stage=RefundStage(row.stage).name.lower(),
         created_at=rfc3339(row.created_at_us),
         coins=row.coins_paid + row.coins_bonus,
+        subsidy_fen=row.subsidy_fen,
         reason=door.text(refund_id, FIELD_REASON),
         charge_returned_fen=row.fee_back_fen,
         channel_refund_id=row.channel_refund_id,

@@ -147,7 +147,7 @@ async def sign_in(door: Door, call: Call) -> Reply:
     proof = prove(door, call)
     arrival = rows.Arrival(
         digest,
-        proof.key.thumbprint,
+        proof.thumbprint,
         door.new_id(0),
         door.new_id(0),
         body.device_name,
@@ -168,7 +168,7 @@ async def refresh(door: Door, call: Call) -> Reply:
     if token is None:
         raise Refused(Code.SESSION_ENDED)
     proof = prove(door, call)
-    key, at_us = proof.key.thumbprint, real_us()
+    key, at_us = proof.thumbprint, real_us()
     session: Any = await door.chore(lambda connection: rows.refresh(connection, token, key, at_us))
     door.sessions.forget()
     if session is None:
