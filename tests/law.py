@@ -311,8 +311,8 @@ def journal_folds_to_the_tables(connection):
     """Every typed table is what the journal says, row by row and column by column."""
     views, appended = refold(connection)
     for table in TABLES:
-        names = ", ".join((*table.key, *table.columns))
-        stored = sorted(connection.execute(f"SELECT {names} FROM {table.name}"))
+        names = ", ".join(f'"{name}"' for name in (*table.key, *table.columns))
+        stored = sorted(connection.execute(f'SELECT {names} FROM "{table.name}"'))
         values = table.values()
         folded = []
         for view in views.values():
@@ -322,7 +322,7 @@ def journal_folds_to_the_tables(connection):
                     folded.append((*parts, *values(row)))
         assert sorted(folded) == stored, f"table {table.name} is not what the journal says"
     for name, rows in appended.items():
-        stored = sorted(connection.execute(f"SELECT * FROM {name}"))
+        stored = sorted(connection.execute(f'SELECT * FROM "{name}"'))
         assert sorted(tuple(row) for row in rows) == stored, f"table {name} is off"
 
 

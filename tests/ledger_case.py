@@ -58,12 +58,21 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
 from lingqian.redpacket.packet import PacketKind, packet_order
 from lingqian.risk.rule import Action, Rule, Verdict
-from lingqian.storage import passkey, password, purse, query, real_name
+from lingqian.storage import (
+    cover,
+    operator_passkey,
+    passkey,
+    password,
+    purse,
+    query,
+    real_name,
+)
 from lingqian.storage.act import Deed, add_act
 from lingqian.storage.authenticator import enrol
 from lingqian.storage.beacon import Beacon
 from lingqian.storage.behaviour import Told, record_steps
 from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
+from lingqian.storage.cover import Added
 from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
@@ -599,8 +608,17 @@ class LedgerCase:
             )
             self.store.chore(lambda connection, deed=deed: add_act(connection, self.vault, deed))
         self.store.chore(lambda connection: enrol(connection, self.vault, "k1", self.us))
+        self.store.chore(self._finger)
         self.store.chore(self._sign_in)
         self.store.chore(self._guard)
+
+    def _finger(self, connection):
+        """An operator's passkey has acted once."""
+        made = Passkey(secrets.token_bytes(20), Point(bytes(32), bytes(32)), 3)
+        sealed = self.vault.seal("identity", made.credential_id, b"a thumb")
+        assert operator_passkey.add_passkey(connection, "k1", made, sealed, self.us)
+        use = operator_passkey.Use(4, self.us + 9, self.us + 1)
+        assert operator_passkey.use_passkey(connection, "k1", made, use)
 
     def _guard(self, connection):
         """Two people have payment passwords; one is locked, one is being reset."""
@@ -614,6 +632,11 @@ class LedgerCase:
             assert passkey.add_passkey(connection, user_id, made, sealed, self.us)
             mac = self.vault.mac("payee", user_id, b"somebody")
             password.add_payee(connection, user_id, mac, self.us)
+            for image in (b"a picture", b"another")[: 2 - number]:
+                assert cover.count_try(connection, user_id, 20_000)
+                assert cover.add(connection, self.vault, user_id, image, self.us) == Added.NEW
+        gone, _ = cover.macs(self.vault, user_id, b"a picture")
+        assert cover.withdraw(connection, gone, self.us)
         password.reset(connection, user_id, self.us, 60)
         for number, user_id in enumerate(self.people[:3]):
             assert real_name.count_try(connection, user_id, 20_000)

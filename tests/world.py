@@ -628,5 +628,5 @@ class World:
                  "transactions": "transaction_key", "gifts": "gift_id", "payouts": "payout_id",
                  "advances": "order_id", "borrowers": "user_id", "lines": "lane",
                  "modes": "mode_key", "askers": "asker_key"}  # fmt: skip
-        text = f"SELECT {', '.join(columns)} FROM {table} WHERE {names[table]} = ?"
+        text = f'SELECT {", ".join(columns)} FROM "{table}" WHERE {names[table]} = ?'
         return self.connection.execute(text, (key,)).fetchone()

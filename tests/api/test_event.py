@@ -45,6 +45,14 @@ class Stream:
                 return event
             fields = {}
 
+    def begin(self):
+        """Return the resume id that the stream says before anything happens."""
+        fields = {}
+        while (line := self.answer.readline().decode()) != "\n":
+            name, _, value = line.rstrip("\n").partition(": ")
+            fields[name] = value
+        return fields["id"]
+
     def until(self, kind):
         """Return all events up to the first of a type."""
         found = [self.next()]
@@ -233,3 +241,16 @@ def everything(api: Caller) -> None:
         api.claim(draw, user)
     api.packet(users[5], expires_in_s=60)
     api.advance(61)
+
+
+def test_a_stream_cut_before_its_first_event_has_lost_none(own):
+    """Where a stream begins is said at once: what happens after the cut is not before the next."""
+    api = own.caller()
+    play(api)
+    first = Stream(api)
+    resume = first.begin()
+    first.close()
+    sender, packet = play(api)
+    events = Stream(api, resume=resume).until("packet.finished.v1")
+    assert events[0]["data"]["user_id"] == sender
+    assert events[-1]["subject"] == packet

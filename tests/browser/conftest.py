@@ -8,13 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from need import needs
 
 STOP_S = 30
 DOOR = re.compile(r"page +(http://127\.0\.0\.1:\d+)/demo")
 KEY = re.compile(r"KEY=(lq_\S+)")
+
+# What is awaited comes at once, and later on a machine that has other things to do.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="module")

@@ -39,13 +39,15 @@ const PROVABLE = ["factor_needed", "password_not_set"];
 export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 async function send(method: string, path: string, wish: Wish): Promise<Response> {
-  const headers = { ...(await credentials(method, path)), ...wish.headers };
-  if (wish.fields) headers["Content-Type"] = "application/json";
-  if (wish.key) headers["Idempotency-Key"] = wish.key;
+  const own: Record<string, string> = { ...wish.headers };
+  if (wish.fields) own["Content-Type"] = "application/json";
+  if (wish.key) own["Idempotency-Key"] = wish.key;
   const body = wish.fields ? JSON.stringify(wish.fields) : null;
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
   try {
+    // Saying who asks may itself need an answer: a token that has run out is renewed first.
+    const headers = { ...(await credentials(method, path)), ...own };
     return await fetch(path, { method, headers, body, signal: stop.signal, cache: "no-store" });
   } catch (fault) {
     throw new Offline(String(fault));

@@ -26,7 +26,14 @@ const wakers = new Set<() => void>();
 const UNAUTHENTICATED = 401;
 /** The last event seen of each stream. */
 const last: Record<string, string> = {};
-const stops = new Set<AbortController>();
+
+/** A stream that is followed, and what ends the reading of it that is under way. */
+interface Followed {
+  query: string;
+  isOn: boolean;
+  stop: AbortController;
+}
+const followed = new Set<Followed>();
 
 /** Be told of what happens until the returned function is called. */
 export function listen(hear: Hear): () => void {
@@ -48,7 +55,13 @@ function tell(block: string, query: string): void {
   const data = of("data").join("\n");
   if (!data) return;
   const happening = JSON.parse(data) as Happening;
-  for (const hear of hearers) hear(happening);
+  for (const hear of hearers) {
+    try {
+      hear(happening);
+    } catch (fault) {
+      reportError(fault); // a mistake of one hearer costs the others nothing
+    }
+  }
 }
 
 async function read(answer: Response, query: string): Promise<void> {
@@ -65,7 +78,7 @@ async function read(answer: Response, query: string): Promise<void> {
 }
 
 /** Read one stream until it ends; what its events are about is said in the query. */
-async function stream(query: string, stop: AbortController): Promise<void> {
+async function stream({ query, stop }: Followed): Promise<void> {
   const path = `/v1/events?types=${TYPES}${query}`;
   const headers: Record<string, string> = {
     ...(await credentials("GET", path)), Accept: "text/event-stream",
@@ -84,36 +97,44 @@ const seen = (): Promise<void> =>
   });
 
 /** Follow a stream until it is stopped: cut or let go, it goes on after the last event seen. */
-async function keepOn(query: string, isOn: () => boolean): Promise<void> {
-  while (isOn()) {
-    await seen();
-    const stop = new AbortController();
-    stops.add(stop);
+async function keepOn(own: Followed): Promise<void> {
+  followed.add(own);
+  for (await seen(); own.isOn; await seen()) {
+    own.stop = new AbortController();
     try {
-      await stream(query, stop);
+      await stream(own);
     } catch {
       // Tried again below.
     }
-    stops.delete(stop);
     await pause(WAIT_MS);
   }
+  followed.delete(own);
+}
+
+/** Begin to follow; return what ends it. */
+function begin(query: string): () => void {
+  const own: Followed = { query, isOn: true, stop: new AbortController() };
+  void keepOn(own);
+  return () => {
+    own.isOn = false;
+    own.stop.abort();
+  };
 }
 
 /** Follow what happens for as long as the page lives. */
 export function follow(): void {
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) for (const stop of stops) stop.abort();
+    if (document.hidden) for (const each of followed) each.stop.abort();
   });
-  void keepOn(isOwn() ? `&user_id=${session.userId}` : "", () => true);
+  begin(isOwn() ? `&user_id=${session.userId}` : "");
 }
 
 /** Follow one packet while somebody looks; a person's own stream tells only of her own share. */
 export function followPacket(packetId: string): () => void {
-  let isOn = isOwn();
   const query = `&packet_id=${packetId}`;
-  void keepOn(query, () => isOn);
+  const end = isOwn() ? begin(query) : () => undefined;
   return () => {
-    isOn = false;
-    for (const stop of stops) stop.abort();
+    end();
+    delete last[query]; // who comes back reads the packet anew
   };
 }

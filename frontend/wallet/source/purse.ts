@@ -7,6 +7,7 @@ import { ask, Offline } from "./api";
 import { listen, onWake } from "./live";
 import type { Balances, CoinsShown, OrderList, OrderShown } from "./schema";
 import { session } from "./session";
+import { inTurn } from "./turn";
 
 interface Known {
   balanceFen: number;
@@ -42,7 +43,6 @@ export const purse = reactive<Purse>({
 const SOON_MS = 150;
 const placeOf = (userId: string) => `lingqian.purse.${userId}`;
 let timer = 0;
-let reading: Promise<void> | null = null;
 
 /** Show what an earlier visit knew, before anything was asked. */
 export function recall(): void {
@@ -113,18 +113,17 @@ export function noteReturned(orderId: string): void {
   }
 }
 
-/** Read the purse now; one reading at a time. */
-export function refresh(): Promise<void> {
-  reading ??= read()
-    .catch((fault: unknown) => {
-      purse.isFresh = false;
-      if (!(fault instanceof Offline)) throw fault;
-    })
-    .finally(() => {
-      reading = null;
-    });
-  return reading;
-}
+const inTurns = inTurn(async () => {
+  try {
+    await read();
+  } catch (fault) {
+    purse.isFresh = false;
+    if (!(fault instanceof Offline)) throw fault;
+  }
+});
+
+/** Read the purse; what is read began after this was asked. */
+export const refresh = (): Promise<void> => inTurns(session.userId);
 
 function soon(): void {
   timer ||= window.setTimeout(() => {

@@ -32,22 +32,29 @@ const isHere = (conversation: unknown): boolean =>
 
 export const nameOf = (userId: string): string => session.people[userId] ?? "";
 
-function put(packet: PacketShown): PacketShown {
+/** Which asking each packet of the room was read by, in their order: the newest stays. */
+const readBy = new Map<string, number>();
+let askings = 0;
+
+function put(packet: PacketShown, asking: number): PacketShown {
   noteCommitment(packet.id, packet.commitment);
+  if (asking < (readBy.get(packet.id) ?? 0)) return packet;
+  readBy.set(packet.id, asking);
   const place = room.packets.findIndex((each) => each.id === packet.id);
   if (place >= 0) room.packets.splice(place, 1, packet);
   else {
     room.packets.push(packet);
     room.packets.sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
-    if (room.packets.length > PACKETS_MAX) room.packets.shift();
+    if (room.packets.length > PACKETS_MAX) readBy.delete(room.packets.shift()!.id);
   }
   return packet;
 }
 
 /** Read a packet as this person may see it. */
 export async function readPacket(packetId: string): Promise<PacketShown> {
+  const asking = (askings += 1);
   const path = `packets/${packetId}?viewer_id=${session.userId}`;
-  return put(await ask<PacketShown>("GET", path));
+  return put(await ask<PacketShown>("GET", path), asking);
 }
 
 /** Read a packet again shortly, however much happens to it meanwhile. */
@@ -62,6 +69,7 @@ function soon(packetId: string): void {
 
 /** Read what the room holds: what it was told of, and what the person sent or took part in. */
 export async function readRoom(): Promise<void> {
+  const asking = (askings += 1);
   try {
     const own = (role: string) =>
       ask<History>("GET", `users/${session.userId}/packets?limit=20&role=${role}`);
@@ -70,7 +78,8 @@ export async function readRoom(): Promise<void> {
       ...session.packets.map((id) => readPacket(id).catch(() => null)), // unseen: not shown
     ]);
     [...sent.packets, ...claimed.packets]
-      .filter((packet) => isHere(packet.conversation_id)).forEach(put);
+      .filter((packet) => isHere(packet.conversation_id))
+      .forEach((packet) => put(packet, asking));
   } catch (fault) {
     if (!(fault instanceof Offline)) throw fault;
   }

@@ -10,6 +10,7 @@ import { noteReturned, refresh } from "./purse";
 import type { OrderShown } from "./schema";
 import { step } from "./steps";
 import { tell } from "./tell";
+import { inTurn } from "./turn";
 import { say, type Word } from "./words";
 
 /** Orders by id, as last read. */
@@ -30,9 +31,9 @@ export const isOver = (order: OrderShown): boolean =>
 export const isPayable = (order: OrderShown): boolean =>
   !order.is_credited && ["none", "paying"].includes(order.pay_state);
 
-/** Read an order. */
-export const look = async (orderId: string): Promise<OrderShown> =>
-  keep(await ask<OrderShown>("GET", `top-ups/${orderId}`));
+/** Read an order; what is read began after this was asked. */
+export const look = inTurn(async (orderId): Promise<OrderShown> =>
+  keep(await ask<OrderShown>("GET", `top-ups/${orderId}`)));
 
 /** Open an order for what is bought; the same wish again is the same order until it is answered. */
 export async function buy(wish: object): Promise<OrderShown> {

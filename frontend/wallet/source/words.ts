@@ -14,7 +14,9 @@ const WORDS = {
   more: ["更多", "More"],
   all: ["全部", "All"],
   yuan: ["元", "yuan"],
+  coin: ["金币", "coin"],
   coins: ["金币", "coins"],
+  purse_coins: ["金币", "Coins"],
   unit: ["个", "shares"],
   tabs: ["主导航", "Main"],
   offline: ["没有网络：显示的是上次的内容。", "No connection: this is what was last known."],
@@ -25,7 +27,10 @@ const WORDS = {
   outside_more: ["每次都要用新的链接：用过的和过期的不再有效。",
     "It takes a new link each time: one that was used or has run out is no good."],
   unreachable: ["暂时连不上。", "The wallet cannot be reached."],
+  by_zone: ["北京时间 {0}", "{0} (Beijing)"],
   again: ["再试一次", "Try again"],
+  reading: ["正在读取…", "Reading …"],
+  to_first_page: ["回到首页", "To the first page"],
   members: ["{0} 人", "{0} people"],
 
   say_nothing: ["还没有红包，发一个吧。", "No packets yet: send one."],
@@ -200,7 +205,7 @@ const WORDS = {
   withdraw_to: ["提现到微信零钱", "To your WeChat wallet"],
   withdraw_all: ["全部提现", "All of it"],
   withdraw_confirm: ["确认提现", "Withdraw"],
-  withdraw_wait: ["正在准备，请在手机上确认收款。", "Preparing; you will be asked to take it."],
+  withdraw_next: ["提交后，请在微信里确认收款。", "Then you take it in WeChat."],
   take_it: ["确认收款", "Take it"],
   po_asked: ["等待发送", "To be sent"],
   po_held: ["等待审核", "Under review"],
@@ -259,6 +264,7 @@ const WORDS = {
     "Needed before money is received or taken out. It is kept encrypted and shown masked."],
   name: ["姓名", "Name"],
   id_number: ["身份证号", "ID number"],
+  as_on_the_card: ["与身份证一致", "As on the ID card"],
   verify: ["提交认证", "Verify"],
   name_verified: ["实名认证通过。", "Your name is verified."],
   account_class: ["账户类别 {0}", "Account class {0}"],
@@ -278,11 +284,25 @@ export function sayOf(prefix: string, name: string): string {
   return word in WORDS ? say(word as Word) : name;
 }
 
-/** Write a moment as people do: the time today, the day otherwise. */
+/** Say how many coins. */
+export const coinsOf = (count: number): string => `${count} ${say(count === 1 ? "coin" : "coins")}`;
+
+const ZONE = "Asia/Shanghai";
+const ZONE_MINUTES = -480;
+
+const TIME = { hour: "2-digit", minute: "2-digit" } as const;
+const DAY = { month: "numeric", day: "numeric" } as const;
+const FULL = { ...DAY, year: "numeric" } as const;
+
+/** Write a moment as people do, by Shanghai's clock: the time today, the day otherwise. */
 export function moment(text: string | number): string {
-  const at = new Date(text);
+  const [at, now] = [new Date(text), new Date()];
   const place = taste.language === "zh" ? "zh-CN" : "en-GB";
-  const time = at.toLocaleTimeString(place, { hour: "2-digit", minute: "2-digit" });
-  if (at.toDateString() === new Date().toDateString()) return time;
-  return `${at.toLocaleDateString(place, { month: "numeric", day: "numeric" })} ${time}`;
+  const partOf = (when: Date, parts: Intl.DateTimeFormatOptions): string =>
+    when.toLocaleString(place, { ...parts, timeZone: ZONE });
+  const isSame = (parts: Intl.DateTimeFormatOptions): boolean => partOf(at, parts) === partOf(now, parts);
+  const day = partOf(at, isSame({ year: "numeric" }) ? DAY : FULL);
+  const written = isSame(FULL) ? partOf(at, TIME) : `${day} ${partOf(at, TIME)}`;
+  // Whose phone goes by another clock is told by which one this is.
+  return at.getTimezoneOffset() === ZONE_MINUTES ? written : say("by_zone", written);
 }

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from lingqian.storage.lane import Submission, Writer
 from lingqian.storage.port import Batch
-from lingqian.storage.sqlite import ADVANCE_LANE, SqliteStore, writes
+from lingqian.storage.sql import ADVANCE_LANE, fence
+from lingqian.storage.sqlite import SqliteStore, writes
 
 Statement = tuple[str, list[tuple[Any, ...]]]
 
@@ -29,15 +30,10 @@ class Recorder(SqliteStore):
         """Write as always, then copy the rows outside the measured time."""
         super().commit(batches)
         began = time.perf_counter()
-        self.written = [(ADVANCE_LANE, [_fence(batch)]) for batch in batches]
+        self.written = [(ADVANCE_LANE, [fence(batch)]) for batch in batches]
         for batch in batches:
             self.written += [(statement, list(lines)) for statement, lines in writes(batch)]
         self.aside_s += time.perf_counter() - began
-
-
-def _fence(batch: Batch) -> tuple[Any, ...]:
-    before = batch.before
-    return (*batch.after[2:], before.lane, before.epoch, before.next_seq)
 
 
 class Raw:

@@ -6,19 +6,22 @@ from contextlib import closing
 from typing import Annotated, Final
 
 import typer
+from apsw import Connection
 
 from lingqian.cli.config import DATA_DEFAULT, DataFolder
 from lingqian.compose import DATABASE, KEYS
 from lingqian.identity.key import ROLES, Key, Scope
+from lingqian.identity.possession import read64, write64
 from lingqian.kernel.clock import rfc3339
 from lingqian.storage.authenticator import address
 from lingqian.storage.authenticator import enrol as add_authenticator
 from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_beside, revoke_key
+from lingqian.storage.operator_passkey import delete_passkey, passkeys_of
 from lingqian.storage.vault import has_root, open_vault
 
 _NAME_LENGTH_MAX: Final = 64
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="API keys: new, enrol, list, revoke."
+    no_args_is_help=True, add_completion=False, help="API keys: new, enrol, passkeys, list, revoke."
 )
 
 
@@ -68,15 +71,49 @@ def enrol(
         typer.echo(f"lingqian: there are no keys of a ledger at {data}; start it once", err=True)
         raise typer.Exit(2)
     with closing(open_beside(data / DATABASE)) as connection:
-        good = [key for key in list_keys(connection) if not key.revoked_at_us]
-        found = next((key for key in good if word in (key.name, key.key_id)), None)
-        if found is None:
-            typer.echo(f"lingqian: no good key is called {word}", err=True)
-            raise typer.Exit(1)
+        found = _good(connection, word)
         secret = add_authenticator(
             connection, open_vault(data / KEYS), found.key_id, time.time_ns() // 1_000
         )
     typer.echo(address(found.name, secret))
+
+
+@app.command()
+def passkeys(
+    word: Annotated[str, typer.Argument(metavar="NAME", help="The key's name or id.")],
+    data: DataFolder = DATA_DEFAULT,
+    *,
+    forget: Annotated[
+        str | None, typer.Option(metavar="ID", help="Forget this one: it acts no more.")
+    ] = None,
+) -> None:
+    """List the passkeys that act under a key; they are added over the API, on the device itself."""
+    with closing(open_beside(data / DATABASE)) as connection:
+        found = _good(connection, word)
+        if forget is not None:
+            raw = read64(forget)
+            if raw is None or not delete_passkey(connection, found.key_id, raw):
+                typer.echo(f"lingqian: {found.name} has no passkey {forget}", err=True)
+                raise typer.Exit(1)
+            typer.echo(f"{forget} is forgotten")
+            return
+        kept = passkeys_of(connection, found.key_id)
+    if not kept:
+        typer.echo("还没有通行密钥。 No passkey acts under this key yet.")
+    for each in kept:
+        used = f"used {rfc3339(each.used_at_us)}" if each.used_at_us else "never used"
+        made = rfc3339(each.created_at_us)
+        typer.echo(f"{write64(each.passkey.credential_id)}  made {made}  {used}")
+
+
+def _good(connection: Connection, word: str) -> Key:
+    """Return the good key with this name or id; without one the command ends."""
+    good = [key for key in list_keys(connection) if not key.revoked_at_us]
+    found = next((key for key in good if word in (key.name, key.key_id)), None)
+    if found is None:
+        typer.echo(f"lingqian: no good key is called {word}", err=True)
+        raise typer.Exit(1)
+    return found
 
 
 @app.command("list")

@@ -20,6 +20,8 @@ URL_DEFAULT: Final = "http://127.0.0.1:8080"
 _TIMEOUT_S: Final = 30
 _GOOD: Final = 299
 _CODE_NEEDED: Final = "operator_code_needed"
+# A shell has no passkeys: where only those are known, the refusal itself is told.
+_CODE_FIELD: Final = "Operator-Code"
 
 Url = Annotated[str, typer.Option("--url", envvar=URL_VARIABLE, help="Where the server answers.")]
 ApiKey = Annotated[
@@ -75,9 +77,9 @@ class Server:
     ) -> dict[str, Any]:
         try:
             status, told = self._called(method, path, body, more)
-            if told.get("code") == _CODE_NEEDED and told.get("field"):
+            if told.get("code") == _CODE_NEEDED and told.get("field") == _CODE_FIELD:
                 code = typer.prompt("动态口令 Code of your authenticator", err=True)
-                again = {**more, "Operator-Code": code}
+                again = {**more, _CODE_FIELD: code}
                 status, told = self._called(method, path, body, again)
         except (OSError, http.client.HTTPException, ValueError) as error:
             fail(f"{self._parts.geturl()} does not answer as a server of ours: {error}", 1)

@@ -67,7 +67,8 @@ async def stream(reader: Reader) -> AsyncIterator[bytes]:
     """Yield the event stream: what was missed, then what happens, and a sign of life in between."""
     position = reader.position
     seen = reader.notices.count
-    yield b"retry: %d\n\n" % RETRY_MS
+    # Where it begins is said at once: who is cut off before the first event comes back to here.
+    yield b"retry: %d\nid: %s\n\n" % (RETRY_MS, write_position(position).encode())
     while reader.may_go_on():
         ring = reader.bell.next()
         found = reader.journal.after(position)
@@ -80,7 +81,10 @@ async def stream(reader: Reader) -> AsyncIterator[bytes]:
         for name, body in reader.notices.after(seen):
             yield _frame("", name, body)
         seen = reader.notices.count
-        if not is_new:
+        if is_new:
+            # Whoever has far to go lets everybody else have their turn between two pieces.
+            await asyncio.sleep(0)
+        else:
             done, _ = await asyncio.wait([ring], timeout=REST_S)
             if not done:
                 # What was filtered out need not be looked through again after a cut.

@@ -25,6 +25,16 @@ NOTE_LENGTH_MAX: Final = 64
 COVER_LENGTH_MAX: Final = 32
 MEMBERS_MAX: Final = 5_000
 
+# Pictures for covers. What comes in, in bytes and pixels; what is kept of it is always of one size.
+COVER_BYTES_MAX: Final = 4 * 1_024 * 1_024
+COVER_SIDE_MIN: Final = 64
+COVER_SIDE_MAX: Final = 8_192
+COVER_PIXELS_MAX: Final = 16_000_000
+COVER_WIDTH: Final = 600
+COVER_HEIGHT: Final = 800
+COVERS_PER_USER_MAX: Final = 12
+COVER_TRIES_A_DAY_MAX: Final = 20
+
 # Top-up.
 ORDER_FEN_MAX: Final = 100_000_000
 ORDER_COINS_MAX: Final = 10**12
@@ -77,6 +87,12 @@ RELAY_ITEMS_MAX: Final = 500
 CACHE_ROWS_MAX: Final = 200_000
 WAL_PAGES_MAX: Final = 50_000
 
+# A database server. An answer that takes longer is no answer; a pause comes before trying again.
+DATABASE_CONNECT_S_MAX: Final = 5.0
+DATABASE_ANSWER_S_MAX: Final = 10.0
+DATABASE_PAUSE_S_MIN: Final = 0.002
+DATABASE_PAUSE_S_MAX: Final = 0.25
+
 # The gate.
 REVIEW_DEADLINE_S: Final = 72 * 3_600
 CHALLENGE_DEADLINE_S: Final = 600
@@ -101,6 +117,7 @@ KEY_LENGTH_MAX: Final = 128
 assert ORDER_FEN_MAX <= AMOUNT_FEN_MAX, "an order is an amount"
 assert ORDER_LIFE_S_MIN <= ORDER_LIFE_S_DEFAULT <= ORDER_LIFE_S_MAX, "the default is allowed"
 assert AMOUNT_FEN_MAX * 2 < BALANCE_FEN_MAX, "two amounts must always fit a balance"
+assert DATABASE_PAUSE_S_MIN < DATABASE_PAUSE_S_MAX < DATABASE_ANSWER_S_MAX, "pauses are short"
 assert BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX, "a full batch must fit the queue"
 assert REFRESH_GRACE_S < ACCESS_LIFE_S < REFRESH_LIFE_S, "a token lives shorter than its session"
 assert RECIPIENTS_MAX <= SHARES_MAX, "each recipient may have a share"

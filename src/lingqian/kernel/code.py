@@ -157,6 +157,12 @@ class Code(IntEnum):
     OPERATOR_CODE_LOCKED = 180
     # Advances again, whose numbers are used up.
     ADVANCE_OPEN_HERE = 181
+    # Covers.
+    COVER_UNKNOWN = 190
+    PICTURE_UNFIT = 191
+    COVER_TRIES_EXHAUSTED = 192
+    TOO_MANY_COVERS = 193
+    COVER_WITHDRAWN = 194
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -546,7 +552,10 @@ TABLE: Final[dict[Code, Row]] = {
         409, _NEVER, "此身份已有账户。", "This identity has an account already."
     ),
     Code.OPERATOR_CODE_NEEDED: _row(
-        403, _SAME, "请输入动态口令。", "An operator's act needs the authenticator's code."
+        403,
+        _SAME,
+        "请输入动态口令，或使用通行密钥。",
+        "An operator's act needs a code of the authenticator, or a passkey.",
     ),
     Code.WRONG_OPERATOR_CODE: _row(
         403, _SAME, "动态口令不对或已使用。", "That is not a fresh code of the authenticator."
@@ -562,6 +571,24 @@ TABLE: Final[dict[Code, Row]] = {
         _SAME,
         "此设备或网络上还有一笔垫付未结清。",
         "An advance asked for from this device or network has not ended yet.",
+    ),
+    Code.COVER_UNKNOWN: _row(
+        422, _NEW, "没有这个封面，请换一个。", "You have no such cover; choose another."
+    ),
+    Code.PICTURE_UNFIT: _row(
+        422, _NEVER, "这张图片不能用作封面。", "This picture cannot become a cover."
+    ),
+    Code.COVER_TRIES_EXHAUSTED: _row(
+        429, _SAME, "今日上传封面次数已用完。", "No more covers can be uploaded today."
+    ),
+    Code.TOO_MANY_COVERS: _row(
+        409,
+        _SAME,
+        "封面已满，请先删除一个。",
+        "You have as many covers as can be kept; remove one.",
+    ),
+    Code.COVER_WITHDRAWN: _row(
+        409, _NEVER, "这张图片已被下架。", "This picture was withdrawn by the house."
     ),
 }
 

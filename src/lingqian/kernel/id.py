@@ -20,6 +20,8 @@ PREFIX_DIFFERENCE: Final = "df"
 PREFIX_LINK: Final = "ln"
 PREFIX_SESSION: Final = "se"
 PREFIX_DEVICE: Final = "dv"
+# No id that was minted: a keyed digest of a picture, shown in the same letters.
+PREFIX_COVER: Final = "cv"
 
 ID_BYTES: Final = 16
 LANES_MAX: Final = 1 << 16

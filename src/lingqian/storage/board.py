@@ -10,7 +10,7 @@ import apsw
 
 from lingqian.kernel.code import Code
 from lingqian.redpacket.packet import Claim, PacketKind
-from lingqian.storage.sqlite import SELECT_TICKETS
+from lingqian.storage.sql import SELECT_TICKETS
 
 PACKETS_MAX: Final = 2_000
 SELECT_KIND: Final = "SELECT kind FROM packets WHERE packet_id = ?"

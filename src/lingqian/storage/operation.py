@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0016.
+Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0018.
 """
 
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ import apsw
 from lingqian.identity.real_name import RealName
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.act import broken_acts
+from lingqian.storage.cover import macs as cover_macs
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.real_name import macs, open_told
 from lingqian.storage.vault import Vault
@@ -108,6 +109,16 @@ _QUERIES: Final[dict[str, str]] = {
             OR length(p.name_sealed) < 29 OR p.created_at_us <= 0
             OR (p.used_at_us <> 0 AND p.used_at_us < p.created_at_us)
         """,
+    "operator_passkeys": """
+        SELECT hex(p.credential_id), 'no such key, or its point, name or times have no shape'
+        FROM operator_passkeys p
+        LEFT JOIN api_keys k ON k.key_id = p.key_id
+        WHERE k.key_id IS NULL OR length(p.credential_id) NOT BETWEEN 1 AND 1023
+            OR length(p.x) <> 32 OR length(p.y) <> 32 OR p.counter NOT BETWEEN 0 AND 4294967295
+            OR length(p.name_sealed) < 29 OR p.created_at_us <= 0
+            OR (p.used_at_us <> 0 AND p.used_at_us < p.created_at_us)
+            OR (p.used_at_us = 0) <> (p.challenge_us = 0) OR p.challenge_us < p.used_at_us
+        """,
     "authenticators": """
         SELECT a.key_id, 'no such key, or its secret or its tries have no shape'
         FROM authenticators a
@@ -115,7 +126,22 @@ _QUERIES: Final[dict[str, str]] = {
         WHERE k.key_id IS NULL OR length(a.secret_sealed) <> 49 OR a.last_step < 0
             OR a.tries NOT BETWEEN 0 AND 4 OR a.locked_until_us < 0 OR a.created_at_us <= 0
         """,
+    "covers": """
+        SELECT hex(c.cover_id), 'nobody of ours, or its picture, digests or times have no shape'
+        FROM covers c
+        LEFT JOIN users u ON u.user_id = c.user_id
+        WHERE u.user_id IS NULL OR length(c.cover_id) <> 16 OR length(c.content_mac) <> 16
+            OR (c.withdrawn_at_us = 0) <> (length(c.image_sealed) > 0) OR c.created_at_us <= 0
+            OR (c.withdrawn_at_us <> 0 AND c.withdrawn_at_us < c.created_at_us)
+        """,
+    "cover_days": """
+        SELECT hex(d.user_id), 'nobody of ours, or its day or its tries have no shape'
+        FROM cover_days d
+        LEFT JOIN users u ON u.user_id = d.user_id
+        WHERE u.user_id IS NULL OR d.day < 0 OR d.tries NOT BETWEEN 1 AND 20
+        """,
 }
+_PASSKEY_TABLES: Final = ("passkeys", "operator_passkeys")
 OPERATION_TABLES: Final = frozenset(_QUERIES) | {"acts"}
 
 
@@ -130,6 +156,23 @@ def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterat
         yield from _unread_names(connection, vault)
         yield from _untrue_names(connection, vault)
         yield from _lost_secrets(connection, vault)
+        yield from _untrue_covers(connection, vault)
+
+
+def _untrue_covers(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+    """Yield the covers whose picture does not open, or is not the one that its digests are of."""
+    query = (
+        "SELECT cover_id, user_id, content_mac, image_sealed FROM covers WHERE image_sealed <> x''"
+    )
+    for cover_id, user_id, content_mac, sealed in connection.execute(query):
+        try:
+            found = cover_macs(vault, user_id, vault.open("identity", cover_id, sealed))
+            is_true = found == (cover_id, content_mac)
+            words = "" if is_true else "its digests are not those of its picture"
+        except Damaged as error:
+            words = f"its picture: {error}"
+        if words:
+            yield Finding(FindingKind.OPERATION_ROW, "covers", 0, 0, cover_id.hex(), words)
 
 
 def _lost_secrets(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
@@ -164,7 +207,8 @@ def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding
 
 def _unread_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the devices and passkeys whose name does not open under their own id."""
-    for table, key in (("devices", "device_id"), ("passkeys", "credential_id")):
+    named = ("devices", "device_id"), *[(each, "credential_id") for each in _PASSKEY_TABLES]
+    for table, key in named:
         query = f"SELECT {key}, name_sealed FROM {table}"  # noqa: S608 - names from the line above
         for own_id, sealed in connection.execute(query):
             try:

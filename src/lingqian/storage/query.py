@@ -17,7 +17,7 @@ from lingqian.ledger.chart import balance_account, escrow_account
 from lingqian.redpacket.packet import Claim, Packet, Progress
 from lingqian.storage.codec import Row
 from lingqian.storage.schema import TABLES
-from lingqian.storage.sqlite import SELECT_ONE
+from lingqian.storage.sql import SELECT_ONE
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.order import Order
 

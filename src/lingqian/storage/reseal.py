@@ -31,6 +31,8 @@ PLACES: Final = (
     Place("personal", ("owner_id", "field"), "cipher", "personal"),
     Place("devices", ("device_id",), "name_sealed", "identity"),
     Place("passkeys", ("credential_id",), "name_sealed", "identity"),
+    Place("covers", ("cover_id",), "image_sealed", "identity"),
+    Place("operator_passkeys", ("credential_id",), "name_sealed", "identity"),
     Place("authenticators", ("key_id",), "secret_sealed", "identity"),
     Place("real_names", ("user_id",), "name_sealed", "identity", NAME),
     Place("real_names", ("user_id",), "number_sealed", "identity", NUMBER),

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
-from operator import add, attrgetter, itemgetter
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,82 +16,43 @@ from lingqian.flows.view import View, Wanted
 from lingqian.kernel.bound import WAL_PAGES_MAX
 from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
 from lingqian.storage.checkpoint import Checkpointer
-from lingqian.storage.codec import Row, decode
+from lingqian.storage.loader import Loader
 from lingqian.storage.port import Batch, LaneRow
-from lingqian.storage.schema import APPENDED, TABLES, TableRow
+from lingqian.storage.schema import TABLES, TableRow
+from lingqian.storage.sql import (
+    ADVANCE_LANE,
+    INSERT_ROW,
+    INSERTS,
+    SELECT_LANE,
+    SELECT_ONE,
+    Lines,
+    additions,
+    fence,
+    named,
+    replacements,
+)
 
-_IN_CHUNKS: Final = (1, 8, 64, 512)
 _BATCH_ID_NONE: Final = bytes(16)
 _BUSY_MS: Final = 5_000
-_FIRST: Final = itemgetter(0)
 # A database in memory has no log and needs none.
 _MODES: Final = ("wal", "memory")
-_named: Final = attrgetter(*[table.attribute for table in TABLES])
 _RETRIABLE: Final = (apsw.BusyError, apsw.LockedError)
 
 
-def _select(table: TableRow, size: int) -> str:
-    columns = ", ".join((*table.key, *table.columns))
-    marks = ", ".join("?" * size)
-    return f"SELECT {columns} FROM {table.name} WHERE {table.key[0]} IN ({marks})"  # noqa: S608 - names from the schema table
-
-
-def _select_one(table: TableRow) -> str:
-    columns = ", ".join((*table.key, *table.columns))
-    where = " AND ".join(f"{name} = ?" for name in table.key)
-    return f"SELECT {columns} FROM {table.name} WHERE {where}"  # noqa: S608 - names from the schema table
-
-
 def _upsert(table: TableRow) -> str:
-    names = (*table.key, *table.columns)
-    sets = ", ".join(f"{name} = excluded.{name}" for name in table.columns)
-    return (
-        f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "  # noqa: S608 - names from the schema table
-        f"ON CONFLICT ({', '.join(table.key)}) DO UPDATE SET {sets}"
-    )
+    sets = ", ".join(f'"{name}" = excluded."{name}"' for name in table.columns)
+    return f"{INSERT_ROW[table.name]} ON CONFLICT ({named(table.key)}) DO UPDATE SET {sets}"
 
 
-def _insert(name: str) -> str:
-    columns = APPENDED[name]
-    return f"INSERT INTO {name} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names from the schema table
-
-
-SELECTS: Final = {
-    table.name: {size: _select(table, size) for size in _IN_CHUNKS} for table in TABLES
-}
-SELECT_ONE: Final = {table.name: _select_one(table) for table in TABLES}
-UPSERTS: Final = [_upsert(table) for table in TABLES]
-VALUES: Final = [table.values() for table in TABLES]
-INSERTS: Final = {name: _insert(name) for name in APPENDED}
-PUT_PERSONAL: Final = INSERTS["personal"] + (
+_UPSERTS: Final = {table.name: _upsert(table) for table in TABLES}
+_PUT_PERSONAL: Final = INSERTS["personal"] + (
     " ON CONFLICT (owner_id, field) DO UPDATE SET cipher = excluded.cipher, mac = excluded.mac"
 )
-SELECT_KEYS: Final = {
-    size: (
-        "SELECT k.key, j.lane, j.seq, j.at_us, j.kind, j.code, j.body FROM keys k "  # noqa: S608 - only question marks vary
-        f"JOIN journal j ON j.lane = ? AND j.seq = k.seq WHERE k.key IN ({', '.join('?' * size)})"
-    )
-    for size in _IN_CHUNKS
-}
-SELECT_TICKETS: Final = (
-    "SELECT user_id, amount_fen, at_us, chain, pseudonym, seq, share, ticket FROM claims "
-    "WHERE packet_id = ? ORDER BY ticket"
-)
-_GRANTS: Final = next(table for table in TABLES if table.name == "grants")
-SELECT_PURSE: Final = (
-    f"SELECT order_id, {', '.join(_GRANTS.columns)} FROM grants "  # noqa: S608 - names from the schema table
-    "WHERE user_id = ? AND paid_left + bonus_left > 0 ORDER BY order_id"
-)
-ADVANCE_LANE: Final = (
-    "UPDATE lanes SET next_seq = ?, batch_id = ?, head = ?, at_us = ? "
-    "WHERE lane = ? AND epoch = ? AND next_seq = ?"
-)
-SELECT_LANE: Final = "SELECT lane, epoch, next_seq, batch_id, head, at_us FROM lanes WHERE lane = ?"
-NEW_LANE: Final = (
+_NEW_LANE: Final = (
     "INSERT INTO lanes (lane, epoch, next_seq, batch_id, head, at_us) VALUES (?, 0, 1, ?, ?, 0) "
     "ON CONFLICT (lane) DO NOTHING"
 )
-FENCE_LANE: Final = "UPDATE lanes SET epoch = epoch + 1 WHERE lane = ?"
+_FENCE_LANE: Final = "UPDATE lanes SET epoch = epoch + 1 WHERE lane = ?"
 
 
 def connect(
@@ -245,8 +205,8 @@ class SqliteStore:
     def lane(self, lane: int) -> LaneRow:
         """Take a lane: raise its epoch, which fences every earlier owner, and return its row."""
         with self._immediate("taking a lane"):
-            self._connection.execute(NEW_LANE, (lane, _BATCH_ID_NONE, bytes(32)))
-            self._connection.execute(FENCE_LANE, (lane,))
+            self._connection.execute(_NEW_LANE, (lane, _BATCH_ID_NONE, bytes(32)))
+            self._connection.execute(_FENCE_LANE, (lane,))
         return _lane_row(self._connection, lane)
 
     def chore(self, work: Callable[[apsw.Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
@@ -263,57 +223,9 @@ class SqliteStore:
         Raises: Unsent when the engine cannot read now.
         """
         try:
-            self._load(view, wanted)
+            _LOADER.load(self._connection, view, wanted)
         except apsw.Error as error:
             raise Unsent(f"nothing was read: {error}") from error
-
-    def _load(self, view: View, wanted: Wanted) -> None:
-        # All names at once: a command that leads on to new rows comes here alone.
-        for table, keys in zip(TABLES, _named(wanted), strict=True):
-            if keys:
-                rows = getattr(view, table.attribute).rows
-                missing = keys.difference(rows)
-                if missing:
-                    self._load_table(table, rows, list(missing))
-        if wanted.keys:
-            self._load_keys(view, list(wanted.keys.difference(view.seen)))
-        for packet_id in wanted.tickets.difference(view.tickets):
-            self._load_tickets(view, packet_id)
-        for user_id in wanted.purses.difference(view.purses):
-            self._load_purse(view, user_id)
-
-    def _load_table(self, table: TableRow, rows: dict[bytes, Any], missing: list[bytes]) -> None:
-        rows.update(dict.fromkeys(missing))
-        make, execute = table.make, self._connection.execute
-        if table.cut:
-            pairs = [(key[: table.cut], key[table.cut :]) for key in missing]
-            for one, two, *values in self._connection.executemany(SELECT_ONE[table.name], pairs):
-                rows[one + two] = make(*values)
-            return
-        statements = SELECTS[table.name]
-        for size, chunk in _chunks(missing):
-            for key, *values in execute(statements[size], chunk):
-                rows[key] = make(*values)
-
-    def _load_keys(self, view: View, missing: list[bytes]) -> None:
-        view.seen.update(dict.fromkeys(missing))
-        for size, chunk in _chunks(missing):
-            for key, *row in self._connection.execute(SELECT_KEYS[size], (view.lane, *chunk)):
-                view.seen[key] = decode(Row(*row)).record
-
-    def _load_tickets(self, view: View, packet_id: bytes) -> None:
-        make = next(table.make for table in TABLES if table.name == "claims")
-        rows = self._connection.execute(SELECT_TICKETS, (packet_id,))
-        view.tickets[packet_id] = [(user_id, make(*values)) for user_id, *values in rows]
-
-    def _load_purse(self, view: View, user_id: bytes) -> None:
-        """Read a person's grants that have coins left; those in memory are as new as the stored."""
-        rows, purse = view.grants.rows, []
-        for order_id, *values in self._connection.execute(SELECT_PURSE, (user_id,)):
-            purse.append(order_id)
-            if rows.get(order_id) is None:
-                rows[order_id] = _GRANTS.make(*values)
-        view.purses[user_id] = purse
 
     def commit(self, batches: list[Batch]) -> None:
         """Write the batches of one or more lanes in one durable transaction.
@@ -341,11 +253,9 @@ class SqliteStore:
 
     def _write(self, batch: Batch) -> None:
         connection = self._connection
-        before, after = batch.before, batch.after
-        values = (*after[2:], before.lane, before.epoch, before.next_seq)
-        connection.execute(ADVANCE_LANE, values)
+        connection.execute(ADVANCE_LANE, fence(batch))
         if connection.changes() != 1:
-            raise Fenced(f"lane {before.lane} has another owner")
+            raise Fenced(f"lane {batch.before.lane} has another owner")
         for statement, lines in writes(batch):
             connection.executemany(statement, lines)
 
@@ -365,7 +275,7 @@ class SqliteStore:
         try:
             self._connection = self._open()
             with self._immediate("fencing"):
-                self._connection.executemany(FENCE_LANE, lanes)
+                self._connection.executemany(_FENCE_LANE, lanes)
             return [_lane_row(self._connection, lane) for (lane,) in lanes]
         except (apsw.Error, Unsent) as error:
             raise Unknown(f"the database cannot be asked: {error}") from error
@@ -422,38 +332,21 @@ class _Transaction:
             raise Unsent(f"{self._what}: {failure}") from failure
 
 
-def writes(batch: Batch) -> Iterator[tuple[str, Iterable[tuple[Any, ...]]]]:
+def writes(batch: Batch) -> Iterator[tuple[str, Lines]]:
     """Yield every statement of a batch after the fence, each with its lines in key order."""
-    yield INSERTS["journal"], batch.rows
-    after = batch.after
-    first, last = batch.rows[0].seq, batch.rows[-1].seq
-    line = (after.lane, last, first, after.batch_id, after.epoch, after.at_us, after.head)
-    yield INSERTS["seals"], (line,)
-    if batch.keys:
-        yield INSERTS["keys"], sorted(batch.keys, key=_FIRST)
-    if batch.entries:
-        # In order of account; an account's own entries already stand in order of sequence and leg.
-        yield INSERTS["entries"], sorted(batch.entries, key=_FIRST)
-    if batch.relays:
-        yield INSERTS["relays"], batch.relays
-    if batch.trails:
-        yield INSERTS["trails"], sorted(batch.trails)
+    for name, lines in additions(batch):
+        yield INSERTS[name], lines
     if batch.personal:
-        yield PUT_PERSONAL, batch.personal
-    for place, dirty in batch.dirty:
-        yield UPSERTS[place], _lines(place, dirty)
+        yield _PUT_PERSONAL, batch.personal
+    for name, lines in replacements(batch):
+        yield _UPSERTS[name], lines
 
 
-def _lines(place: int, dirty: dict[bytes, Any]) -> Iterable[tuple[Any, ...]]:
-    """Return upsert rows in key order, so that each page is written once."""
-    cut, keys = TABLES[place].cut, sorted(dirty)
-    heads = [(key[:cut], key[cut:]) for key in keys] if cut else zip(keys, strict=False)
-    return map(add, heads, map(VALUES[place], map(dirty.__getitem__, keys)))
+def _read_pairs(
+    connection: apsw.Connection, table: TableRow, pairs: list[tuple[bytes, bytes]]
+) -> Iterable[tuple[Any, ...]]:
+    """Find one after the other: each is a seek, and the statement stays prepared."""
+    return connection.executemany(SELECT_ONE[table.name], pairs)
 
 
-def _chunks(keys: list[bytes]) -> Iterable[tuple[int, tuple[bytes, ...]]]:
-    """Cut keys into statements of few sizes, the last padded with a repeat: all stay prepared."""
-    for start in range(0, len(keys), _IN_CHUNKS[-1]):
-        chunk = keys[start : start + _IN_CHUNKS[-1]]
-        size = next(each for each in _IN_CHUNKS if each >= len(chunk))
-        yield size, (*chunk, *[chunk[-1]] * (size - len(chunk)))
+_LOADER: Final = Loader(_read_pairs)

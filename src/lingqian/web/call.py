@@ -4,6 +4,7 @@ Law: a body is decoded once, strictly, straight into its type; nothing is conver
 """
 
 import re
+from collections.abc import Collection
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -90,6 +91,16 @@ class Call(Request[Any, Any, Any]):
         Refuses: as `take`.
         """
         return await self.take(shape) if await self.body() else shape()
+
+    async def take_bytes(self, medias: Collection[str]) -> tuple[str, bytes]:
+        """Read the body as it is, and as what it is sent.
+
+        Refuses: unsupported_media_type, body_too_large.
+        """
+        media = self.header(b"content-type").partition(";")[0].strip().lower()
+        if media not in medias:
+            raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, detail=f"one of {', '.join(medias)}")
+        return media, await self.body()
 
     def ask(self, shape: type[Shape]) -> Shape:
         """Read the query as a type; a parameter given twice is invalid.

@@ -13,6 +13,7 @@ from lingqian.storage import query
 from lingqian.storage.desk import FIELD_GREETING
 from lingqian.storage.query import Claimed
 from lingqian.web import field
+from lingqian.web.cover import cover_shown
 from lingqian.web.door import Door
 from lingqian.web.sight import Role, Sight
 
@@ -63,11 +64,15 @@ class PacketShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     sender_id: field.UserId
     sender_nickname: str
     greeting: str
-    cover: str
+    cover: Annotated[str, Meta(description="Empty for the ordinary one, and for one that is gone.")]
     commitment: str
     created_at: field.Moment
     expires_at: field.Moment | None
     opened_count: int
+    cover_image: (
+        Annotated[str, Meta(description="Where the cover's picture stands, if it is one.")]
+        | UnsetType
+    ) = UNSET
     conversation_id: str | UnsetType = UNSET
     draw_at: field.Moment | UnsetType = UNSET
     opens_at: field.Moment | UnsetType = UNSET
@@ -86,6 +91,7 @@ class PacketShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
 def card(door: Door, sight: Sight) -> PacketShown:
     """Return a packet as it may be shown."""
     packet_id, packet, progress = sight.sent
+    cover, image = cover_shown(door, packet.cover)
     shown: dict[str, Any] = {
         "id": show(PREFIX_PACKET, packet_id),
         "state": sight.state.name.lower(),
@@ -93,12 +99,14 @@ def card(door: Door, sight: Sight) -> PacketShown:
         "sender_id": show(PREFIX_USER, packet.sender_id),
         "sender_nickname": door.nickname(packet.sender_id),
         "greeting": door.text(packet_id, FIELD_GREETING) or DEFAULT_GREETING,
-        "cover": packet.cover,
+        "cover": cover,
         "commitment": packet.commitment.hex(),
         "created_at": rfc3339(packet.created_at_us),
         "expires_at": rfc3339(progress.expires_at_us) if progress.expires_at_us else None,
         "opened_count": progress.claimed_count or progress.ticket_count,
     }
+    if image:
+        shown["cover_image"] = image
     if packet.conversation_id:
         shown["conversation_id"] = packet.conversation_id
     if packet.draw_at_us:

@@ -32,6 +32,7 @@ _IDS: Final[dict[str, Any]] = {
     "gift_id": field.GiftId,
     "session_id": field.SessionId,
     "account": field.AccountName,
+    "cover_id": field.CoverId,
 }
 _KEY: Final = {
     "name": "Idempotency-Key",
@@ -53,6 +54,14 @@ _OPERATOR_CODE: Final = {
     "required": False,
     "description": "The one-time code of the key's authenticator, where it has one.",
     "schema": {"type": "string", "maxLength": 16, "pattern": "^[!-~]*$"},
+}
+_OPERATOR_PASSKEY: Final = {
+    "name": "Operator-Passkey",
+    "in": "header",
+    "required": False,
+    "description": "Instead of a code: base64url of the JSON `{challenge, id, client_data, "
+    "authenticator_data, signature}`, a passkey's answer to the challenge of the refusal.",
+    "schema": {"type": "string", "maxLength": 4096, "pattern": "^[A-Za-z0-9_-]*$"},
 }
 _SHEETS: Final = ("/v1/top-ups", "/v1/top-ups/{order_id}/attempts")
 _SEALED_TO: Final = {
@@ -136,6 +145,12 @@ def _operation(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
             "required": not row.may_be_empty,
             "content": {_JSON: content},
         }
+    if row.takes_media:
+        # OpenAPI 3.1: bytes without an encoding have a media type and no schema of their own.
+        described["requestBody"] = {
+            "required": True,
+            "content": {media: {"schema": {}} for media in row.takes_media},
+        }
     return described
 
 
@@ -180,7 +195,7 @@ def _headers(row: Operation) -> list[dict[str, Any]]:
     if row.path in _SHEETS and row.method == "POST":
         found.append(_own(_SEALED_TO))
     if Code.OPERATOR_CODE_NEEDED in row.codes:
-        found.append(_own(_OPERATOR_CODE))
+        found += [_own(_OPERATOR_CODE), _own(_OPERATOR_PASSKEY)]
     return found
 
 

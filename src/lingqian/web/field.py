@@ -38,6 +38,7 @@ LINK_EXAMPLE: Final = "ln_00006D3YKTBR8S1V3X5Z7B9D2F"
 SESSION_EXAMPLE: Final = "se_00006D3YKTBV2W4Y6A8C1E3G5J"
 DEVICE_EXAMPLE: Final = "dv_00006D3YKTBY5Z7B9D2F4H6K8M"
 CREDENTIAL_EXAMPLE: Final = "mZ5rTq0WfXbJYd3Gk2uVhQ"
+COVER_EXAMPLE: Final = "cv_3V9ZK2M6T8X1B4D7F0H3J5N8QR"
 MOMENT_EXAMPLE: Final = "2026-11-22T00:43:11.250Z"
 
 UserId = Annotated[str, Meta(pattern=f"^us_{_ID}$", description="A person.")]
@@ -55,6 +56,9 @@ GiftId = Annotated[str, Meta(pattern=f"^gf_{_ID}$", description="A gift.")]
 LinkId = Annotated[str, Meta(pattern=f"^ln_{_ID}$", description="A sign-in link.")]
 SessionId = Annotated[str, Meta(pattern=f"^se_{_ID}$", description="A person on a device.")]
 DeviceId = Annotated[str, Meta(pattern=f"^dv_{_ID}$", description="A device of a person.")]
+CoverId = Annotated[
+    str, Meta(pattern=f"^cv_{_ID}$", description="A picture of somebody's own, as a cover.")
+]
 OwnId = Annotated[UserId | UnsetType, Meta(description="A person who calls may leave it out.")]
 AccountName = Annotated[str, Meta(max_length=64, description="A channel account, by its setting.")]
 AmountFen = Annotated[
@@ -70,7 +74,14 @@ ExternalId = Annotated[str, Meta(min_length=1, max_length=EXTERNAL_ID_LENGTH_MAX
 Nickname = Annotated[str, Meta(max_length=NICKNAME_LENGTH_MAX)]
 Greeting = Annotated[str, Meta(max_length=GREETING_LENGTH_MAX)]
 Note = Annotated[str, Meta(max_length=NOTE_LENGTH_MAX)]
-Cover = Annotated[str, Meta(max_length=COVER_LENGTH_MAX)]
+Cover = Annotated[
+    str,
+    Meta(
+        max_length=COVER_LENGTH_MAX,
+        description="`plum`, `wave`, `lantern`, a word of your own, or the id of a picture of the "
+        "sender's.",
+    ),
+]
 Passphrase = Annotated[str, Meta(max_length=PASSPHRASE_LENGTH_MAX)]
 ConversationId = Annotated[str, Meta(max_length=CONVERSATION_LENGTH_MAX)]
 AccountClassNumber = Annotated[

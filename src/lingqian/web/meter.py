@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
+import apsw
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client import Counter as Count
 
@@ -75,6 +76,12 @@ class Meter:
             ("account",),
             registry=self._registry,
         )
+        engine = Gauge(
+            "lingqian_engine_bytes",
+            "Memory the database engine holds, most of it pages kept within a bound.",
+            registry=self._registry,
+        )
+        engine.set_function(apsw.memory_used)
         self._children: dict[tuple[type, int], Count] = {}
         self._bound: dict[tuple[Count, tuple[str, ...]], Count] = {}
 

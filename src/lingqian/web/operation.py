@@ -21,7 +21,13 @@ from lingqian.web.reply import Reply
 Run = Callable[[Door, Call], Awaitable[Any]]
 _BEARER: Final = "Bearer "
 ACT: Final = frozenset(
-    (Code.OPERATOR_CODE_NEEDED, Code.WRONG_OPERATOR_CODE, Code.OPERATOR_CODE_LOCKED)
+    (
+        Code.OPERATOR_CODE_NEEDED,
+        Code.WRONG_OPERATOR_CODE,
+        Code.OPERATOR_CODE_LOCKED,
+        Code.CHALLENGE_INVALID,
+        Code.PASSKEY_INVALID,
+    )
 )
 PERSON: Final = frozenset((Code.TOKEN_EXPIRED, Code.SESSION_ENDED, Code.PROOF_INVALID, Code.BUSY))
 
@@ -47,6 +53,8 @@ class Operation:
     takes: Any = None
     # Whether a call without a body is one that says nothing in it.
     may_be_empty: bool = False
+    # Takes bytes of one of these kinds in place of JSON.
+    takes_media: tuple[str, ...] = ()
     asks: Any = None
     example: Any = None
     gives: Mapping[int, Given] = field(default_factory=dict)
@@ -72,6 +80,8 @@ class Operation:
         if self.takes is not None:
             codes |= {Code.MALFORMED_JSON, Code.INVALID_FIELD, Code.BODY_TOO_LARGE}
             codes |= {Code.UNSUPPORTED_MEDIA_TYPE}
+        if self.takes_media:
+            codes |= {Code.BODY_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE}
         if self.asks is not None:
             codes.add(Code.INVALID_FIELD)
         if self.is_keyed:

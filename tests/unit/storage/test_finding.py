@@ -315,9 +315,17 @@ EDITS = [
     (K.OPERATION_ROW, sql("UPDATE authenticators SET secret_sealed = randomblob(49)")),
     (K.OPERATION_ROW, sql("UPDATE authenticators SET key_id = 'nobody'")),
     (K.OPERATION_ROW, sql("UPDATE authenticators SET tries = 5")),
+    (K.OPERATION_ROW, sql("UPDATE operator_passkeys SET key_id = 'nobody'")),
+    (K.OPERATION_ROW, sql("UPDATE operator_passkeys SET name_sealed = randomblob(40)")),
+    (K.OPERATION_ROW, sql("UPDATE operator_passkeys SET challenge_us = 0")),
     (K.OPERATION_ROW, sql("UPDATE passkeys SET x = x'00'")),
     (K.OPERATION_ROW, sql("UPDATE passkeys SET name_sealed = randomblob(40)")),
     (K.OPERATION_ROW, sql("UPDATE payees SET payee_mac = x'00'")),
+    (K.OPERATION_ROW, sql("UPDATE covers SET image_sealed = randomblob(60)")),
+    (K.OPERATION_ROW, sql("UPDATE covers SET user_id = randomblob(16)")),
+    (K.OPERATION_ROW, sql("UPDATE covers SET content_mac = randomblob(16)")),
+    (K.OPERATION_ROW, sql("UPDATE covers SET withdrawn_at_us = 0")),
+    (K.OPERATION_ROW, sql("UPDATE cover_days SET tries = 21")),
 ]
 
 

@@ -20,6 +20,7 @@ from lingqian.web.answer import case_of, first_of, refusal
 from lingqian.web.call import Call
 from lingqian.web.card import ClaimShown, PacketShown, card, claim_shown
 from lingqian.web.code import FACTOR, PAYMENT
+from lingqian.web.cover import check_cover
 from lingqian.web.door import Door
 from lingqian.web.factor import Payment, factors_of
 from lingqian.web.operation import Given, Operation
@@ -91,6 +92,7 @@ async def send(door: Door, call: Call) -> Reply:
     if body.pay_with == "channel":
         way = way_to_pay(door, body.product, body.payer, PACKET_WORDS, body.client_ip)
     wanted = wish(door, call, body)
+    check_cover(door, wanted, key)
     if way is None:
         payment = Payment(wanted.sender_id, wanted.total_fen, key)
         wanted = wanted._replace(factors=await factors_of(door, call, payment))
@@ -245,6 +247,7 @@ OPERATIONS: Final = (
         gives={201: Given(PacketMade, _MADE), 200: Given(PacketMade, _MADE)},
         refuses=(
             Code.USER_UNKNOWN,
+            Code.COVER_UNKNOWN,
             Code.PACKET_INFEASIBLE,
             Code.DRAW_TIME_INVALID,
             Code.EXCEEDS_SHARE_MAX,

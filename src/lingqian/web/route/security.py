@@ -31,9 +31,10 @@ from lingqian.web.call import Call
 from lingqian.web.door import Door
 from lingqian.web.factor import NAMES, PASSKEY, PASSWORD, approve, open_challenge
 from lingqian.web.operation import Given, Operation
+from lingqian.web.passkey import CredentialId, PasskeyProof
 from lingqian.web.problem import Refused
 from lingqian.web.reply import Reply, reply
-from lingqian.web.route.passkey import CredentialId, PasskeyProof, prove_passkey
+from lingqian.web.route.passkey import prove_passkey
 from lingqian.web.route.real_name import count_try, read_told
 from lingqian.web.tries import Digits, prove_password
 

@@ -1,0 +1,1 @@
+"""Numbered schema steps for the MySQL protocol, each statement safe to run twice."""

@@ -1,0 +1,360 @@
+"""A lane's store over the MySQL protocol: MariaDB, MySQL and TiDB (MySQL 协议存储).
+
+Law: an answer is given only after the server has said that COMMIT is done. A commit whose answer
+was lost is unknown until a new epoch is durable; the connection that may still hold it is ended
+first. Whoever raised the epoch last has left a token, so nobody fences a successor by mistake.
+"""
+
+import random
+import secrets
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import pymysql  # type: ignore[import-untyped]  # the driver has no types
+from pymysql.err import Error  # type: ignore[import-untyped]  # as above
+
+from lingqian.flows.view import View, Wanted
+from lingqian.kernel.bound import (
+    DATABASE_ANSWER_S_MAX,
+    DATABASE_CONNECT_S_MAX,
+    DATABASE_PAUSE_S_MAX,
+    DATABASE_PAUSE_S_MIN,
+)
+from lingqian.kernel.fault import Fault, Fenced, Unknown, Unsent
+from lingqian.storage.loader import Loader
+from lingqian.storage.mysql.address import Address
+from lingqian.storage.mysql.durability import check
+from lingqian.storage.mysql.engine import Engine, engine_of
+from lingqian.storage.mysql.link import Link
+from lingqian.storage.mysql.meaning import Meaning, meaning_of
+from lingqian.storage.mysql.schema import migrate
+from lingqian.storage.port import Batch, LaneRow
+from lingqian.storage.schema import TABLES, TableRow
+from lingqian.storage.sql import (
+    ADVANCE_LANE,
+    INSERT_ROW,
+    INSERTS,
+    SELECT_LANE,
+    additions,
+    fence,
+    replacements,
+    select,
+)
+
+_BATCH_ID_NONE: Final = bytes(16)
+_TOKEN_BYTES: Final = 16
+_PAIRS_AT_ONCE: Final = 64
+_UPTIME: Final = "SHOW GLOBAL STATUS LIKE 'Uptime'"
+
+
+def _replace(table: TableRow) -> str:
+    """Return the statement that writes a row anew under its own key, and under no other.
+
+    The engine would also take a row that another unique index finds: then the key differs, and
+    the key's column, which may not be empty, refuses.
+    """
+    key = table.key[-1]
+    same = " AND ".join(f'"{name}" = VALUES("{name}")' for name in table.key)
+    sets = ", ".join(f'"{name}" = VALUES("{name}")' for name in table.columns)
+    own = f'"{key}" = IF({same}, VALUES("{key}"), NULL)'
+    return f"{INSERT_ROW[table.name]} ON DUPLICATE KEY UPDATE {own}, {sets}"
+
+
+REPLACE: Final = {table.name: _replace(table) for table in TABLES}
+PUT_PERSONAL: Final = INSERTS["personal"] + (
+    " ON DUPLICATE KEY UPDATE cipher = VALUES(cipher), mac = VALUES(mac)"
+)
+NEW_LANE: Final = (
+    "INSERT INTO lanes (lane, epoch, next_seq, batch_id, head, at_us, owner) "
+    "VALUES (?, 0, 1, ?, ?, 0, ?) ON DUPLICATE KEY UPDATE lane = VALUES(lane)"
+)
+TAKE_LANE: Final = "UPDATE lanes SET epoch = epoch + 1, owner = ? WHERE lane = ?"
+FENCE_LANE: Final = "UPDATE lanes SET epoch = epoch + 1 WHERE lane = ? AND owner = ?"
+
+
+class Options(NamedTuple):
+    """How a store behaves towards its server. Units: seconds.
+
+    `is_optimistic`: a lane's commit takes no locks where the engine can do without.
+    """
+
+    is_sandbox: bool = False
+    is_optimistic: bool = True
+    answer_s: float = DATABASE_ANSWER_S_MAX
+    connect_s: float = DATABASE_CONNECT_S_MAX
+
+
+class _Predecessor(NamedTuple):
+    """A connection of ours that was given up: its number at the server, and since when."""
+
+    number: int
+    since_s: float
+
+
+class MysqlStore:
+    """The store of one lane group. All methods belong to the one thread that writes.
+
+    Opening raises: Damaged when the schema is not ours; Unsent when the server cannot be reached
+    or promises too little.
+    """
+
+    def __init__(self, address: Address, options: Options = Options()) -> None:  # noqa: B008 - a frozen value
+        self._address = address
+        self._options = options
+        self._engine: Engine
+        self._token = secrets.token_bytes(_TOKEN_BYTES)
+        self._troubles = 0
+        self._current: _Predecessor | None = None
+        try:
+            self._connection = self._open()
+            migrate(self._connection)
+        except Error as error:
+            raise Unsent(f"{address!r} cannot be used: {error}") from error
+
+    # --- connections ----------------------------------------------------------------------------
+
+    def _connect(self) -> Link:
+        """Open a connection with the settings every session of ours has; raises as the driver."""
+        at, options = self._address, self._options
+        connection = pymysql.connect(
+            host=at.host or None,
+            port=at.port,
+            user=at.user,
+            password=at.password,
+            database=at.name,
+            unix_socket=at.socket or None,
+            charset="utf8mb4",
+            autocommit=True,
+            client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
+            connect_timeout=options.connect_s,
+            read_timeout=options.answer_s,
+            write_timeout=options.answer_s,
+        )
+        link = Link(connection)
+        try:
+            self._engine = engine_of(link.execute("SELECT VERSION()").fetchone()[0])
+            for statement in self._engine.session:
+                link.execute(statement)
+            check(link, self._engine, is_sandbox=options.is_sandbox)
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    def _open(self) -> Link:
+        """Open the writer's connection and end the one before it, which may hold a lane's row."""
+        link = self._connect()
+        before, now_s = self._current, time.monotonic()
+        number = link.execute("SELECT CONNECTION_ID()").fetchone()[0]
+        if before is not None and before.number != number:
+            self._end(link, before, now_s)
+        self._current = _Predecessor(number, now_s)
+        return link
+
+    def _end(self, link: Link, before: _Predecessor, now_s: float) -> None:
+        """End a connection at the server, unless that server is gone and its numbers are others'.
+
+        What fails here is no worse than not asking: the row stays locked for a while.
+        """
+        with suppress(Error):
+            if self._engine.reuses_numbers:
+                uptime_s = int(link.execute(_UPTIME).fetchone()[1])
+                if uptime_s < now_s - before.since_s:
+                    return
+            link.execute(self._engine.kill.format(before.number))
+
+    def _ready(self) -> Link:
+        """Return the writer's connection, a new one when the last one was lost."""
+        if not self._connection.is_open:
+            self._connection = self._open()
+        return self._connection
+
+    def _give_up(self, error: Error) -> Meaning:
+        """Leave no transaction behind: end it by name, or end the connection it is in."""
+        meaning = meaning_of(error)
+        if not meaning.ends_link:
+            try:
+                self._connection.execute("ROLLBACK")
+            except Error:
+                self._connection.close()
+        else:
+            self._connection.close()
+        if meaning.pauses:
+            self._pause()
+        return meaning
+
+    def _pause(self) -> None:
+        """Wait a moment that grows with each trouble in a row and differs between neighbours."""
+        longest_s = min(DATABASE_PAUSE_S_MAX, DATABASE_PAUSE_S_MIN * 2**self._troubles)
+        self._troubles += 1
+        time.sleep(longest_s * random.uniform(0.5, 1.0))  # noqa: S311 - only when to ask again
+
+    @property
+    def connection(self) -> Link:
+        """The writer's connection, for reads and chores on the writer's own thread."""
+        return self._connection
+
+    @property
+    def engine(self) -> Engine:
+        """Which engine answered."""
+        return self._engine
+
+    def reader(self) -> Link:
+        """Open a connection for reads; belongs to the thread that asks.
+
+        Raises: Unsent.
+        """
+        try:
+            link = self._connect()
+            for statement in self._engine.read_only:
+                link.execute(statement)
+        except Error as error:
+            raise Unsent(f"{self._address!r} cannot be read: {error}") from error
+        return link
+
+    # --- what a lane asks -------------------------------------------------------------------------
+
+    def lane(self, lane: int) -> LaneRow:
+        """Take a lane: raise its epoch, which fences every earlier owner, and return its row.
+
+        Raises: Unsent; taking it again is always safe.
+        """
+        try:
+            link = self._ready()
+            link.execute(self._engine.begin)
+            link.execute(NEW_LANE, (lane, _BATCH_ID_NONE, bytes(32), b""))
+            link.execute(TAKE_LANE, (self._token, lane))
+            link.execute("COMMIT")
+            return _lane_row(link, lane)
+        except Error as error:
+            raise self._unsent("taking a lane", error) from error
+
+    def _unsent(self, what: str, error: Error) -> Fault:
+        return self._give_up(error).before(f"{what}: {error}")
+
+    def load(self, view: View, wanted: Wanted) -> None:
+        """Read every wanted row the view does not have yet, a few set-based reads.
+
+        Raises: Unsent when the server cannot read now.
+        """
+        try:
+            _LOADER.load(self._ready(), view, wanted)
+        except Error as error:
+            raise self._unsent("nothing was read", error) from error
+
+    def commit(self, batches: list[Batch]) -> None:
+        """Write the batches of one or more lanes in one durable transaction.
+
+        Raises: Unsent, Unknown, Fenced.
+        """
+        try:
+            link = self._ready()
+            is_optimistic = self._options.is_optimistic
+            link.execute(self._engine.begin_lane if is_optimistic else self._engine.begin)
+            for batch in batches:
+                self._write(link, batch)
+        except Fenced:
+            self._rollback()
+            raise
+        except Error as error:
+            raise self._unsent("nothing was written", error) from error
+        self._finish("the commit was cut")
+
+    def _write(self, link: Link, batch: Batch) -> None:
+        if link.execute(ADVANCE_LANE, fence(batch)).rowcount != 1:
+            raise Fenced(f"lane {batch.before.lane} has another owner")
+        for name, lines in additions(batch):
+            link.executemany(INSERTS[name], lines)
+        if batch.personal:
+            link.executemany(PUT_PERSONAL, batch.personal)
+        for name, lines in replacements(batch):
+            link.executemany(REPLACE[name], lines)
+
+    def _finish(self, words: str) -> None:
+        """Commit, and say of a commit that failed whether it is known to have failed."""
+        try:
+            self._connection.execute("COMMIT")
+        except Error as error:
+            meaning = meaning_of(error)
+            if meaning.at_commit is Unknown:
+                raise Unknown(f"{words}: {error}") from error
+            self._give_up(error)
+            raise meaning.at_commit(f"nothing was written: {error}") from error
+        self._troubles = 0
+
+    def _rollback(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK")
+        except Error:
+            self._connection.close()
+
+    def chore(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Run other writes in a transaction of their own.
+
+        Raises: Unsent; Unknown when its commit was cut, and then only a look can tell.
+        """
+        try:
+            link = self._ready()
+            link.execute(self._engine.begin)
+            done = work(link)
+        except Error as error:
+            raise self._unsent("a chore", error) from error
+        except BaseException:
+            self._rollback()
+            raise
+        self._finish("a chore's commit was cut")
+        return done
+
+    def resolve(self, batches: list[Batch]) -> list[LaneRow]:
+        """Fence an unknown commit on a new connection, then read what became of it.
+
+        The reading is a transaction after the fence's own: what it sees can no longer change.
+        Raises: Unknown when the database still cannot be asked; Fenced when the lane has been
+        taken by somebody else, who will answer for it.
+        """
+        self._connection.close()
+        lanes = [batch.before.lane for batch in batches]
+        try:
+            self._connection = link = self._open()
+            link.execute(self._engine.begin)
+            for lane in sorted(lanes):
+                self._fence(link, lane)
+            link.execute("COMMIT")
+            return [_lane_row(link, lane) for lane in lanes]
+        except Fenced:
+            self._rollback()
+            raise
+        except (Error, Unsent) as error:
+            self._connection.close()
+            raise Unknown(f"the database cannot be asked: {error}") from error
+
+    def _fence(self, link: Link, lane: int) -> None:
+        if link.execute(FENCE_LANE, (lane, self._token)).rowcount != 1:
+            raise Fenced(f"lane {lane} has another owner")
+
+    def checkpoint(self) -> None:
+        """Do nothing: the server keeps its own log."""
+
+    def close(self) -> None:
+        """Release the connection."""
+        self._connection.close()
+
+
+def _lane_row(link: Link, lane: int) -> LaneRow:
+    return LaneRow(*link.execute(SELECT_LANE, (lane,)).fetchone())
+
+
+def _read_pairs(
+    link: Link, table: TableRow, pairs: list[tuple[bytes, bytes]]
+) -> Iterable[tuple[Any, ...]]:
+    """Find many at once: each pair is a seek in one statement, and a journey is saved."""
+    one = " AND ".join(f'"{name}" = ?' for name in table.key)
+    for start in range(0, len(pairs), _PAIRS_AT_ONCE):
+        some = pairs[start : start + _PAIRS_AT_ONCE]
+        text = select(table) + " OR ".join([f"({one})"] * len(some))
+        yield from link.execute(text, [part for pair in some for part in pair])
+
+
+_LOADER: Final = Loader(_read_pairs)

@@ -1,0 +1,150 @@
+"""A MariaDB of the tests' own: one server per process of tests, a database for each who asks.
+
+It is started when the first test needs it, durable as a real one must be, on a port of loopback and
+a socket in a folder of its own, and ended by its number when the tests end.
+"""
+
+import atexit
+import functools
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pymysql
+import pytest
+
+from lingqian.storage.mysql.address import Address
+from need import FOLDERS, needs
+
+START_S = 60
+INSTALLERS = ("mariadb-install-db", "mysql_install_db")
+
+
+def free_port():
+    """Return a port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """One server, and the databases in it that nobody uses at the moment."""
+
+    def __init__(self, *extra):
+        self.folder = Path(tempfile.mkdtemp(prefix="lingqian-mariadb-"))
+        self.port = free_port()
+        self.socket = str(self.folder / "socket")
+        self.process = None
+        self._extra = extra
+        self._count = 0
+        self._spare = []
+        self._own = ["--user=root"] if os.geteuid() == 0 else []
+        self._install()
+        self.start()
+
+    def _install(self):
+        found = [shutil.which(name, path=FOLDERS) for name in INSTALLERS]
+        install = next((path for path in found if path), None)
+        if install is None:
+            pytest.skip("needs mariadb: the server is here, its installer is not")
+        line = [install, "--no-defaults", f"--datadir={self.folder / 'data'}", "--skip-test-db"]
+        line += ["--auth-root-authentication-method=normal", *self._own]
+        with (self.folder / "log").open("wb") as log:
+            subprocess.run(line, check=True, stdout=log, stderr=log, timeout=120)
+
+    def start(self):
+        """Start the server on its folder, as after a power cut when it was killed."""
+        line = [needs("mariadb"), "--no-defaults", f"--datadir={self.folder / 'data'}", *self._own]
+        line += [f"--socket={self.socket}", "--bind-address=127.0.0.1", f"--port={self.port}"]
+        line += [f"--pid-file={self.folder / 'pid'}", "--skip-name-resolve", "--skip-log-bin"]
+        line += ["--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen([*line, *self._extra], stdout=log, stderr=log)
+        until = time.monotonic() + START_S
+        while time.monotonic() < until and self.process.poll() is None:
+            if self._listens():
+                return
+            time.sleep(0.05)
+        self.stop()
+        raise AssertionError(f"the server did not start: {(self.folder / 'log').read_text()}")
+
+    def _listens(self):
+        with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+            probe.connect(self.socket)
+            return bool(probe.recv(1))
+        return False
+
+    def kill(self):
+        """End the server as a power cut of its process does."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self):
+        """End the server and remove what it kept."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def admin(self):
+        """Open a connection that may do everything, over the socket."""
+        return pymysql.connect(unix_socket=self.socket, user="root", autocommit=True)
+
+    def do(self, *statements):
+        """Run statements that may do everything; return the rows of the last one."""
+        connection = self.admin()
+        try:
+            cursor = connection.cursor()
+            for each in statements:
+                cursor.execute(each)
+            return cursor.fetchall()
+        finally:
+            connection.close()
+
+    def address(self, name):
+        """Return where a database is."""
+        return Address("root", "", "127.0.0.1", self.port, name)
+
+    def fresh(self):
+        """Make a database without any table, and return where it is."""
+        self._count += 1
+        name = f"fresh_{self._count}"
+        self.do(f"CREATE DATABASE {name}")
+        return self.address(name)
+
+    def empty(self):
+        """Return a database that may have tables, without rows; give it back with `done`."""
+        return self._spare.pop() if self._spare else self.fresh()
+
+    def done(self, address):
+        """End whoever is still in a database, empty it, and keep it for the next test."""
+        name = address.name
+        for (number,) in self.do(
+            f"SELECT id FROM information_schema.processlist WHERE db = '{name}'"
+        ):
+            with suppress(pymysql.err.Error):
+                self.do(f"KILL {number}")
+        tables = self.do(
+            "SELECT table_name FROM information_schema.tables "
+            f"WHERE table_schema = '{name}' AND table_name <> 'schema_steps'"
+        )
+        self.do(f"USE {name}", *[f"DELETE FROM `{table}`" for (table,) in tables], "SELECT 1")
+        self._spare.append(address)
+
+
+@functools.cache
+def server():
+    """Return the server of this process of tests; without one on this machine, skip."""
+    needs("mariadb")
+    started = Server()
+    atexit.register(started.stop)
+    return started
