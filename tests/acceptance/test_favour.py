@@ -131,6 +131,7 @@ SAME = {
     "frame_ancestors": "nothing",
     "client_address_header": "nothing",
     "unencrypted_volume_because": "profile",
+    "signature": "nothing",
 }
 
 

@@ -63,7 +63,7 @@ _OPERATOR_PASSKEY: Final = {
     "authenticator_data, signature}`, a passkey's answer to the challenge of the refusal.",
     "schema": {"type": "string", "maxLength": 4096, "pattern": "^[A-Za-z0-9_-]*$"},
 }
-_SHEETS: Final = ("/v1/top-ups", "/v1/top-ups/{order_id}/attempts")
+_SHEETS: Final = ("/v1/packets", "/v1/top-ups", "/v1/top-ups/{order_id}/attempts")
 _SEALED_TO: Final = {
     "name": "Sealed-To",
     "in": "header",

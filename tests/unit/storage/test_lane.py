@@ -142,6 +142,20 @@ def test_memory_is_bounded(world, monkeypatch):
     assert world.balance("h") == 1_003
 
 
+def test_stories_that_end_leave_memory_earlier(world, monkeypatch):
+    """A packet is asked for for minutes, its people for years: an hour of packets must not stay."""
+    monkeypatch.setattr("lingqian.storage.lane.STORY_ROWS_MAX", 2)
+    for name in "pqrs":
+        world.do(world.send(name, "a", PacketKind.EQUAL, 2, 1))
+        world.do(world.claim(name, "b"))
+    for lane in world.writer.lanes.values():
+        for rows in (lane.view.packets, lane.view.progress, lane.view.claims):
+            assert len(rows.rows) <= 2
+    assert sum(len(lane.view.users.rows) for lane in world.writer.lanes.values()) > 2
+    assert world.balance("b") == 1_008
+    assert world.do(world.claim("p", "b")).first is not None
+
+
 def test_bug_in_a_decision_is_not_swallowed(world):
     """An assertion stops the lane; nothing of its batch is stored."""
     before = world.connection.execute("SELECT count(*) FROM journal").fetchone()

@@ -44,6 +44,7 @@ def _present(door: Door, call: Call) -> tuple[bytes, Order]:
     order_id = call.id(PREFIX_ORDER, "order_id")
     order = query.order(door.reader, order_id)
     if order is None:
+        call.belongs()
         raise Refused(Code.ORDER_UNKNOWN)
     call.belongs(order.user_id)
     return order_id, order

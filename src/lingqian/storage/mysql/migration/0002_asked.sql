@@ -1,6 +1,5 @@
--- What is asked for: refunds of coins at full price, and from where advances were asked.
+-- From where advances were asked for.
 
-ALTER TABLE refunds ADD COLUMN subsidy_fen BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE advances ADD COLUMN device VARBINARY(16) NOT NULL DEFAULT '';
 ALTER TABLE advances ADD COLUMN address VARBINARY(16) NOT NULL DEFAULT '';
 
@@ -9,4 +8,4 @@ CREATE TABLE IF NOT EXISTS askers (
     asker_key VARBINARY(16) NOT NULL,
     order_id VARBINARY(16) NOT NULL,
     PRIMARY KEY (asker_key)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
