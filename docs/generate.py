@@ -23,6 +23,7 @@ from lingqian.kernel.machine import Machine  # noqa: E402 - as above
 from lingqian.ledger import hold  # noqa: E402 - as above
 from lingqian.ledger.chart import CHART  # noqa: E402 - as above
 from lingqian.redpacket import packet  # noqa: E402 - as above
+from lingqian.storage.mysql import durability, engine, meaning  # noqa: E402 - as above
 from lingqian.topup import attempt, notice, order, payout, refund  # noqa: E402 - as above
 
 MACHINES: Mapping[str, tuple[Machine, type[IntEnum], str]] = {
@@ -219,12 +220,60 @@ def factors() -> list[str]:
     ]
 
 
+def database() -> str:
+    """List what each engine of the MySQL protocol must promise, and what its errors mean."""
+    rows: list[tuple[object, ...]] = [("engine", "from", "a lane begins", "all else begins")]
+    for each in reversed(engine.ENGINES):
+        oldest = ".".join(map(str, each.oldest))
+        rows.append((each.name, oldest, f"`{each.begin_lane}`", f"`{each.begin}`"))
+    words = "The store over the MySQL protocol. An older engine is refused."
+    first = page("A database server (数据库服务)", "src/lingqian/storage/mysql", words, rows)
+    demands = [
+        f"| {each.name} | `{row.name}` | {', '.join(row.accepted)} | {row.why}"
+        f"{f', when `{row.when}` is on' if row.when else ''} |"
+        for each in reversed(engine.ENGINES)
+        for row in each.demands
+    ]
+    meanings = [
+        f"| {row.name} | {row.words} | {row.before.__name__} | {row.at_commit.__name__} "
+        f"| {', '.join(map(str, row.codes)) or 'all others'} |"
+        for row in meaning.MEANINGS
+    ]
+    return "\n".join([first, *DATABASE_DEMANDS, *demands, *DATABASE_MEANINGS, *meanings, ""])
+
+
+DATABASE_DEMANDS = (
+    "## What a server must promise",
+    "",
+    "Read from the server whenever we connect. Outside the sandbox one that promises less is",
+    "refused, setting by setting. In the sandbox too it must keep the strict mode and the",
+    "isolation that our session asks for, and `max_allowed_packet` is at least",
+    f"{durability.PACKET_BYTES_MIN:,} bytes.",
+    "",
+    "| engine | setting | accepted | because |",
+    "|---|---|---|---|",
+)
+DATABASE_MEANINGS = (
+    "",
+    "## What an error means",
+    "",
+    "Unsent: nothing was written, the same batch may go out again. Unknown: only a new epoch and a",
+    "look can tell, and that is done before anybody is answered. Damaged: nothing goes on without",
+    "a person. A row that was waited for in vain and a lost connection are no answer to anybody:",
+    "the lane tries again a few times first.",
+    "",
+    "| class | what it is | before COMMIT | at COMMIT | codes |",
+    "|---|---|---|---|---|",
+)
+
+
 def pages() -> Mapping[str, str]:
     """Return every generated page, by its path under docs/."""
     return {
         "reference/chart.md": chart(),
         "reference/codes.md": codes(),
         "reference/commands.md": commands(),
+        "reference/database.md": database(),
         "reference/limits.md": limits(),
         "reference/states.md": states(),
     }

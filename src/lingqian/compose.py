@@ -48,11 +48,11 @@ from lingqian.storage.directory import Directory
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.head import HeadLog, check_tail, cut_torn
 from lingqian.storage.intake import Batched, Intake
+from lingqian.storage.kept_bill import ReadBill
 from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import LaneRow
 from lingqian.storage.publisher import Publisher
-from lingqian.storage.reconciliation import ReadBill
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
 from lingqian.storage.vault import (
     Vault,
@@ -196,6 +196,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     frame_ancestors: tuple[Origin, ...] = ()
     unencrypted_volume_because: str = ""
     public_origin: OriginOrNone = ""
+    client_address_header: Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{0,64}$")] = ""
     signature: SignatureRow | None = None
 
     def __post_init__(self) -> None:

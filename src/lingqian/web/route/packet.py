@@ -31,7 +31,7 @@ from lingqian.web.purchase import PACKET_WORDS, way_to_pay
 from lingqian.web.reply import Reply, reply
 from lingqian.web.sealed import page_key, sealed_to
 from lingqian.web.sheet import Way, open_sheet
-from lingqian.web.sight import Sight, look
+from lingqian.web.sight import Sight, Viewer, ViewerPage, look
 from lingqian.web.wish import NewPacket, wish
 
 _TICKET_BYTES: Final = 4
@@ -58,18 +58,6 @@ class Entropy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The sender's own 32 bytes, chosen after the commitment was shown."""
 
     hex: Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")]
-
-
-class Viewer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For whose eyes; without it everything that the app itself may see."""
-
-    viewer_id: field.UserId | None = None
-
-
-class ViewerPage(field.Page, frozen=True, forbid_unknown_fields=True):
-    """For whose eyes, and which page."""
-
-    viewer_id: field.UserId | None = None
 
 
 class ClaimList(msgspec.Struct, frozen=True):
