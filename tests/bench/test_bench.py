@@ -21,7 +21,7 @@ from lingqian.storage.sqlite import connect
 from need import needs
 
 TABLES = ("journal", "entries", "accounts", "keys", "transfers", "usages", "seals", "lanes")
-QUIET = tuple(name for name in NAMES if name not in {"lock", "http", "credit"})
+QUIET = tuple(name for name in NAMES if name not in {"lock", "http", "credit", "journey"})
 
 
 def quiet(part):

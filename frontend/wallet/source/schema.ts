@@ -442,6 +442,8 @@ export interface components {
             packet_id?: string;
             /** @description RFC 3339, UTC, milliseconds. */
             credited_at?: string;
+            /** @description By when an advance has to be paid. */
+            due_at?: string;
             /** @default false */
             will_be_reviewed?: boolean;
             /** @description What the pay sheet is opened with. */

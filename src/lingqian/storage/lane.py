@@ -11,7 +11,7 @@ from lingqian.flows.command import Command
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.kind import KINDS, burns, decide, fold, home_lane, need
 from lingqian.flows.view import Policy, Reveal, View, Wanted
-from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX
+from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX, STORY_ROWS_MAX
 from lingqian.kernel.clock import Clock
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged, Fault, Unknown, Unsent
@@ -22,6 +22,9 @@ from lingqian.storage.schema import TABLES
 # Makes a named tuple in half the time of its own constructor: for those made for every command.
 _new: Final = tuple.__new__
 _CACHED: Final = tuple(table.attribute for table in TABLES)
+# What belongs to a person is asked for as long as she comes; all else has a story that ends.
+_LASTING: Final = ("users", "usages", "accounts", "conversations", "inflows", "borrowers")
+_PASSING: Final = tuple(name for name in _CACHED if name not in _LASTING)
 
 
 class Submission(NamedTuple):
@@ -170,10 +173,11 @@ class Lane:
         view.seen.clear()
         view.transfers.rows.clear()
         view.behaviour_events.rows.clear()
-        for name in _CACHED:
-            rows = getattr(view, name).rows
-            if len(rows) > CACHE_ROWS_MAX:
-                rows.clear()
+        for names, rows_max in ((_LASTING, CACHE_ROWS_MAX), (_PASSING, STORY_ROWS_MAX)):
+            for name in names:
+                rows = getattr(view, name).rows
+                if len(rows) > rows_max:
+                    rows.clear()
 
     def forget(self, row: LaneRow) -> None:
         """Throw memory away and go on from a stored position: the batch was not committed."""
