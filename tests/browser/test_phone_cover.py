@@ -200,8 +200,9 @@ def test_a_person_sees_the_talk_she_was_led_to(page, app, faults):
     app.ask("POST", "/v1/sandbox/funding", {"user_id": people[0], "amount_fen": 1_000})
     sent = {"sender_id": people[0], "count": 2, "total_fen": 100, "conversation_id": talk}
     packet = app.send(greeting="欢迎新邻居", **sent)
-    made = app.ask("POST", "/v1/session-links", {"user_id": people[1]})
-    page.goto(f"{made['url']}&conversation={name}&title={name}")
+    asked = {"user_id": people[1], "conversation_id": talk}
+    made = app.ask("POST", "/v1/session-links", asked)
+    page.goto(f"{made['url']}&title={name}")
     expect(page.get_by_role("heading", level=1)).to_contain_text(talk, timeout=SOON_MS)
     expect(card(page, packet)).to_contain_text("欢迎新邻居", timeout=SOON_MS)
     card(page, packet).tap()
