@@ -230,6 +230,23 @@ export interface components {
             source: string;
         };
         /**
+         * LineShown
+         * @description One movement; `what` says what it was for, `object_id` names that thing.
+         */
+        LineShown: {
+            id: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            at: string;
+            what: string;
+            /** @description Fen (分). */
+            amount_fen: number;
+            /** @description Fen (分). */
+            balance_after_fen: number;
+            object_id: string;
+            other_id: string | null;
+            other_nickname: string | null;
+        };
+        /**
          * MovementShown
          * @description Money moved: from which book to which, in fen or coins.
          */
@@ -403,6 +420,8 @@ export interface components {
             packet_id?: string;
             /** @description RFC 3339, UTC, milliseconds. */
             credited_at?: string;
+            /** @description By when an advance has to be paid. */
+            due_at?: string;
             /** @default false */
             will_be_reviewed?: boolean;
             /** @description What the pay sheet is opened with. */
@@ -689,7 +708,7 @@ export interface components {
          * @description A page of a statement, the newest first.
          */
         Statement: {
-            lines: components["schemas"]["lingqian.web.route.statement.LineShown"][];
+            lines: components["schemas"]["LineShown"][];
             next_cursor: string | null;
         };
         /**
@@ -742,23 +761,6 @@ export interface components {
             amount_fen?: number;
             index?: number;
         };
-        /**
-         * LineShown
-         * @description One movement; `what` says what it was for, `object_id` names that thing.
-         */
-        "lingqian.web.route.statement.LineShown": {
-            id: string;
-            /** @description RFC 3339, UTC, milliseconds. */
-            at: string;
-            what: string;
-            /** @description Fen (分). */
-            amount_fen: number;
-            /** @description Fen (分). */
-            balance_after_fen: number;
-            object_id: string;
-            other_id: string | null;
-            other_nickname: string | null;
-        };
     };
     responses: never;
     parameters: never;
@@ -785,6 +787,7 @@ export type Hindrance = components['schemas']['Hindrance'];
 export type History = components['schemas']['History'];
 export type LimitList = components['schemas']['LimitList'];
 export type LimitShown = components['schemas']['LimitShown'];
+export type LineShown = components['schemas']['LineShown'];
 export type MovementShown = components['schemas']['MovementShown'];
 export type NewPacket = components['schemas']['NewPacket'];
 export type NewTopUp = components['schemas']['NewTopUp'];
@@ -811,6 +814,5 @@ export type Statement = components['schemas']['Statement'];
 export type Trail = components['schemas']['Trail'];
 export type UserShown = components['schemas']['UserShown'];
 export type ViewerShown = components['schemas']['ViewerShown'];
-export type LingqianWebRouteStatementLineShown = components['schemas']['lingqian.web.route.statement.LineShown'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;
