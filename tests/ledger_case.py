@@ -75,9 +75,9 @@ from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
 from lingqian.storage.cover import Added
 from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
+from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.port import Personal
-from lingqian.storage.reconciliation import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.relay import waiting
 from lingqian.storage.session import (
     Arrival,
@@ -371,7 +371,8 @@ class LedgerCase:
         """Open an order for coins and give them from the line; return it."""
         order = self.order(OrderKind.COINS, 4_000, user_id, coins=400)
         since_us = self.us - 40 * DAY_US
-        asked = AskAdvance(order.order_id, "wx", 3, since_us, 25_000, "the shop")
+        askers = [user_id[:2] + kind + user_id[3:] for kind in (b"d", b"a")]
+        asked = AskAdvance(order.order_id, "wx", 3, since_us, 25_000, "the shop", False, *askers)  # noqa: FBT003 - a field of the command
         (answer,) = self.step(Submission(asked))
         assert answer.code == 0, answer
         return order

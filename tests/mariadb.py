@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pymysql
@@ -148,3 +148,11 @@ def server():
     started = Server()
     atexit.register(started.stop)
     return started
+
+
+@contextmanager
+def database():
+    """Lend an empty database of that server."""
+    place = server().empty()
+    yield place
+    server().done(place)

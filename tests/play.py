@@ -350,6 +350,8 @@ _ADVANCE_WORDS = {
     "credited": ("credited_fen", yuan),
     "account": ("account", str),
     "minor": ("is_minor", bool),
+    "device": ("device", str),
+    "address": ("address", str),
 }
 
 

@@ -28,6 +28,8 @@ export interface Wish {
   key?: string;
   /** Headers of this one call. */
   headers?: Record<string, string>;
+  /** Headers that are made anew for every sending of it. */
+  each?: () => Promise<Record<string, string>>;
 }
 
 const WAITS_MS = [300, 900, 2_700];
@@ -39,7 +41,7 @@ const PROVABLE = ["factor_needed", "password_not_set"];
 export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
 async function send(method: string, path: string, wish: Wish): Promise<Response> {
-  const own: Record<string, string> = { ...wish.headers };
+  const own: Record<string, string> = { ...(wish.each && (await wish.each())), ...wish.headers };
   if (wish.fields) own["Content-Type"] = "application/json";
   if (wish.key) own["Idempotency-Key"] = wish.key;
   const body = wish.fields ? JSON.stringify(wish.fields) : null;

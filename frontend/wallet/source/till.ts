@@ -8,6 +8,7 @@ import { keyFor, settle } from "./intent";
 import { listen } from "./live";
 import { mark } from "./mark";
 import { noteReturned, refresh } from "./purse";
+import { askSealed } from "./seal";
 import type { OrderShown } from "./schema";
 import { step } from "./steps";
 import { tell } from "./tell";
@@ -23,6 +24,7 @@ const paying = reactive(new Set<string>());
 /** Whether the sheet of an order is open, or on its way. */
 export const isAtTill = (orderId: string): boolean => paying.has(orderId);
 
+const itself = (order: OrderShown): OrderShown => order;
 const keep = (order: OrderShown): OrderShown => {
   till[order.id] = order;
   return order;
@@ -43,14 +45,15 @@ export const look = inTurn(async (orderId): Promise<OrderShown> =>
 /** Open an order for what is bought; the same wish again is the same order until it is answered. */
 export async function buy(wish: object): Promise<OrderShown> {
   const fields = { ...wish, ...way() };
-  const order = await ask<OrderShown>("POST", "top-ups", { fields, key: keyFor("top-up", fields) });
+  const asked = { fields, key: keyFor("top-up", fields) };
+  const order = await askSealed<OrderShown>("top-ups", asked, itself);
   settle("top-up", fields);
   return keep(order);
 }
 
 /** Ask for the sheet again: the same attempt while it is good, so that only one can be paid. */
 const sheetAgain = async (order: OrderShown): Promise<OrderShown> =>
-  keep(await ask<OrderShown>("POST", `top-ups/${order.id}/attempts`, { fields: way() }));
+  keep(await askSealed<OrderShown>(`top-ups/${order.id}/attempts`, { fields: way() }, itself));
 
 /** Look until it is over, ever less often; what comes later is told by the event stream. */
 async function follow(orderId: string): Promise<void> {

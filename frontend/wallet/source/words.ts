@@ -22,6 +22,8 @@ const WORDS = {
   offline: ["没有网络：显示的是上次的内容。", "No connection: this is what was last known."],
   no_answer: ["没有收到答复，请再试一次；不会重复扣款。",
     "No answer came. Try again: nothing is done twice."],
+  unsealed: ["支付参数没有按要求加密，已停止付款；请换个网络再试。",
+    "The payment's parameters came without their seal, so nothing was paid. Try another network."],
   entering: ["正在进入…", "Coming in …"],
   outside: ["请从应用里打开钱包。", "Open the wallet from your app."],
   outside_more: ["每次都要用新的链接：用过的和过期的不再有效。",

@@ -45,6 +45,8 @@ ORDER_LIFE_S_MAX: Final = 2 * 3_600
 FUNDING_WAIT_S: Final = 10 * 60
 ATTEMPTS_MAX: Final = 20
 CLOSE_AGE_S_MIN: Final = 5 * 60
+# A day's bill is there at ten of the next: 34 hours after its first moment, and two to read it.
+BILLED_AFTER_S: Final = 36 * 3_600
 LATE_GRACE_S_DEFAULT: Final = 24 * 3_600
 NOTICE_BYTES_MAX: Final = 64 * 1_024
 CHANNEL_NAME_LENGTH_MAX: Final = 64

@@ -30,6 +30,7 @@ from lingqian.storage import session as rows
 from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door
+from lingqian.web.link import origin
 from lingqian.web.operation import PERSON, Given, Operation
 from lingqian.web.person import prove
 from lingqian.web.problem import Refused
@@ -128,10 +129,9 @@ async def add_link(door: Door, call: Call) -> Reply:
         real_us(),
     )
     await door.chore(lambda connection: rows.add_link(connection, link))
-    origin = door.wallet.config.public_origin or f"{call.scope['scheme']}://{call.header(b'host')}"
     shown = LinkMade(
         show(PREFIX_LINK, link.link_id),
-        f"{origin}/wallet#link={token}",
+        f"{origin(door, call)}/wallet#link={token}",
         rfc3339(link.expires_at_us),
     )
     return reply(201, shown)
