@@ -273,7 +273,10 @@ export interface components {
             each_fen?: number | null;
             /** @default  */
             greeting?: string;
-            /** @default  */
+            /**
+             * @description `plum`, `wave`, `lantern`, a word of your own, or the id of a picture of the sender's.
+             * @default
+             */
             cover?: string;
             /** @default  */
             conversation_id?: string;
@@ -471,12 +474,15 @@ export interface components {
             sender_id: string;
             sender_nickname: string;
             greeting: string;
+            /** @description Empty for the ordinary one, and for one that is gone. */
             cover: string;
             commitment: string;
             /** @description RFC 3339, UTC, milliseconds. */
             created_at: string;
             expires_at: string | null;
             opened_count: number;
+            /** @description Where the cover's picture stands, if it is one. */
+            cover_image?: string;
             conversation_id?: string;
             /** @description RFC 3339, UTC, milliseconds. */
             draw_at?: string;
@@ -760,6 +766,11 @@ export interface components {
             /** @description Fen (分). */
             amount_fen?: number;
             index?: number;
+            /**
+             * @description The code by which opening it would be refused.
+             * @default
+             */
+            code?: string;
         };
     };
     responses: never;

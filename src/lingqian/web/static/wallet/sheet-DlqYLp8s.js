@@ -1,1 +1,0 @@
-import{Q as e,U as t,x as n}from"./words-B85SlNdV.js";function r(r,i){let a=null,o=e=>{a==null||a(),a=e?n(i):null};e(r,o,{immediate:!0}),t(()=>o(!1))}export{r as t};
