@@ -17,11 +17,13 @@ from lingqian.clearing import day, difference  # noqa: E402 - as above
 from lingqian.compliance import factor, limit  # noqa: E402 - as above
 from lingqian.flows import case, transfer  # noqa: E402 - as above
 from lingqian.gift import gift  # noqa: E402 - as above
+from lingqian.kernel.account_class import AccountClass  # noqa: E402 - as above
 from lingqian.kernel.code import TABLE, Code  # noqa: E402 - as above
 from lingqian.kernel.machine import Machine  # noqa: E402 - as above
 from lingqian.ledger import hold  # noqa: E402 - as above
 from lingqian.ledger.chart import CHART  # noqa: E402 - as above
 from lingqian.redpacket import packet  # noqa: E402 - as above
+from lingqian.storage.mysql import durability, engine, meaning  # noqa: E402 - as above
 from lingqian.topup import attempt, notice, order, payout, refund  # noqa: E402 - as above
 
 MACHINES: Mapping[str, tuple[Machine, type[IntEnum], str]] = {
@@ -128,7 +130,7 @@ def limits() -> str:
     rows: list[tuple[object, ...]] = [("class", "what", "cap", "source")]
     for row in limit.DEFAULT:
         is_number = row.span in {limit.Span.COUNT, limit.Span.DAY_COUNT}
-        cap = f"{row.cap:,}" if is_number else f"{row.cap // 100:,}.{row.cap % 100:02d} yuan"
+        cap = f"{row.cap:,}" if is_number else f"{yuan(row.cap)} yuan"
         what = row.span.name.lower().replace("_", " ")
         rows.append((row.account_class.name.lower().replace("_", " "), what, cap, row.source))
     words = (
@@ -136,19 +138,61 @@ def limits() -> str:
         "Where rows overlap the stricter binds."
     )
     first = page("Limits (限额)", "src/lingqian/compliance/limit.py", words, rows)
-    return "\n".join([first, *factors()])
+    return "\n".join([first, *beside(), *factors()])
+
+
+def beside() -> list[str]:
+    """Set the texts' figures beside the law's, by operating profile; the strictest binds."""
+    told = {"sandbox": "play money", "closed_loop": "own goods", "licensed": "real money"}
+    rows = []
+    for profile, money in told.items():
+        proofs = [
+            f"{row.id} {row.strength.name.lower()} {yuan(row.cap_fen)}"
+            for row in factor.CAPS
+            if profile in row.profiles
+        ]
+        for each in (each for each in AccountClass if each):
+            texts, law = (by_source(each, word) for word in ("mission R8", "公告〔2015〕43 号"))
+            name = each.name.lower().replace("_", " ")
+            rows.append(f"| {profile} ({money}) | {name} | {texts} | {law} | {', '.join(proofs)} |")
+    return [
+        "## The texts and the law, side by side",
+        "",
+        "Every figure binds at once, so the strictest does. Without a class nobody pays anything.",
+        "",
+        "| profile | class | the texts (yuan) | the law (yuan) | by proof, a day (yuan) |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
+def by_source(account_class: AccountClass, word: str) -> str:
+    """Return the caps of a class whose source names a text; a dash for none."""
+    spans = {limit.Span.DAY: "a day", limit.Span.YEAR: "a year", limit.Span.LIFE: "for life"}
+    found = [
+        f"{yuan(row.cap)} {spans[row.span]}"
+        for row in limit.DEFAULT
+        if row.account_class == account_class and word in row.source
+    ]
+    return ", ".join(found) or "–"
+
+
+def yuan(fen: int) -> str:
+    """Write an amount."""
+    return f"{fen // 100:,}.{fen % 100:02d}"
 
 
 def factors() -> list[str]:
     """List what the proof of a payment caps, and when it is asked for."""
     caps = [
         f"| {row.id} | {', '.join(row.profiles)} | {row.strength.name.lower()} "
-        f"| {row.cap_fen // 100:,}.{row.cap_fen % 100:02d} yuan | {row.source} |"
+        f"| {yuan(row.cap_fen)} yuan | {row.source} |"
         for row in factor.CAPS
     ]
     rules = [
         f"| {row.occasion.name.lower().replace('_', ' ')} "
-        f"| {row.amount_fen_min // 100:,}.{row.amount_fen_min % 100:02d} yuan "
+        f"| {yuan(row.amount_fen_min)} yuan "
         f"| {row.zh}；{row.en} | {row.source} |"
         for row in factor.RULES
     ]
@@ -157,8 +201,9 @@ def factors() -> list[str]:
         "",
         "From `src/lingqian/compliance/factor.py`. Weak: fewer than two of knows (password), has",
         "(the device's key), is (fingerprint, face); strong: two; signed: two and a signature,",
-        "which no factor of ours is; vouched: an app's key, for a person whom the app has asked.",
-        "The whole day counts, however it was paid.",
+        "which a passkey is where `signature` is set, by what was agreed then (L6, `day_fen`);",
+        "vouched: an app's key, for a person whom the app has asked. The whole day counts, however",
+        "it was paid.",
         "",
         "| id | profiles | strength | cap a day | source |",
         "|---|---|---|---|---|",
@@ -175,12 +220,60 @@ def factors() -> list[str]:
     ]
 
 
+def database() -> str:
+    """List what each engine of the MySQL protocol must promise, and what its errors mean."""
+    rows: list[tuple[object, ...]] = [("engine", "from", "a lane begins", "all else begins")]
+    for each in reversed(engine.ENGINES):
+        oldest = ".".join(map(str, each.oldest))
+        rows.append((each.name, oldest, f"`{each.begin_lane}`", f"`{each.begin}`"))
+    words = "The store over the MySQL protocol. An older engine is refused."
+    first = page("A database server (数据库服务)", "src/lingqian/storage/mysql", words, rows)
+    demands = [
+        f"| {each.name} | `{row.name}` | {', '.join(row.accepted)} | {row.why}"
+        f"{f', when `{row.when}` is on' if row.when else ''} |"
+        for each in reversed(engine.ENGINES)
+        for row in each.demands
+    ]
+    meanings = [
+        f"| {row.name} | {row.words} | {row.before.__name__} | {row.at_commit.__name__} "
+        f"| {', '.join(map(str, row.codes)) or 'all others'} |"
+        for row in meaning.MEANINGS
+    ]
+    return "\n".join([first, *DATABASE_DEMANDS, *demands, *DATABASE_MEANINGS, *meanings, ""])
+
+
+DATABASE_DEMANDS = (
+    "## What a server must promise",
+    "",
+    "Read from the server whenever we connect. Outside the sandbox one that promises less is",
+    "refused, setting by setting. In the sandbox too it must keep the strict mode and the",
+    "isolation that our session asks for, and `max_allowed_packet` is at least",
+    f"{durability.PACKET_BYTES_MIN:,} bytes.",
+    "",
+    "| engine | setting | accepted | because |",
+    "|---|---|---|---|",
+)
+DATABASE_MEANINGS = (
+    "",
+    "## What an error means",
+    "",
+    "Unsent: nothing was written, the same batch may go out again. Unknown: only a new epoch and a",
+    "look can tell, and that is done before anybody is answered. Damaged: nothing goes on without",
+    "a person. A row that was waited for in vain and a lost connection are no answer to anybody:",
+    "the lane tries again a few times first.",
+    "",
+    "| class | what it is | before COMMIT | at COMMIT | codes |",
+    "|---|---|---|---|---|",
+)
+
+
 def pages() -> Mapping[str, str]:
     """Return every generated page, by its path under docs/."""
     return {
         "reference/chart.md": chart(),
         "reference/codes.md": codes(),
         "reference/commands.md": commands(),
+        "reference/database.md": database(),
         "reference/limits.md": limits(),
         "reference/states.md": states(),
     }

@@ -53,6 +53,7 @@ from lingqian.gift.income import income_row
 from lingqian.identity.passkey import Passkey, Point
 from lingqian.identity.session import Token, link_digest
 from lingqian.identity.user import Status
+from lingqian.kernel.bound import REFUND_GAP_S
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
@@ -75,9 +76,9 @@ from lingqian.storage.cashier import Card, Cashier, GiftWish, Payee
 from lingqian.storage.cover import Added
 from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_with
 from lingqian.storage.head import HeadLog, lane_rows
+from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.port import Personal
-from lingqian.storage.reconciliation import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.relay import waiting
 from lingqian.storage.session import (
     Arrival,
@@ -371,7 +372,8 @@ class LedgerCase:
         """Open an order for coins and give them from the line; return it."""
         order = self.order(OrderKind.COINS, 4_000, user_id, coins=400)
         since_us = self.us - 40 * DAY_US
-        asked = AskAdvance(order.order_id, "wx", 3, since_us, 25_000, "the shop")
+        askers = [user_id[:2] + kind + user_id[3:] for kind in (b"d", b"a")]
+        asked = AskAdvance(order.order_id, "wx", 3, since_us, 25_000, "the shop", False, *askers)  # noqa: FBT003 - a field of the command
         (answer,) = self.step(Submission(asked))
         assert answer.code == 0, answer
         return order
@@ -544,8 +546,8 @@ class LedgerCase:
             self.note(refund_id, RefundState.SUCCESS, 1_000)
 
     def ask_back(self, order, amount_fen):
-        """Ask money of an order back, a minute after the last time; return the refund's id."""
-        self.us += 60 * SECOND_US
+        """Ask money of an order back, some time after the last; return the refund's id."""
+        self.us += REFUND_GAP_S * SECOND_US
         caller = (self.key(), "the shop")
         asked = self.cashier.ask_refund(order.order_id, amount_fen, "too much", caller)
         (answer,) = self.step(asked)

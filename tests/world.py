@@ -441,11 +441,15 @@ class World:
         return SetMode(self.lane_of(person), account, event, "amy", "a test")
 
     def advance(self, order, count=3, days=30, credited_fen=25_000, account="wx", *,
-                is_minor=False):  # fmt: skip
+                is_minor=False, device="", address=""):  # fmt: skip
         """Make the command that asks for an advance; what was topped up before is given."""
         first_at_us = self.clock.us - days * 86_400 * SECOND_US
+        askers = [
+            self.ids[order][:2] + sha256(f"{kind} {name}".encode()).digest()[:14] if name else b""
+            for kind, name in (("device", device), ("address", address))
+        ]
         return AskAdvance(
-            self.ids[order], account, count, first_at_us, credited_fen, "shop", is_minor
+            self.ids[order], account, count, first_at_us, credited_fen, "shop", is_minor, *askers
         )
 
     def settle_advance(self, order, event, by="amy"):
@@ -623,6 +627,6 @@ class World:
                  "refunds": "refund_id", "grants": "order_id", "inflows": "user_id",
                  "transactions": "transaction_key", "gifts": "gift_id", "payouts": "payout_id",
                  "advances": "order_id", "borrowers": "user_id", "lines": "lane",
-                 "modes": "mode_key"}  # fmt: skip
+                 "modes": "mode_key", "askers": "asker_key"}  # fmt: skip
         text = f'SELECT {", ".join(columns)} FROM "{table}" WHERE {names[table]} = ?'
         return self.connection.execute(text, (key,)).fetchone()

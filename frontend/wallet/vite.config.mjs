@@ -1,5 +1,5 @@
 // The build of the wallet's pages: the same bytes from the same sources, for old WebViews too.
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import vue from "@vitejs/plugin-vue";
 import { defineConfig } from "vite";
 
@@ -15,15 +15,20 @@ const verifier = {
   },
 };
 
+const BUILT_IN = [
+  "vue", "vant", "sm-crypto-v2", "@noble/ciphers", "@noble/curves", "@noble/hashes",
+];
+
 /** Put the licences of what is built in beside the pages. */
 const licences = {
   name: "licences",
   generateBundle() {
-    const texts = ["vue", "vant"].map((name) => {
+    const texts = BUILT_IN.map((name) => {
       const folder = new URL(`node_modules/${name}/`, HERE);
       const told = readFileSync(new URL("package.json", folder), "utf8");
       const { version, license } = JSON.parse(told);
-      const text = readFileSync(new URL("LICENSE", folder), "utf8").trim();
+      const file = readdirSync(folder).find((each) => /^licen[cs]e/i.test(each));
+      const text = readFileSync(new URL(file, folder), "utf8").trim();
       return `${name} ${version}, ${license}\n\n${text}\n`;
     });
     this.emitFile({ type: "asset", fileName: "LICENSES.txt", source: texts.join("\n\n") });

@@ -23,6 +23,8 @@ from lingqian_simulator.world import World
 
 _PAGES: Final = resources.files("lingqian_simulator") / "page"
 _ANYWHERE: Final = {"Access-Control-Allow-Origin": "*"}
+# Scripts and styles may stay where they are for a while, as the parts of an app do.
+_KEPT: Final = {"Cache-Control": "public, max-age=300"}
 _SIGN_TYPES: Final = {"RSA": "RSA", "SM": "SM2"}
 _PAY: Final = "get_brand_wcpay_request"
 _RECEIVE: Final = "requestMerchantTransfer"
@@ -211,7 +213,10 @@ class Sheets:
 def _page(name: str, content_type: str) -> Any:  # noqa: ANN401 - a handler of aiohttp
     async def handle(_request: web.Request) -> web.Response:
         return web.Response(
-            body=(_PAGES / name).read_bytes(), content_type=content_type, charset="utf-8"
+            body=(_PAGES / name).read_bytes(),
+            content_type=content_type,
+            charset="utf-8",
+            headers=_KEPT if content_type != "text/html" else None,
         )
 
     return handle

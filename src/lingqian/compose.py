@@ -16,7 +16,7 @@ from lingqian.channels.verifier import Verifier
 from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
-from lingqian.compliance.factor import factor_caps
+from lingqian.compliance.factor import CAPS, FactorCap, agreed, factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
@@ -48,11 +48,11 @@ from lingqian.storage.directory import Directory
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.head import HeadLog, check_tail, cut_torn
 from lingqian.storage.intake import Batched, Intake
+from lingqian.storage.kept_bill import ReadBill
 from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import LaneRow
 from lingqian.storage.publisher import Publisher
-from lingqian.storage.reconciliation import ReadBill
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
 from lingqian.storage.vault import (
     Vault,
@@ -148,6 +148,16 @@ class FeeRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("subsidy_until is an instant as RFC 3339 with its offset")
 
 
+class SignatureRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """That a passkey counts as an electronic signature here, and what a day then holds (L6).
+
+    Whether it does is a question of law, so it does not until somebody says on which ground.
+    """
+
+    day_fen: Annotated[int, msgspec.Meta(ge=1)]
+    because: Annotated[str, msgspec.Meta(min_length=1)]
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything that can be set. No setting changes anybody's luck.
 
@@ -186,6 +196,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     frame_ancestors: tuple[Origin, ...] = ()
     unencrypted_volume_because: str = ""
     public_origin: OriginOrNone = ""
+    client_address_header: Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{0,64}$")] = ""
+    signature: SignatureRow | None = None
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -228,8 +240,14 @@ def policy(config: Config) -> Policy:
         caps((*DEFAULT, *limits)),
         tuple(rules),
         config.late_grace_s * SECOND_US,
-        factor_caps(config.profile),
+        factor_caps(config.profile, factor_rows(config)),
     )
+
+
+def factor_rows(config: Config) -> tuple[FactorCap, ...]:
+    """Return the rows of what a day may hold by proof: the law's, and what was agreed."""
+    found = config.signature
+    return CAPS if found is None else (*CAPS, agreed(found.day_fen, found.because))
 
 
 def price_list(config: Config) -> dict[str, Plan]:

@@ -129,7 +129,9 @@ SAME = {
     "tls_certificate": "nothing",
     "tls_key": "nothing",
     "frame_ancestors": "nothing",
+    "client_address_header": "nothing",
     "unencrypted_volume_because": "profile",
+    "signature": "nothing",
 }
 
 

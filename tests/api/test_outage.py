@@ -68,9 +68,9 @@ class Twin(Till):
         """Ask for an order's pay sheet again."""
         return self.api.post(f"/v1/top-ups/{order['id']}/attempts", WAY)
 
-    def act(self, order, what):
+    def act(self, order, what, body=None):
         """Take an offer up."""
-        return self.api.post(f"/v1/top-ups/{order['id']}/{what}", once=f"o{next(_names)}")
+        return self.api.post(f"/v1/top-ups/{order['id']}/{what}", body, once=f"o{next(_names)}")
 
     def pay(self, user_id, **more):
         """Buy a bundle the ordinary way, and wait until it is credited."""
@@ -189,14 +189,18 @@ def who_is_known_is_advanced(till, story):
     assert ways(till.again(story.early).body) == ["advance"]
     story.fresh = till.top_up(story.bare, **BUNDLE)
     assert ways(story.fresh) == ["advance"]
-    told = till.act(story.fresh, "advance")
+    told = till.act(story.fresh, "advance", {"device": "a phone", "client_ip": "1.2.4.8"})
     assert (told.status, told.body["state"]) == (201, "advanced")
     assert till.act(story.fresh, "advance").status == 200
     assert till.act(story.early, "advance").code == "advance_open"
     back = till.api.post(f"/v1/top-ups/{story.waiting['id']}/return").body
     assert ways(back) == ["advance"]
     assert till.act(story.waiting, "wallet-payment").code == "attempt_open"
-    assert till.act(story.waiting, "advance").body["state"] == "advanced"
+    for here in ({"device": "a phone"}, {"device": "another", "client_ip": "1.2.4.8"}):
+        assert till.act(story.waiting, "advance", here).code == "advance_open_here"
+    own = phone_of(till.api, story.waiting["user_id"])
+    path = f"/v1/top-ups/{story.waiting['id']}/advance"
+    assert own.post(path, once=f"o{next(_names)}").body["state"] == "advanced"
     assert till.act(story.lost[2], "advance").code == "history_too_short"
     (line,) = till.api.get("/v1/advance-lines").body["lines"]
     assert (line["open_fen"], line["minute_fen"]) == (2 * PRICE_FEN, 2 * PRICE_FEN)

@@ -3,7 +3,9 @@
 import pytest
 
 from api.authenticator import ATTESTED, PRESENT, VERIFIED, Authenticator
+from api.caller import running
 from api.phone import b64, phone_of
+from lingqian.compose import SignatureRow
 from lingqian.identity.cbor import Reader
 
 PASSKEYS = "/v1/users/me/passkeys"
@@ -83,6 +85,46 @@ def test_adding_one_takes_the_password_where_there_is_one(api):
     assert made.status == 201
     _, told = challenge_of(phone, api.user(), "x")
     assert told["needs"] == ["passkey", "password"]
+
+
+def test_a_signature_pays_what_was_agreed(tmp_path):
+    """L6: beyond two kinds' five thousand only the finger is asked for, and the agreement binds."""
+    row = SignatureRow(day_fen=800_000, because="terms, 7")
+    with running(tmp_path / "house", signature=row) as house:
+        api = house.caller()
+        phone, device = enrolled(api)
+        phone.call("PUT", PASSWORD, {"password": "274913"})
+        target = api.user()
+        shown = {each["id"]: each["cap_fen"] for each in api.get("/v1/limits").body["factor_caps"]}
+        assert shown == {"L4": 100_000, "L5": 500_000, "L6": 800_000}
+        _, told = challenge_of(phone, target, "small", 500_000)
+        assert told["needs"] == ["passkey", "password"]
+        body, told = challenge_of(phone, target, "large", 500_001)
+        assert told["needs"] == ["passkey"], "a password could not pay it"
+        proof = {"challenge": told["challenge"], "password": "274913"}
+        weaker = phone.post(TOKENS, proof).body["payment_token"]
+        headers = {"Payment-Factor": f"password {weaker}"}
+        again = phone.post("/v1/transfers", body, once="large", headers=headers)
+        assert again.code == "exceeds_factors"
+        assert paid(phone, device, target, "signed", 800_000).status == 201
+        assert paid(phone, device, target, "more", 1).code == "exceeds_factors"
+
+
+def test_without_an_agreement_a_finger_is_no_signature(api):
+    """L5: two kinds, and not a fen more, whatever the phone signs by itself."""
+    phone, device = enrolled(api)
+    target = api.user()
+    assert paid(phone, device, target, "all", 500_000).status == 201
+    assert paid(phone, device, target, "more", 1).code == "exceeds_factors"
+
+
+def paid(phone, device, target, once, amount_fen):
+    """Pay somebody by the finger; return the answer."""
+    body, told = challenge_of(phone, target, once, amount_fen)
+    answer = {"challenge": told["challenge"], "passkey": device.get(told["challenge"])}
+    token = phone.post(TOKENS, answer).body["payment_token"]
+    headers = {"Payment-Factor": f"passkey {token}"}
+    return phone.post("/v1/transfers", body, once=once, headers=headers)
 
 
 WRONG_NEW = {

@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from api.phone import b64
+from api.caller import UNENCRYPTED
+from api.phone import b64, phone_of
 from api.till import OPENID, tilling
 
 SHEET = {"appId", "timeStamp", "nonceStr", "package", "signType", "paySign"}
@@ -91,3 +92,52 @@ def test_what_is_no_key_is_refused(till, point):
 def test_who_asks_for_no_seal_gets_none(till):
     """An app's server over TLS reads the parameters as before."""
     assert set(till.top_up(till.api.user())["invocation"]) == SHEET
+
+
+def test_a_packet_paid_by_a_channel_is_sealed_as_well(till):
+    """The sheet that pays for a packet comes with the packet; nothing of it in the clear."""
+    page, user = Page(), till.api.user()
+    body = {"sender_id": user, "kind": "lucky", "total_fen": 500, "count": 2,
+            "pay_with": "channel", "product": "jsapi", "payer": {"openid": OPENID}}  # fmt: skip
+    headers = {"Sealed-To": b64(page.point)}
+    told = till.api.post("/v1/packets", body, once=f"s{next(_names)}", headers=headers)
+    assert told.status == 201, told
+    order = told.body["top_up"]
+    assert "invocation" not in order
+    assert set(page.open(order["id"], order["sealed_invocation"])) == SHEET
+    again = till.api.post("/v1/packets", body, once=f"s{next(_names)}", headers=headers)
+    assert again.body["field"] == "Sealed-To", "a page's key is taken once, whatever it is for"
+
+
+@pytest.mark.parametrize("place", range(0, 130, 7))
+def test_a_changed_answer_opens_nothing(till, place):
+    """Every byte is under the tag: key, nonce and text."""
+    page = Page()
+    told = ask(till, till.api.user(), b64(page.point)).body
+    for name, text in told["sealed_invocation"].items():
+        raw = bytearray(base64.urlsafe_b64decode(text + "==="))
+        raw[place % len(raw)] ^= 1
+        changed = told["sealed_invocation"] | {name: b64(bytes(raw))}
+        with pytest.raises((InvalidTag, ValueError)):
+            page.open(told["id"], changed)
+
+
+def test_outside_the_sandbox_a_page_gets_no_sheet_in_the_clear(tmp_path):
+    """Downgrade: the header stripped on its way is a refusal, before anything was opened."""
+    with tilling(tmp_path / "till", profile="closed_loop", **UNENCRYPTED) as till:
+        api, page = till.api, Page()
+        phone = phone_of(api, api.user())
+        body = {"amount_fen": 5_000, "product": "jsapi", "payer": {"openid": OPENID}}
+        told = phone.post("/v1/top-ups", body, once="one")
+        assert (told.status, told.body["field"]) == (422, "Sealed-To")
+        assert phone.get("/v1/users/me/top-ups").body["top_ups"] == []
+        headers = {"Sealed-To": b64(page.point)}
+        made = phone.post("/v1/top-ups", body, once="one", headers=headers)
+        assert made.status == 201, made
+        assert set(page.open(made.body["id"], made.body["sealed_invocation"])) == SHEET
+        path = f"/v1/top-ups/{made.body['id']}/attempts"
+        sheet = {"product": "jsapi", "payer": {"openid": OPENID}}
+        assert phone.post(path, sheet).body["field"] == "Sealed-To"
+        packet = {"kind": "lucky", "total_fen": 500, "count": 2, "pay_with": "channel", **sheet}
+        assert phone.post("/v1/packets", packet, once="two").body["field"] == "Sealed-To"
+        assert set(till.top_up(phone.user_id)["invocation"]) == SHEET, "an app's server may read"

@@ -98,6 +98,10 @@ def packets(walk, scene):
         walk.go(f"open/{packet_id}", ".envelope")
     for packet_id in (scene.free, scene.over, scene.stopped, scene.draw):
         walk.go(f"packet/{packet_id}", ".result")
+    walk.tap(".head .text")
+    walk.look("share", ".share")
+    walk.page.go_back()
+    expect(walk.page.locator(".share")).to_have_count(0)
     walk.go(f"proof/{scene.over}", "[data-fair=true]")
 
 

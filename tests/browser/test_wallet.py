@@ -120,3 +120,19 @@ def test_money_goes_out_once_the_person_confirms_it(page, demo, faults):
     expect(page.locator("iframe[data-simulator=sheet]")).to_have_count(0, timeout=CREDIT_MS)
     expect(page.locator("#balance")).not_to_have_text(before)
     assert faults == []
+
+
+def test_the_verifier_runs_its_own_script_and_no_other(page, demo, faults):
+    """Served, its policy names its script by digest: what a proof smuggles in does not run."""
+    page.goto(f"{demo.base}/pages/verify")
+    page.click("#language")
+    page.click("summary")
+    page.fill("#text", '{"kind": "<img src=x onerror=alert(1)>"}')
+    page.click("#check")
+    page.wait_for_selector(".verdict")
+    assert faults == []
+    page.evaluate(
+        "document.body.append(Object.assign(document.createElement('script'), {text: 'x = 1'}))"
+    )
+    assert page.evaluate("typeof x") == "undefined"
+    assert any("Content Security Policy" in each for each in faults)

@@ -1,6 +1,7 @@
 // Ahead: an order that is opened, with its sheet, before the person has tapped, because the server
 // foretells a payment. It is never paid by itself; unused it is given up when the page is left.
 import { buy, giveUp } from "./till";
+import { mark } from "./mark";
 import type { OrderShown } from "./schema";
 import { purse } from "./purse";
 
@@ -15,6 +16,7 @@ export function openAhead(fields: object): void {
   wish = text;
   coming = buy(fields).then((order) => {
     purse.aheadId = order.id;
+    mark(`ahead:${order.id}`);
     return order;
   });
   // A failure ahead of time is nobody's business: the tap will ask again, and be told.

@@ -1,6 +1,7 @@
 // The cashier: WeChat's own, called as a page inside WeChat calls it (JSBridge).
 //
 // Law: what the bridge answers is for display only; the server says what was paid.
+import { canSeal, cipher } from "./seal";
 import { session } from "./session";
 
 interface Bridge {
@@ -46,9 +47,10 @@ async function call(name: string, parameters: object): Promise<Paid> {
   });
 }
 
-/** Prepare the bridge before anybody pays, so that the sheet comes at once. */
+/** Prepare the bridge and the cipher before anybody pays, so that the sheet comes at once. */
 export const warm = (): void => {
   void ready();
+  if (canSeal()) cipher().catch(() => undefined); // the payment itself will ask again
 };
 
 /** Open the pay sheet. */

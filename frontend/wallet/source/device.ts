@@ -1,5 +1,6 @@
 // This device as the server knows it: a P-256 key that never leaves it, and tokens bound to that
 // key (RFC 9449, DPoP). A stolen token is worth nothing without the key.
+import { write64 } from "./base64";
 import { del, get, put } from "./drawer";
 
 interface Kept {
@@ -33,32 +34,26 @@ const encoder = new TextEncoder();
 // The server's clock less ours, ms: phones are wrong, and a proof is good for a minute.
 let skew = 0;
 
-function base64url(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) text += String.fromCharCode(byte);
-  return btoa(text).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-}
-
-const part = (value: unknown): string => base64url(encoder.encode(JSON.stringify(value)));
+const part = (value: unknown): string => write64(encoder.encode(JSON.stringify(value)));
 
 /** Make a proof that this device asks for this, now, once; with the token it goes with. */
 async function proof(pair: CryptoKeyPair, method: string, path: string, token = ""): Promise<string> {
   const { kty, crv, x, y } = await crypto.subtle.exportKey("jwk", pair.publicKey);
   const head = { typ: "dpop+jwt", alg: "ES256", jwk: { kty, crv, x, y } };
   const body: Record<string, unknown> = {
-    jti: base64url(crypto.getRandomValues(new Uint8Array(16))),
+    jti: write64(crypto.getRandomValues(new Uint8Array(16))),
     htm: method,
     htu: location.origin + (path.split("?")[0] ?? ""),
     iat: Math.floor((Date.now() + skew) / 1000),
   };
   if (token) {
     const digest = await crypto.subtle.digest("SHA-256", encoder.encode(token));
-    body.ath = base64url(new Uint8Array(digest));
+    body.ath = write64(new Uint8Array(digest));
   }
   const text = `${part(head)}.${part(body)}`;
   const how = { name: "ECDSA", hash: "SHA-256" };
   const signature = await crypto.subtle.sign(how, pair.privateKey, encoder.encode(text));
-  return `${text}.${base64url(new Uint8Array(signature))}`;
+  return `${text}.${write64(new Uint8Array(signature))}`;
 }
 
 async function post(pair: CryptoKeyPair, path: string, fields: object): Promise<Granted | null> {

@@ -1,6 +1,7 @@
 // Passkeys: the phone's own finger or face, made for this site only and signing one payment at a
 // time (WebAuthn). The private key is the phone's; nothing of a finger ever comes here.
 import { ask } from "./api";
+import { read64, write64 } from "./base64";
 import { session } from "./session";
 
 interface Made {
@@ -12,14 +13,7 @@ interface Made {
 
 const me = (): string => `users/${session.userId}`;
 
-function bytesOf(text: string): Uint8Array {
-  const raw = atob(text.replace(/-/g, "+").replace(/_/g, "/"));
-  return Uint8Array.from(raw, (letter) => letter.charCodeAt(0));
-}
-function textOf(bytes: ArrayBuffer): string {
-  const raw = String.fromCharCode(...new Uint8Array(bytes));
-  return btoa(raw).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-}
+const textOf = (bytes: ArrayBuffer): string => write64(new Uint8Array(bytes));
 
 /** Whether this phone can make passkeys at all. */
 export const hasPasskeys = (): boolean =>
@@ -33,9 +27,9 @@ export async function addPasskey(password: string, name: string): Promise<void> 
   );
   const options = {
     ...asked,
-    challenge: bytesOf(asked.challenge),
-    user: { ...asked.user, id: bytesOf(asked.user.id) },
-    excludeCredentials: (asked.excludeCredentials ?? []).map((each) => ({ ...each, id: bytesOf(each.id) })),
+    challenge: read64(asked.challenge),
+    user: { ...asked.user, id: read64(asked.user.id) },
+    excludeCredentials: (asked.excludeCredentials ?? []).map((each) => ({ ...each, id: read64(each.id) })),
   } as unknown as PublicKeyCredentialCreationOptions;
   const made = (await navigator.credentials.create({ publicKey: options })) as PublicKeyCredential;
   const answer = made.response as AuthenticatorAttestationResponse;
@@ -52,7 +46,7 @@ export const removePasskey = (id: string): Promise<unknown> => ask("DELETE", `${
 export async function provePasskey(challenge: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(challenge));
   const { passkeys } = await ask<{ passkeys: { id: string }[] }>("GET", `${me()}/security`);
-  const allowed = passkeys.map(({ id }) => ({ type: "public-key" as const, id: bytesOf(id) }));
+  const allowed = passkeys.map(({ id }) => ({ type: "public-key" as const, id: read64(id) }));
   const publicKey = {
     challenge: digest, allowCredentials: allowed, userVerification: "required" as const,
   } as PublicKeyCredentialRequestOptions;

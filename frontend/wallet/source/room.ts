@@ -1,6 +1,6 @@
 // The room: the packets of this conversation, each as this person may see it, and what was said.
 import { reactive } from "vue";
-import { ask, Offline } from "./api";
+import { ask, Offline, pause, Refused } from "./api";
 import { listen, onWake } from "./live";
 import { noteCommitment } from "./promise";
 import type { ClaimShown, History, PacketShown } from "./schema";
@@ -24,7 +24,10 @@ export const room = reactive<Room>({ packets: [], notes: [], isRead: false });
 const NOTES_MAX = 30;
 const PACKETS_MAX = 40;
 const SOON_MS = 250;
-const waiting = new Map<string, number>();
+/** Packets that were read a moment ago, and whether something has happened to them since. */
+const waiting = new Map<string, boolean>();
+/** Packets whose reading got no answer: the line is down, and their event will not come again. */
+const unread = new Set<string>();
 
 /** Whether a packet belongs to what this page shows. */
 const isHere = (conversation: unknown): boolean =>
@@ -57,27 +60,55 @@ export async function readPacket(packetId: string): Promise<PacketShown> {
   return put(await ask<PacketShown>("GET", path), asking);
 }
 
-/** Read a packet again shortly, however much happens to it meanwhile. */
+/** Read a packet at once, and what happens to it shortly after in one more reading. */
 function soon(packetId: string): void {
-  if (waiting.has(packetId)) return;
-  const timer = window.setTimeout(() => {
-    waiting.delete(packetId);
-    readPacket(packetId).catch(() => undefined); // unseen or offline: it stays as it was
-  }, SOON_MS);
-  waiting.set(packetId, timer);
+  const isQuiet = !waiting.has(packetId);
+  waiting.set(packetId, !isQuiet);
+  if (isQuiet) void settle(packetId);
 }
 
-/** Read what the room holds: what it was told of, and what the person sent or took part in. */
+async function settle(packetId: string): Promise<void> {
+  await Promise.all([
+    readPacket(packetId).catch((fault: unknown) => {
+      if (fault instanceof Offline) unread.add(packetId); // unseen otherwise: it stays as it was
+    }),
+    pause(SOON_MS),
+  ]);
+  const hasMore = waiting.get(packetId) === true;
+  waiting.delete(packetId);
+  if (hasMore) soon(packetId);
+}
+
+function catchUp(): void {
+  const missed = [...unread];
+  unread.clear();
+  missed.forEach(soon);
+}
+
+/** Read what was posted here; an app that has not said who is in its talk lets nobody read it. */
+async function readPosted(): Promise<PacketShown[]> {
+  if (!session.conversation_id) return [];
+  const path = `conversations/${encodeURIComponent(session.conversation_id)}/packets`;
+  try {
+    const asked = `limit=${PACKETS_MAX}&viewer_id=${session.userId}`;
+    return (await ask<History>("GET", `${path}?${asked}`)).packets;
+  } catch (fault) {
+    if (!(fault instanceof Refused)) throw fault;
+    return [];
+  }
+}
+
+/** Read what the room holds: what was posted, and what the person sent or took part in. */
 export async function readRoom(): Promise<void> {
   const asking = (askings += 1);
   try {
     const own = (role: string) =>
       ask<History>("GET", `users/${session.userId}/packets?limit=20&role=${role}`);
-    const [sent, claimed] = await Promise.all([
-      own("sent"), own("claimed"),
+    const [posted, sent, claimed] = await Promise.all([
+      readPosted(), own("sent"), own("claimed"),
       ...session.packets.map((id) => readPacket(id).catch(() => null)), // unseen: not shown
     ]);
-    [...sent.packets, ...claimed.packets]
+    [...posted, ...sent.packets, ...claimed.packets]
       .filter((packet) => isHere(packet.conversation_id))
       .forEach((packet) => put(packet, asking));
   } catch (fault) {
@@ -106,7 +137,11 @@ export function keepRoom(): void {
       note(`${packetId}.${String(data.user_id)}`, time, data);
     }
   });
-  onWake(() => void readRoom());
+  onWake(() => {
+    void readRoom();
+    catchUp();
+  });
+  window.addEventListener("online", catchUp);
 }
 
 /** Read everybody's luck so far, the newest first, as far as this person may see it. */

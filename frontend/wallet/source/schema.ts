@@ -90,6 +90,25 @@ export interface components {
             ending: components["schemas"]["Ending"][];
         };
         /**
+         * CoverList
+         * @description A person's covers, the newest first.
+         */
+        CoverList: {
+            covers: components["schemas"]["CoverShown"][];
+        };
+        /**
+         * CoverShown
+         * @description A cover as its owner sees it; `id` is what a packet takes as its `cover`.
+         */
+        CoverShown: {
+            /** @description A picture of somebody's own, as a cover. */
+            id: string;
+            /** @description Where its picture stands; needs no key. */
+            image: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            created_at: string;
+        };
+        /**
          * Ending
          * @description Bonus coins that end at a moment.
          */
@@ -202,7 +221,7 @@ export interface components {
         };
         /**
          * History
-         * @description A page of packets as this person sees them, the newest first.
+         * @description A page of packets as one viewer sees them, the newest first.
          */
         History: {
             packets: components["schemas"]["PacketShown"][];
@@ -786,6 +805,8 @@ export type ClaimList = components['schemas']['ClaimList'];
 export type ClaimMade = components['schemas']['ClaimMade'];
 export type ClaimShown = components['schemas']['ClaimShown'];
 export type CoinsShown = components['schemas']['CoinsShown'];
+export type CoverList = components['schemas']['CoverList'];
+export type CoverShown = components['schemas']['CoverShown'];
 export type Ending = components['schemas']['Ending'];
 export type Entered = components['schemas']['Entered'];
 export type EntryShown = components['schemas']['EntryShown'];

@@ -6,7 +6,9 @@ import { ask, pause } from "./api";
 import { pay, way, type Paid } from "./cashier";
 import { keyFor, settle } from "./intent";
 import { listen } from "./live";
+import { mark } from "./mark";
 import { noteReturned, refresh } from "./purse";
+import { askSealed } from "./seal";
 import type { OfferShown, OrderShown } from "./schema";
 import { session } from "./session";
 import { step } from "./steps";
@@ -17,8 +19,13 @@ import { say, type Word } from "./words";
 /** Orders by id, as last read. */
 export const till = reactive<Record<string, OrderShown>>({});
 const LOOKS_MS = [400, 600, 1_000, 1_500, 2_000, 3_000, 4_000, 5_000, 8_000, 10_000, 15_000];
-const paying = new Set<string>();
+/** Orders whose sheet is open, or on its way. */
+const paying = reactive(new Set<string>());
 
+/** Whether the sheet of an order is open, or on its way. */
+export const isAtTill = (orderId: string): boolean => paying.has(orderId);
+
+const itself = (order: OrderShown): OrderShown => order;
 const keep = (order: OrderShown): OrderShown => {
   till[order.id] = order;
   return order;
@@ -54,14 +61,15 @@ export const look = inTurn(async (orderId): Promise<OrderShown> => {
 /** Open an order for what is bought; the same wish again is the same order until it is answered. */
 export async function buy(wish: object): Promise<OrderShown> {
   const fields = { ...wish, ...way() };
-  const order = await ask<OrderShown>("POST", "top-ups", { fields, key: keyFor("top-up", fields) });
+  const asked = { fields, key: keyFor("top-up", fields) };
+  const order = await askSealed<OrderShown>("top-ups", asked, itself);
   settle("top-up", fields);
   return keep(order);
 }
 
 /** Ask for the sheet again: the same attempt while it is good, so that only one can be paid. */
 const sheetAgain = async (order: OrderShown): Promise<OrderShown> =>
-  keep(await ask<OrderShown>("POST", `top-ups/${order.id}/attempts`, { fields: way() }));
+  keep(await askSealed<OrderShown>(`top-ups/${order.id}/attempts`, { fields: way() }, itself));
 
 /** Look until it is over, ever less often; what comes later is told by the event stream. */
 async function follow(orderId: string): Promise<void> {
@@ -82,7 +90,9 @@ async function collect(order: OrderShown): Promise<Paid | "hindered"> {
     const open = order.invocation ? order : await sheetAgain(order);
     if (!open.invocation) return isOver(open) ? "ok" : "hindered";
     step("sheet_shown", facts);
+    mark(`sheet_asked:${order.id}`);
     const said = await pay(open.invocation);
+    mark(`sheet_left:${order.id}`);
     if (said === "ok") noteReturned(order.id);
     if (said === "ok") step("confirmed", facts);
     else step("cancel", { ...facts, reason: said === "cancel" ? "closed_sheet" : "failed" });

@@ -14,7 +14,10 @@ SKIPPED: Final = "SKIPPED"
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing done many times. Units: per second; ms. Latency is per batch, or per caller."""
+    """One thing done many times. Units: per second; ms. Latency is per batch, or per caller.
+
+    `figure` is what the texts say of it, for what a person waits for; such rows have a table apart.
+    """
 
     group: str
     name: str
@@ -23,6 +26,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: float | None = None
     p99_ms: float | None = None
     note: str = ""
+    figure: str = ""
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,8 @@ class Scale(NamedTuple):
 
     `rounds` is how many samples stand behind each bar; `history` is thousands of transfers, with
     half as many claims, that lie in the file before the raw bound is taken. `notices` are made by
-    the simulator; `payments` are made `payments_per_s`, twice.
+    the simulator; `payments` are made `payments_per_s`, twice. `passages` are gone through of each
+    kind on the phone; `visitors` is how many simulated people live how many days.
     """
 
     name: str
@@ -29,6 +30,8 @@ class Scale(NamedTuple):
     notices: int
     payments: int
     payments_per_s: int
+    passages: int
+    visitors: tuple[int, int]
 
 
 FULL: Final = Scale(
@@ -50,6 +53,8 @@ FULL: Final = Scale(
     notices=2_560,
     payments=600,
     payments_per_s=20,
+    passages=40,
+    visitors=(600, 30),
 )
 QUICK: Final = FULL._replace(
     name="quick",
@@ -68,6 +73,8 @@ QUICK: Final = FULL._replace(
     notices=768,
     payments=200,
     payments_per_s=20,
+    passages=6,
+    visitors=(120, 10),
 )
 # For the project's own tests: everything happens, nothing is a figure.
 TINY: Final = FULL._replace(
@@ -89,4 +96,6 @@ TINY: Final = FULL._replace(
     notices=64,
     payments=20,
     payments_per_s=10,
+    passages=1,
+    visitors=(8, 1),
 )

@@ -8,7 +8,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from lingqian.bench import batch, caller, credit, grown, http, notice, read, replay, rival
+from lingqian.bench import (
+    batch,
+    caller,
+    credit,
+    grown,
+    http,
+    journey,
+    notice,
+    read,
+    replay,
+    rival,
+)
 from lingqian.bench.machine import describe, fsync_p50_us
 from lingqian.bench.report import Bar, Measure, Report
 from lingqian.bench.scale import Scale
@@ -41,6 +52,7 @@ PARTS: Final = (
     Part("http", "the server's processor time by request", http.against_echo),
     Part("notice", "notices and credits against their bare cost", notice.against_bare),
     Part("credit", "payment to spendable on the real clock", credit.on_real_clock),
+    Part("journey", "a person on the phone, through real Chromium", journey.through_chromium),
     Part("audit", "the audit against 64 callers", replay.against_callers),
     Part("grown", "the slowest answers on a grown file", grown.tail),
 )

@@ -18,7 +18,12 @@ def screen(report: Report) -> Group:
         f"fsync p50 {report.fsync_p50_us:.0f} µs · load {machine['load_before']} at the start\n"
         f"scale {report.scale}, {report.took_s:.0f} s; every batch durable before it answers"
     )
-    return Group(head, _bars(report.bars), _measures(report.measures))
+    plain = [each for each in report.measures if not each.figure]
+    waits = [each for each in report.measures if each.figure]
+    tables = [_bars(report.bars)]
+    tables += [_measures(plain)] if plain else []
+    tables += [_waits(waits)] if waits else []
+    return Group(head, *tables)
 
 
 def _bars(bars: list[Bar]) -> Table:
@@ -69,6 +74,31 @@ def _measures(measures: list[Measure]) -> Table:
             "" if each.p50_ms is None else f"{each.p50_ms:.2f}",
             "" if each.p99_ms is None else f"{each.p99_ms:.2f}",
             f"{each.count:,}",
+        )
+        group = each.group
+    return table
+
+
+def _waits(waits: list[Measure]) -> Table:
+    """Lay out what a person on the phone waits for, beside what the texts say of it."""
+    table = Table(title="Journeys: what a person waits for, in ms", title_justify="left")
+    for name in ("way", "stage", "the texts"):
+        table.add_column(name)
+    for name in ("p50", "p99", "n"):
+        table.add_column(name, justify="right")
+    table.add_column("beside it")
+    group = ""
+    for each in waits:
+        if group and each.group != group:
+            table.add_section()
+        table.add_row(
+            each.group if each.group != group else "",
+            each.name,
+            each.figure,
+            "" if each.p50_ms is None else f"{each.p50_ms:,.0f}",
+            "" if each.p99_ms is None else f"{each.p99_ms:,.0f}",
+            f"{each.count:,}",
+            each.note,
         )
         group = each.group
     return table

@@ -18,13 +18,14 @@ _console = Console(stderr=True)
 
 
 def bench(  # noqa: PLR0913 - one argument for each option of the command line
+    parts: Annotated[
+        list[str] | None, typer.Argument(help="Parts by name, as with --only; none: all of them.")
+    ] = None,
     *,
     data: Annotated[
         Path, typer.Option(help="Where the files are made; what is made is removed afterwards.")
     ] = Path(),
-    quick: Annotated[
-        bool, typer.Option("--quick", help="Fewer rounds, in under a minute.")
-    ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds, in a few minutes.")] = False,
     only: Annotated[
         list[str] | None, typer.Option(help=f"One part, may be repeated: {', '.join(NAMES)}.")
     ] = None,
@@ -36,9 +37,10 @@ def bench(  # noqa: PLR0913 - one argument for each option of the command line
 ) -> None:
     """Measure this machine: ratios first, absolute figures for orientation.
 
+    `lingqian bench journey` goes through the phone's pages in a real Chromium.
     Ends with 1 when a bar that could be measured was missed.
     """
-    chosen = _parts(only or [])
+    chosen = _parts([*(parts or []), *(only or [])])
     scale = QUICK if quick else FULL
     report = run(data.resolve(), scale._replace(grown=grown or scale.grown), chosen, _say)
     Console().print(screen(report))

@@ -54,9 +54,17 @@ CAPS: Final[tuple[FactorCap, ...]] = (
     FactorCap("L4", ("licensed",), Strength.VOUCHED, 100_000, f"{_LAW}: no kind of ours"),
     FactorCap("L5", _EVERYWHERE, Strength.STRONG, 500_000, f"{_LAW}: two kinds, no signature"),
 )
-# By strength; None where no row binds. L6, signed: as agreed with the person, so no row of ours.
+# By strength; None where no row binds.
 FactorCaps = tuple[int | None, int | None, int | None, int | None]
 NO_CAPS: Final[FactorCaps] = (None, None, None, None)
+
+
+def agreed(cap_fen: int, source: str) -> FactorCap:
+    """Return the row for payments that are signed (L6): as the house has agreed with its people.
+
+    The law names no sum. Without an agreement no row binds, and nothing signs.
+    """
+    return FactorCap("L6", _EVERYWHERE, Strength.SIGNED, cap_fen, f"{_LAW}: as agreed; {source}")
 
 
 def factor_caps(profile: str, rows: Iterable[FactorCap] = CAPS) -> FactorCaps:
@@ -122,15 +130,20 @@ class Facts(NamedTuple):
     day_fen: int
 
 
+def fits(facts: Facts, factors: int, caps: FactorCaps) -> bool:
+    """Say whether a day may still hold a payment by these factors; a payout is not counted."""
+    cap_fen = caps[strength(factors)]
+    return facts.is_payout or cap_fen is None or facts.day_fen + facts.amount_fen <= cap_fen
+
+
 def asks(facts: Facts, caps: FactorCaps, rules: Iterable[FactorRule] = RULES) -> FactorRule | None:
     """Return the first rule that asks for a factor; None when the device is enough."""
-    weak = caps[Strength.WEAK]
     applies = {
         Occasion.PAYOUT: facts.is_payout,
         Occasion.AMOUNT: True,
         Occasion.NEW_DEVICE: facts.device_age_s < NEW_DEVICE_S,
         Occasion.FIRST_PAYEE: facts.is_first_payee,
-        Occasion.DAY: weak is not None and facts.day_fen + facts.amount_fen > weak,
+        Occasion.DAY: not fits(facts, HAS, caps),
     }
     return next(
         (row for row in rules if applies[row.occasion] and facts.amount_fen >= row.amount_fen_min),

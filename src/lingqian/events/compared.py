@@ -25,7 +25,15 @@ from lingqian.clearing.repair import Note, bill_note, carried_on, finds, notes, 
 from lingqian.flows.command import Command, RecordDifference, RecordFlow
 from lingqian.kernel.order import ordered
 from lingqian.storage import reconciliation as books
-from lingqian.storage.reconciliation import Frame, Sheet
+from lingqian.storage.our_side import (
+    Frame,
+    channel_fen,
+    later_fen,
+    our_sheet,
+    subject_of_flow,
+    transit_fen,
+)
+from lingqian.storage.sheet import Sheet, derive, refunds_in
 
 QUERIES_MAX: Final = 200
 
@@ -54,7 +62,7 @@ def raw_of(trade: Bill, fund: Bill) -> Raw:
 
 def our_side(frame: Frame, raw: Raw) -> tuple[Sheet, list[Booked]]:
     """Collect our rows, and those that no bill has shown and the channel is to be asked about."""
-    sheet = books.our_side(frame, raw.lines)
+    sheet = our_sheet(frame, raw.lines)
     shown = {each for each in sheet.shown}  # noqa: C416 - in steps, not in one that holds all up
     lonely = (row for row in sheet.booked if _is_lonely(row, frame.day, shown))
     return sheet, list(islice(lonely, QUERIES_MAX))
@@ -78,7 +86,7 @@ def _with_answers(sheet: Sheet, says: Mapping[str, TradeState]) -> Sheet:
 def seen(day: int, ours: Sheet, says: Mapping[str, TradeState], raw: Raw) -> Seen:
     """Compare a day with what the channel says of our rows; keep our side beside the result."""
     sheet = _with_answers(ours, says)
-    return Seen(sheet, books.derive(day, sheet, raw.lines, raw.flows))
+    return Seen(sheet, derive(day, sheet, raw.lines, raw.flows))
 
 
 def found_by(frame: Frame, first: Comparison) -> list[Command]:
@@ -112,9 +120,9 @@ def apart(frame: Frame, raw: Raw, sheet: Sheet) -> list[Command]:
             row.flow_no,
             row.kind,
             row.amount_fen,
-            books.subject_of_flow(frame.connection, frame.account, row),
+            subject_of_flow(frame.connection, frame.account, row),
         )
-        for row in set_apart(raw.flows, frozenset(sheet.earlier), books.refunds_in(raw.lines))
+        for row in set_apart(raw.flows, frozenset(sheet.earlier), refunds_in(raw.lines))
         if row.side in (BillSide.OTHER_IN, BillSide.OTHER_OUT) and row.amount_fen
     ]
 
@@ -151,9 +159,9 @@ def end_of(frame: Frame, last: Comparison) -> End:
         if row.state in OPEN_STATES
     ]
     standing = Books(
-        books.channel_fen(frame.connection, frame.account),
-        books.later_fen(frame),
-        books.transit_fen(frame),
+        channel_fen(frame.connection, frame.account),
+        later_fen(frame),
+        transit_fen(frame),
     )
     before = books.day_row(frame.connection, frame.account, frame.day - 1)
     found = blockers(

@@ -1,7 +1,8 @@
 """Degrading: watches channel accounts, switches their mode, and catches up after an outage (降级).
 
 Law: a switch is a command with who, what and why; after an outage every attempt of it is asked
-about, the oldest first and at a bounded pace, before the line opens again. What was advanced and
+about, the oldest first and at a bounded pace, before the line opens again. One that gets no answer
+holds it no longer than a bill takes, which tells how it ended. What was advanced and
 not paid is then closed at its channel, and its person asked for the payment, once.
 Units: µs of real time for what is heard, of business time for rows.
 """
@@ -18,7 +19,7 @@ import apsw
 from lingqian.channels.route import State, is_rested, is_shut
 from lingqian.flows.advance import REQUEST
 from lingqian.flows.command import SetMode, SettleAdvance
-from lingqian.kernel.bound import CLOSE_AGE_S_MIN
+from lingqian.kernel.bound import BILLED_AFTER_S, CLOSE_AGE_S_MIN
 from lingqian.kernel.clock import SECOND_US, Clock
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
@@ -79,14 +80,21 @@ class Pulse:
         """Whether the last question had no answer and nothing has come since."""
         return bool(self._silent_since_us)
 
-    def signals(self, *, are_routes_open: bool, unasked_count: int) -> Signals:
+    def signals(self, *, are_routes_open: bool, left: "Left") -> Signals:
         """Return what is seen now; a moment of trouble begins the steady time anew."""
         now_us, since_us = self._now(), self._silent_since_us
         silent_s = (now_us - since_us) // SECOND_US if since_us else 0
-        seen = Signals(are_routes_open, self.is_creating, silent_s, 0, unasked_count)
+        seen = Signals(are_routes_open, self.is_creating, silent_s, 0, *left)
         if trouble(seen):
             self._well_since_us = now_us
         return seen._replace(steady_s=(now_us - self._well_since_us) // SECOND_US)
+
+
+class Left(NamedTuple):
+    """What an outage still has: attempts to ask about, at least; those that a bill has told."""
+
+    unasked: int = 0
+    billed: int = 0
 
 
 class Health(Protocol):
@@ -105,7 +113,9 @@ class Outage:
     def __init__(self, ended_us: int) -> None:
         self.ended_us = ended_us
         self.asked = 0
-        self.queue: deque[bytes] = deque()
+        self.billed = 0
+        # When each was begun, and its id.
+        self.queue: deque[tuple[int, bytes]] = deque()
         self.is_last = False
         self._after = (0, b"")
 
@@ -113,7 +123,7 @@ class Outage:
         """Take the next attempts into the queue, the oldest first."""
         room = UNWIND_ROWS - len(self.queue)
         found = unasked(reader, account, self.ended_us, self._after, room)
-        self.queue.extend([attempt_id for _, attempt_id in found])
+        self.queue.extend(found)
         self._after = found[-1] if found else self._after
         self.is_last = len(found) < room
 
@@ -188,12 +198,16 @@ class Watch:
             return True
         return not await errand.reach(attempt_id)
 
-    def _signals(self, account: str, are_routes_open: bool, unasked_count: int) -> Signals:  # noqa: FBT001 - a signal
+    def _signals(self, account: str, are_routes_open: bool, left: Left) -> Signals:  # noqa: FBT001 - a signal
         pulse, around = self._pulses[account], self._around
-        if pulse.is_silent and not waiting_count(around.reader, account):
+        if pulse.is_silent and not waiting_count(around.reader, account, self._billed_us()):
             # Nobody waits for anything any more: silence is what there is to hear.
             pulse.heard()
-        return pulse.signals(are_routes_open=are_routes_open, unasked_count=unasked_count)
+        return pulse.signals(are_routes_open=are_routes_open, left=left)
+
+    def _billed_us(self) -> int:
+        """Return the moment before which bills have told what became of every attempt."""
+        return self._around.clock.now_us() - BILLED_AFTER_S * SECOND_US
 
     async def switch(self, account: str, event: str, by: str, why: str) -> Code:
         """Take one step of an account's mode in every lane; OK when some lane took it.
@@ -211,25 +225,28 @@ class Watch:
 
     # --- after an outage --------------------------------------------------------------------
 
-    async def _catch_up(self, account: str, row: ModeRow | None, errand: Errand) -> int:
-        """Ask about attempts of the outage, the oldest first; return how many are left at least."""
+    async def _catch_up(self, account: str, row: ModeRow | None, errand: Errand) -> Left:
+        """Ask about attempts of the outage, the oldest first; return what is left of it."""
         if row is None or row.mode != Mode.UNWINDING:
-            return 0
+            return Left()
         outage = self._outages.get(account)
         if outage is None or outage.ended_us != row.since_us:
             outage = self._outages[account] = Outage(row.since_us)
         outage.refill(self._around.reader, account)
-        misses = 0
+        misses, billed_us = 0, self._billed_us()
         for _ in range(len(outage.queue)):
-            attempt_id = outage.queue.popleft()
+            begun_us, attempt_id = outage.queue.popleft()
+            if begun_us <= billed_us:
+                outage.billed += 1
+                continue
             is_said = await errand.query(attempt_id)
             outage.asked += is_said
             if not is_said:
-                outage.queue.append(attempt_id)
+                outage.queue.append((begun_us, attempt_id))
                 misses += 1
             if misses == MISSES_MAX:
                 break
-        return len(outage.queue) + (not outage.is_last)
+        return Left(len(outage.queue) + (not outage.is_last), outage.billed)
 
     async def chase(self, errand: Errand) -> None:
         """Close advanced and unpaid attempts; ask for the payment where none is left to be paid."""

@@ -50,9 +50,11 @@ from lingqian.storage import query
 from lingqian.storage import reconciliation as books
 from lingqian.storage.cashier import STRANGERS_LANE, Cashier
 from lingqian.storage.desk import Desk, client_key
+from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, sealed
 from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.our_side import Frame
 from lingqian.storage.port import Personal
-from lingqian.storage.reconciliation import Frame
+from lingqian.storage.sheet import result_digest, write_sheet
 from lingqian.storage.vault import Vault
 from lingqian.topup.evidence import Source, stranger_id
 from lingqian.topup.fee import FeePlan
@@ -206,7 +208,7 @@ class Reconciler:
         trade, fund = [await channel.fetch_bill(kind, day) for kind in BillKind]
         for bill in (trade, fund):
             raw = bill.raw
-            row = await self._sealed(frame, books.BILL_FIELDS[bill.kind], lambda raw=raw: raw)  # type: ignore[misc]  # bound now
+            row = await self._sealed(frame, BILL_FIELDS[bill.kind], lambda raw=raw: raw)  # type: ignore[misc]  # bound now
             command = RecordBill(day_id(account, day), account, day, bill.kind, bill.digest)
             await self.means.ask(Submission(command, (row,)))
         return await self._beside(lambda _: compared.raw_of(trade, fund))
@@ -217,7 +219,7 @@ class Reconciler:
 
     async def _sealed(self, frame: Frame, field: int, plain: Callable[[], bytes]) -> Personal:
         identity = day_id(frame.account, frame.day)
-        return await self._beside(lambda _: books.sealed(frame.vault, identity, field, plain()))
+        return await self._beside(lambda _: sealed(frame.vault, identity, field, plain()))
 
     async def _compare(self, frame: Frame, raw: compared.Raw, by: str) -> Run:
         first = last = await self._look(frame, raw)
@@ -397,8 +399,8 @@ class Reconciler:
 
     async def _note_match(self, frame: Frame, seen: compared.Seen) -> bytes:
         identity, last = day_id(frame.account, frame.day), seen.result
-        row = await self._sealed(frame, books.FIELD_SHEET, lambda: books.write_sheet(seen.sheet))
-        digest = books.result_digest(last)
+        row = await self._sealed(frame, FIELD_SHEET, lambda: write_sheet(seen.sheet))
+        digest = result_digest(last)
         command = RecordMatch(
             identity,
             len(last.items),

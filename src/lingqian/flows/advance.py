@@ -32,10 +32,12 @@ from lingqian.topup.advance import (
     MACHINE,
     Advance,
     AdvanceState,
+    Asker,
     Borrower,
     History,
     Line,
     check_age,
+    check_askers,
     check_history,
     check_line,
     check_person,
@@ -145,6 +147,24 @@ def need_advance(command: AskAdvance, wanted: Wanted) -> None:
     wanted.modes.add(mode_key(lane, command.account))
     wanted.accounts.update((_owed_by_channel(lane), _line(lane), bank_account(lane)))
     wanted.accounts.update((coin_value_account(lane), coin_issued_account(lane)))
+    wanted.askers.update(_askers(command))
+
+
+def _askers(command: AskAdvance) -> list[bytes]:
+    """Return the keys of the device and the address that are known."""
+    return [each for each in (command.device, command.address) if each]
+
+
+def _asked_here(view: View, command: AskAdvance) -> list[bytes]:
+    """Return the orders that were last advanced to the same device and the same address."""
+    found = [view.askers.get(each) for each in _askers(command)]
+    return [each.order_id for each in found if each is not None]
+
+
+def deepen_advance(view: View, command: AskAdvance, wanted: Wanted) -> None:
+    """Name what the person has, and the advances last asked for from the same place."""
+    deepen_person(view, command, wanted)
+    wanted.advances.update(_asked_here(view, command))
 
 
 def deepen_person(view: View, command: AskAdvance | SettleAdvance, wanted: Wanted) -> None:
@@ -165,8 +185,8 @@ def decide_advance(view: View, command: AskAdvance, at_us: int) -> Decision:
     """Give an order's coins before its money is proven: mode, order, person, history, line.
 
     Refuses: order_unknown, order_not_advanceable, line_closed, real_name_required,
-    account_frozen, advance_open, debt_open, under_age, history_too_short, line_exhausted,
-    exceeds_advance_max, line_paced.
+    account_frozen, advance_open, debt_open, advance_open_here, under_age, history_too_short,
+    line_exhausted, exceeds_advance_max, line_paced.
     """
     order = view.orders.get(command.order_id)
     if order is None:
@@ -207,7 +227,9 @@ def _check_person(view: View, user_id: bytes) -> Code:
 def _check_means(view: View, command: AskAdvance, order: Order, at_us: int) -> Code:
     history = History(command.credited_count, command.first_credited_at_us, command.credited_fen)
     line = view.lines.get(line_key(view.lane))
-    code = check_age(is_minor=command.is_minor) or check_history(history, at_us)
+    newest = [view.advances.get(each) for each in _asked_here(view, command)]
+    code = check_askers(newest) or check_age(is_minor=command.is_minor)
+    code = code or check_history(history, at_us)
     return code or check_line(line, history, order.amount_fen, at_us)
 
 
@@ -238,11 +260,25 @@ def _put_advance(view: View, order_id: bytes, order: Order, record: Record) -> N
     deadline_us = record.outcome.deadline_us  # type: ignore[attr-defined]  # an AdvanceDone
     state = MACHINE.step(AdvanceState.OFFERED, "advance")
     amount_fen, user_id = order.amount_fen, order.user_id
-    account: str = record.command.account  # type: ignore[attr-defined]  # an AskAdvance
+    asked: AskAdvance = record.command  # type: ignore[assignment]  # by who calls
     row = Advance(
-        amount_fen, record.at_us, deadline_us, deadline_us, 0, 0, state, 0, user_id, account, 0
+        amount_fen,
+        record.at_us,
+        deadline_us,
+        deadline_us,
+        0,
+        0,
+        state,
+        0,
+        user_id,
+        asked.account,
+        0,
+        asked.device,
+        asked.address,
     )
     view.advances.put(order_id, row)
+    for each in _askers(asked):
+        view.askers.put(each, Asker(order_id))
     known = view.borrowers.get(user_id) or Borrower()
     known.open_order = order_id
     view.borrowers.put(user_id, known)

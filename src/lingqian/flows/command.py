@@ -473,7 +473,8 @@ class AskAdvance(NamedTuple):
 
     `account` is the channel account whose mode allows it. What the person has topped up before
     travels with the command, as it was read when the advance was asked for. So does `is_minor`:
-    a row of the journal never has it, for it is refused.
+    a row of the journal never has it, for it is refused. `device` and `address` are keys of askers:
+    the order's lane and a keyed digest, empty where nothing is known.
     """
 
     order_id: bytes
@@ -483,6 +484,8 @@ class AskAdvance(NamedTuple):
     credited_fen: int
     requested_by: str
     is_minor: bool = False
+    device: bytes = b""
+    address: bytes = b""
 
 
 class SettleAdvance(NamedTuple):

@@ -176,7 +176,7 @@ _TABLE: Final = (
     Kind(
         29, AskAdvance, (advance.AdvanceDone,), "order_id",
         advance.need_advance, advance.decide_advance, advance.fold_advance,
-        (advance.deepen_person,),
+        (advance.deepen_advance,),
     ),
     Kind(
         30, SettleAdvance, (advance.AdvanceSettled,), "order_id",

@@ -23,7 +23,7 @@ from lingqian.ledger.hold import Hold
 from lingqian.ledger.posting import Entry
 from lingqian.redpacket.packet import Claim, Packet, Progress, Secret
 from lingqian.risk.rule import Rule
-from lingqian.topup.advance import Advance, Borrower, Line
+from lingqian.topup.advance import Advance, Asker, Borrower, Line
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.evidence import Payment
 from lingqian.topup.grant import Grant
@@ -158,6 +158,7 @@ class View:
         self.differences: Table[Difference] = Table()
         self.flows: Table[Flow] = Table()
         self.advances: Table[Advance] = Table()
+        self.askers: Table[Asker] = Table()
         self.borrowers: Table[Borrower] = Table()
         self.lines: Table[Line] = Table()
         self.modes: Table[ModeRow] = Table()
@@ -219,6 +220,7 @@ class Wanted:
     __slots__ = (
         "accounts",
         "advances",
+        "askers",
         "attempts",
         "behaviour_events",
         "borrowers",
@@ -258,6 +260,7 @@ class Wanted:
         self.is_gated = is_gated
         self.accounts: set[bytes] = set()
         self.advances: set[bytes] = set()
+        self.askers: set[bytes] = set()
         self.behaviour_events: set[bytes] = set()
         self.borrowers: set[bytes] = set()
         self.attempts: set[bytes] = set()

@@ -155,6 +155,8 @@ class Code(IntEnum):
     OPERATOR_CODE_NEEDED = 178
     WRONG_OPERATOR_CODE = 179
     OPERATOR_CODE_LOCKED = 180
+    # Advances again, whose numbers are used up.
+    ADVANCE_OPEN_HERE = 181
     # Covers.
     COVER_UNKNOWN = 190
     PICTURE_UNFIT = 191
@@ -563,6 +565,12 @@ TABLE: Final[dict[Code, Row]] = {
     ),
     Code.PASSKEY_INVALID: _row(
         403, _SAME, "通行密钥验证失败。", "The passkey proves nothing here."
+    ),
+    Code.ADVANCE_OPEN_HERE: _row(
+        409,
+        _SAME,
+        "此设备或网络上还有一笔垫付未结清。",
+        "An advance asked for from this device or network has not ended yet.",
     ),
     Code.COVER_UNKNOWN: _row(
         422, _NEW, "没有这个封面，请换一个。", "You have no such cover; choose another."

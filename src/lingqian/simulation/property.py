@@ -44,8 +44,9 @@ _LINES: Final = (
 _TRANSACTIONS: Final = "SELECT transaction_id FROM transactions WHERE account = ?"
 # What telling a known truth again may not touch: everything but the record that it was told.
 _UNMOVED: Final = (
-    "accounts", "advances", "borrowers", "cases", "entries", "gifts", "grants", "holds", "inflows",
-    "lines", "modes", "orders", "payouts", "refunds", "relays", "transactions", "usages", "users",
+    "accounts", "advances", "askers", "borrowers", "cases", "entries", "gifts", "grants", "holds",
+    "inflows", "lines", "modes", "orders", "payouts", "refunds", "relays", "transactions", "usages",
+    "users",
 )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from lingqian.clearing.difference import day_id
 from lingqian.clearing.report import show_day, yuan
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.fault import Damaged, Rejected
-from lingqian.storage.reconciliation import BILL_FIELDS, ReadBill, opened
+from lingqian.storage.kept_bill import BILL_FIELDS, ReadBill, opened
 from lingqian.storage.vault import Vault
 
 Facts = dict[str, str | int]

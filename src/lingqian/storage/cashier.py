@@ -46,7 +46,15 @@ from lingqian.gift.catalogue import GiftRow
 from lingqian.gift.income import IncomeRow, settle_after_us
 from lingqian.identity.user import Status
 from lingqian.kernel.clock import SECOND_US
-from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_PAYOUT, PREFIX_REFUND, lane_of, mint, parse
+from lingqian.kernel.id import (
+    ID_BYTES,
+    PREFIX_ATTEMPT,
+    PREFIX_PAYOUT,
+    PREFIX_REFUND,
+    lane_of,
+    mint,
+    parse,
+)
 from lingqian.storage.clock import unix_ms
 from lingqian.storage.desk import FIELD_NOTICE, client_key
 from lingqian.storage.lane import Submission
@@ -89,6 +97,18 @@ class Payee(NamedTuple):
     payee: str
     real_name: str
     remark: str
+
+
+class Applicant(NamedTuple):
+    """Who asks for an advance: what was topped up before, the age, and where it is asked from.
+
+    `device` and `address` are words that stay the same for the same one; empty when unknown.
+    """
+
+    history: History
+    is_minor: bool
+    device: str = ""
+    address: str = ""
 
 
 class Card(NamedTuple):
@@ -392,16 +412,33 @@ class Cashier:
         return Submission(FundLine(key, lane, amount_fen, requested_by))
 
     def ask_advance(
-        self,
-        order_id: bytes,
-        account: str,
-        history: History,
-        requested_by: str,
-        *,
-        is_minor: bool,
+        self, order_id: bytes, account: str, applicant: Applicant, requested_by: str
     ) -> Submission:
         """Make the command that asks for an order's coins before its money is proven."""
-        return Submission(AskAdvance(order_id, account, *history, requested_by, is_minor))
+        device, address = self.askers(lane_of(order_id), applicant)
+        command = AskAdvance(
+            order_id,
+            account,
+            *applicant.history,
+            requested_by,
+            applicant.is_minor,
+            device,
+            address,
+        )
+        return Submission(command)
+
+    def askers(self, lane: int, applicant: Applicant) -> tuple[bytes, bytes]:
+        """Return a lane's keys of the device and the address an applicant asks from."""
+        return (
+            self._asker(lane, b"device", applicant.device),
+            self._asker(lane, b"address", applicant.address),
+        )
+
+    def _asker(self, lane: int, kind: bytes, name: str) -> bytes:
+        if not name:
+            return b""
+        mac = self._vault.mac("asker", kind, name.encode())
+        return lane.to_bytes(2, "big") + mac[: ID_BYTES - 2]
 
     def write_off(self, order_id: bytes, by: str) -> Submission:
         """Make the command by which a person gives up what is owed of an advance."""

@@ -405,6 +405,25 @@ LAWS: Final[tuple[Law, ...]] = (
         ) WHERE is_open <> opened OR owed_fen > debt
         """,
     ),
+    # A device, or an address, has at most one advance open, and knows the newest that names it.
+    Law(
+        FindingKind.ADVANCE_DEBT,
+        ("askers", "advances"),
+        """
+        SELECT asker_key, 'last asked for ' || lower(hex(k.order_id)) || '; its advances are '
+            || count(v.order_id) || ', open ' || COALESCE(sum(v.state = :advance_open), 0)
+        FROM askers k LEFT JOIN (
+            SELECT device AS place, order_id, state, created_at_us FROM advances
+            WHERE device <> x''
+            UNION ALL
+            SELECT address, order_id, state, created_at_us FROM advances WHERE address <> x''
+        ) v ON v.place = k.asker_key
+        GROUP BY asker_key
+        HAVING sum(v.state = :advance_open) > 1
+            OR COALESCE(sum(v.order_id = k.order_id), 0) = 0
+            OR max(iif(v.order_id = k.order_id, v.created_at_us, 0)) < max(v.created_at_us)
+        """,
+    ),
     Law(
         FindingKind.PAYABLE_MONEY,
         ("accounts", "refunds", "payouts"),

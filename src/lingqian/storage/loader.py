@@ -1,7 +1,8 @@
 """The loader: reads what a batch wants into its view, a few set-based reads on any engine (装载).
 
-Law: a row that was asked for and is not there is known to be absent; a row that the view has is
-newer than the stored one, and is left alone.
+Law: a row that was asked for and is not there is known to be absent, once the reading is through:
+one that fails half-way may be done again. A row that the view has is newer than the stored one, and
+is left alone.
 """
 
 from collections.abc import Callable, Iterable
@@ -59,24 +60,26 @@ class Loader:
         rows: dict[bytes, Any],
         missing: list[bytes],
     ) -> None:
-        rows.update(dict.fromkeys(missing))
+        found: dict[bytes, Any] = dict.fromkeys(missing)
         make, execute = table.make, connection.execute
         if table.cut:
             pairs = [(key[: table.cut], key[table.cut :]) for key in missing]
             for one, two, *values in self._read_pairs(connection, table, pairs):
-                rows[one + two] = make(*values)
-            return
-        statements = SELECTS[table.name]
-        for size, chunk in chunks(missing):
-            for key, *values in execute(statements[size], chunk):
-                rows[key] = make(*values)
+                found[one + two] = make(*values)
+        else:
+            statements = SELECTS[table.name]
+            for size, chunk in chunks(missing):
+                for key, *values in execute(statements[size], chunk):
+                    found[key] = make(*values)
+        rows.update(found)
 
 
 def _load_keys(connection: Any, view: View, missing: list[bytes]) -> None:  # noqa: ANN401 - the engine's own type
-    view.seen.update(dict.fromkeys(missing))
+    found: dict[bytes, Any] = dict.fromkeys(missing)
     for size, chunk in chunks(missing):
         for key, *row in connection.execute(SELECT_KEYS[size], (view.lane, *chunk)):
-            view.seen[key] = decode(Row(*row)).record
+            found[key] = decode(Row(*row)).record
+    view.seen.update(found)
 
 
 def _load_tickets(connection: Any, view: View, packet_id: bytes) -> None:  # noqa: ANN401 - the engine's own type

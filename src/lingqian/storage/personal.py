@@ -19,7 +19,7 @@ from lingqian.storage.desk import (
     FIELD_NOTICE,
 )
 from lingqian.storage.finding import Finding, FindingKind
-from lingqian.storage.reconciliation import (
+from lingqian.storage.kept_bill import (
     FIELD_DIFFERENCE_NOTE,
     FIELD_FUND_BILL,
     FIELD_SHEET,

@@ -53,6 +53,11 @@ SELECT_CLAIMED: Final = (
     "SELECT packet_id FROM claims WHERE user_id = ? AND packet_id > ? AND packet_id < ? "
     "ORDER BY packet_id DESC LIMIT ?"
 )
+SELECT_POSTED: Final = (
+    # The index has only packets of a conversation; unless that is said, it is not used.
+    "SELECT packet_id FROM packets WHERE conversation_id = ? AND conversation_id <> '' "
+    "AND packet_id > ? AND packet_id < ? ORDER BY packet_id DESC LIMIT ?"
+)
 SELECT_SEAL: Final = (
     "SELECT last_seq, head FROM seals WHERE lane = ? AND last_seq >= ? ORDER BY last_seq LIMIT 1"
 )
@@ -197,11 +202,36 @@ def claimed_packets(
     `before` is an id without its lane. Ids sort by time inside a lane, so each lane gives its own
     newest and these are merged.
     """
+    return _merged(connection, (SELECT_CLAIMED, user_id), before, lanes, rows_max)
+
+
+def packets_in(
+    connection: apsw.Connection,
+    conversation_id: str,
+    before: bytes,
+    lanes: Iterable[int],
+    rows_max: int,
+) -> list[bytes]:
+    """Return a page of the packets that were posted in a conversation, the newest first.
+
+    `before` is an id without its lane, as in `claimed_packets`.
+    """
+    return _merged(connection, (SELECT_POSTED, conversation_id), before, lanes, rows_max)
+
+
+def _merged(
+    connection: apsw.Connection,
+    asked: tuple[str, Any],
+    before: bytes,
+    lanes: Iterable[int],
+    rows_max: int,
+) -> list[bytes]:
+    """Ask every lane for its newest ids before one, and merge them by time."""
+    statement, subject = asked
     found: list[bytes] = []
     for lane in lanes:
         prefix = lane.to_bytes(2, "big")
-        values = (user_id, prefix, prefix + before, rows_max)
-        rows: Any = connection.execute(SELECT_CLAIMED, values)
+        rows: Any = connection.execute(statement, (subject, prefix, prefix + before, rows_max))
         found.extend([packet_id for (packet_id,) in rows])
     return sorted(found, key=lambda packet_id: packet_id[2:], reverse=True)[:rows_max]
 

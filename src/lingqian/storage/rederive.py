@@ -9,15 +9,8 @@ from lingqian.channels.port import BillKind, BillRow, FundRow
 from lingqian.clearing.day import Comparison, Day
 from lingqian.clearing.difference import day_id
 from lingqian.kernel.fault import Damaged, Rejected
-from lingqian.storage.reconciliation import (
-    BILL_FIELDS,
-    FIELD_SHEET,
-    ReadBill,
-    derive,
-    opened,
-    read_sheet,
-    result_digest,
-)
+from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, ReadBill, opened
+from lingqian.storage.sheet import derive, read_sheet, result_digest
 from lingqian.storage.vault import Vault
 
 

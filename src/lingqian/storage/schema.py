@@ -19,7 +19,7 @@ from lingqian.identity.user import User
 from lingqian.ledger.account import Account
 from lingqian.ledger.hold import Hold
 from lingqian.redpacket.packet import Claim, Packet, Progress
-from lingqian.topup.advance import Advance, Borrower, Line
+from lingqian.topup.advance import Advance, Asker, Borrower, Line
 from lingqian.topup.attempt import Attempt
 from lingqian.topup.evidence import Payment
 from lingqian.topup.grant import Grant
@@ -91,6 +91,7 @@ TABLES: Final[tuple[TableRow, ...]] = (
     TableRow("differences", "differences", ("difference_id",), _slots(Difference), Difference),
     TableRow("flows", "flows", ("flow_id",), _slots(Flow), Flow),
     TableRow("advances", "advances", ("order_id",), _slots(Advance), Advance),
+    TableRow("askers", "askers", ("asker_key",), _slots(Asker), Asker),
     TableRow("borrowers", "borrowers", ("user_id",), _slots(Borrower), Borrower),
     TableRow("lines", "lines", ("lane",), _slots(Line), Line),
     TableRow("modes", "modes", ("mode_key",), _slots(ModeRow), ModeRow),

@@ -54,7 +54,8 @@ WHERE query_due_at_us > 0 AND account = :account AND created_at_us <= :until_us
 ORDER BY created_at_us, attempt_id LIMIT :rows
 """
 SELECT_WAITING: Final = (
-    "SELECT count(*) FROM attempts WHERE query_due_at_us > 0 AND account = ? AND state <> ?"
+    "SELECT count(*) FROM attempts WHERE query_due_at_us > 0 AND account = ? AND state <> ? "
+    "AND created_at_us > ?"
 )
 # The account is that of the order's last number, or of the outage when it never had one.
 SELECT_UNPAID: Final = """
@@ -78,6 +79,10 @@ SELECT_ENDS: Final = """
 SELECT state, count(*), COALESCE(sum(amount_fen), 0), COALESCE(sum(unspent_fen), 0),
     COALESCE(sum(owed_fen), 0)
 FROM advances WHERE account = ? AND created_at_us BETWEEN ? AND ? GROUP BY state
+"""
+SELECT_ELSEWHERE: Final = """
+SELECT 1 FROM askers k JOIN advances v ON v.order_id = k.order_id
+WHERE substr(k.asker_key, 3) IN (?, ?) AND v.state = ? AND substr(k.asker_key, 1, 2) <> ? LIMIT 1
 """
 PPM: Final = 1_000_000
 
@@ -139,6 +144,16 @@ def borrower(connection: apsw.Connection, user_id: bytes) -> Borrower | None:
     return found
 
 
+def is_asked_elsewhere(connection: apsw.Connection, askers: tuple[bytes, bytes]) -> bool:
+    """Say whether an advance is open that another lane gave to the same device or address.
+
+    A lane knows its own; what others have is read, and may be a moment old.
+    """
+    device, address = [each[2:] for each in askers]
+    words = (device, address, AdvanceState.OPEN, (askers[0] or askers[1])[:2])
+    return connection.execute(SELECT_ELSEWHERE, words).fetchone() is not None
+
+
 def debt_fen(connection: apsw.Connection, user_id: bytes) -> int:
     """Return what a person owes."""
     account = debt_account(user_id)
@@ -170,9 +185,10 @@ def unasked(
     return found
 
 
-def waiting_count(connection: apsw.Connection, account: str) -> int:
-    """Return how many attempts of an account wait for evidence."""
-    row: Any = connection.execute(SELECT_WAITING, (account, int(AttemptState.INIT))).fetchone()
+def waiting_count(connection: apsw.Connection, account: str, since_us: int = 0) -> int:
+    """Return how many attempts of an account, begun after a moment, wait for evidence."""
+    words = (account, int(AttemptState.INIT), since_us)
+    row: Any = connection.execute(SELECT_WAITING, words).fetchone()
     return int(row[0])
 
 

@@ -1,10 +1,12 @@
 """Advances: coins given from the operator's own line before the channel's money is proven (垫款).
 
-Law: exposure = open advances + losses not replenished ≤ limit, in every lane; one person has at
-most one advance open, and none while anything is owed. Customers' money is never lent.
+Law: exposure = open advances + losses not replenished ≤ limit, in every lane; one person, one
+device and one address have at most one advance open, and a person none while anything is owed.
+Customers' money is never lent.
 Units: fen; µs; per cent of whole fen, rounded down.   Source: top-up reference §8.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -56,6 +58,7 @@ class Advance:
     `unspent_fen` came back with the coins that were taken back, `owed_fen` had been spent by then.
     `due_at_us` is the deadline while the advance is open, else 0. `account` is the channel account
     whose outage it bridged; `asked_at_us` is when the person was asked to pay after all, 0 if not.
+    `device` and `address` are the askers it was asked for from, empty where they are not known.
     """
 
     amount_fen: int
@@ -69,6 +72,18 @@ class Advance:
     user_id: bytes
     account: str
     asked_at_us: int
+    device: bytes
+    address: bytes
+
+
+@dataclass(slots=True)
+class Asker:
+    """A device, or an address, of a lane: the newest advance that was asked for from there.
+
+    Its key is the lane and a keyed digest; neither key nor address is ever written down.
+    """
+
+    order_id: bytes
 
 
 @dataclass(slots=True)
@@ -133,6 +148,15 @@ def check_person(account_class: int, borrower: Borrower | None, debt_fen: int) -
     if borrower is not None and borrower.open_order:
         return Code.ADVANCE_OPEN
     return Code.DEBT_OPEN if debt_fen else OK
+
+
+def check_askers(advances: Iterable[Advance | None]) -> Code:
+    """Say whether a device or an address has an advance open, by the newest asked for from each.
+
+    Refuses: advance_open_here.
+    """
+    is_open = any(each is not None and each.state == AdvanceState.OPEN for each in advances)
+    return Code.ADVANCE_OPEN_HERE if is_open else OK
 
 
 def check_age(*, is_minor: bool) -> Code:

@@ -1,8 +1,9 @@
 """Modes: whether a channel account works, is bridged by advances, or is being caught up (降级模式).
 
 Law: a mode changes by the table only, with who and why; after an outage the line opens again only
-when every attempt of it has been asked about. Forced off outlasts every signal.
-Units: seconds.   Source: top-up reference §8.
+when every attempt of it has been asked about, or is so old that a bill has told how it ended.
+Forced off outlasts every signal.
+Units: seconds.   Source: top-up reference §6, §8.
 """
 
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ class Signals(NamedTuple):
     `are_routes_open`: every breaker on every way to it has opened. `is_creating`: pay sheets can
     be had. `silent_s`: how long attempts wait without any evidence coming in, 0 when none waits.
     `steady_s`: for how long nothing of that was wrong. `unasked`: attempts of the outage that have
-    had no answer since it ended.
+    had no answer since it ended. `billed`: those of them that a bill has told of by now.
     """
 
     are_routes_open: bool = False
@@ -65,6 +66,7 @@ class Signals(NamedTuple):
     silent_s: int = 0
     steady_s: int = 0
     unasked: int = 0
+    billed: int = 0
 
 
 def trouble(signals: Signals) -> str:
@@ -84,5 +86,11 @@ def due_event(mode: Mode, signals: Signals) -> tuple[str, str]:
     if mode == Mode.DEGRADED and not reason and signals.steady_s >= STEADY_S_MIN:
         return "recover", f"evidence and routes steady for {signals.steady_s} s"
     if mode == Mode.UNWINDING and not signals.unasked and not reason:
-        return "finish", "every attempt of the outage has been asked about"
+        return "finish", _finished(signals.billed)
     return "", ""
+
+
+def _finished(billed: int) -> str:
+    if not billed:
+        return "every attempt of the outage has been asked about"
+    return f"all asked but {billed} without an answer, which the bill of their day has told of"

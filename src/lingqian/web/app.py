@@ -26,6 +26,7 @@ from lingqian.web.route import (
     case,
     channel,
     claim,
+    conversation,
     cover,
     event,
     gift,
@@ -46,6 +47,7 @@ from lingqian.web.route import (
     sandbox,
     security,
     session,
+    share,
     statement,
     top_up,
     trail,
@@ -58,6 +60,7 @@ _log = logging.getLogger(__name__)
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *user.OPERATIONS,
+    *conversation.OPERATIONS,
     *session.OPERATIONS,
     *security.OPERATIONS,
     *passkey.OPERATIONS,
@@ -88,6 +91,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     *limit.OPERATIONS,
     *event.OPERATIONS,
     *webhook.OPERATIONS,
+    *share.OPERATIONS,
     *page.OPERATIONS,
     *health.OPERATIONS,
 )

@@ -95,6 +95,13 @@ class Call(Request[Any, Any, Any]):
             raise Refused(Code.UNSUPPORTED_MEDIA_TYPE, detail=f"one of {', '.join(medias)}")
         return media, await self.body()
 
+    async def take_any(self, shape: type[Shape]) -> Shape:
+        """Read the body as a type all of whose fields may be left out; so may the body.
+
+        Refuses: as `take`.
+        """
+        return await self.take(shape) if await self.body() else shape()
+
     def ask(self, shape: type[Shape]) -> Shape:
         """Read the query as a type; a parameter given twice is invalid.
 

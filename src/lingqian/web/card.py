@@ -89,6 +89,13 @@ class PacketShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     proof: Annotated[str, Meta(description="Where the proof stands.")] | UnsetType = UNSET
 
 
+class History(msgspec.Struct, frozen=True):
+    """A page of packets as one viewer sees them, the newest first."""
+
+    packets: tuple[PacketShown, ...]
+    next_cursor: str | None
+
+
 def card(door: Door, sight: Sight) -> PacketShown:
     """Return a packet as it may be shown."""
     packet_id, packet, progress = sight.sent
@@ -119,7 +126,7 @@ def card(door: Door, sight: Sight) -> PacketShown:
     _add_money(shown, sight)
     _add_luck(door, shown, sight)
     if sight.viewer:
-        shown["viewer"] = _viewer(sight)
+        shown["viewer"] = viewer_shown(sight)
     return PacketShown(**shown)
 
 
@@ -189,7 +196,7 @@ _STATUS: Final = {
 }
 
 
-def _viewer(sight: Sight) -> ViewerShown:
+def viewer_shown(sight: Sight) -> ViewerShown:
     """Say what the viewer would meet on opening the packet."""
     if sight.claim is not None:
         return _claimed(sight, sight.claim)

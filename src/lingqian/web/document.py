@@ -63,7 +63,7 @@ _OPERATOR_PASSKEY: Final = {
     "authenticator_data, signature}`, a passkey's answer to the challenge of the refusal.",
     "schema": {"type": "string", "maxLength": 4096, "pattern": "^[A-Za-z0-9_-]*$"},
 }
-_SHEETS: Final = ("/v1/top-ups", "/v1/top-ups/{order_id}/attempts")
+_SHEETS: Final = ("/v1/packets", "/v1/top-ups", "/v1/top-ups/{order_id}/attempts")
 _SEALED_TO: Final = {
     "name": "Sealed-To",
     "in": "header",
@@ -141,7 +141,10 @@ def _operation(row: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     }
     if row.takes is not None:
         content = {"schema": schemas[repr(row.takes)], "example": _own(row.example)}
-        described["requestBody"] = {"required": True, "content": {_JSON: content}}
+        described["requestBody"] = {
+            "required": not row.may_be_empty,
+            "content": {_JSON: content},
+        }
     if row.takes_media:
         # OpenAPI 3.1: bytes without an encoding have a media type and no schema of their own.
         described["requestBody"] = {

@@ -77,6 +77,8 @@ class Door:
             self.meter.watch_mode(account, lambda account=account: self.watch.mode(account))  # type: ignore[misc]  # as above
         # What is slow on purpose runs in threads, two at a time: it is memory as well as time.
         self.slow = asyncio.Semaphore(2)
+        # Codes and pictures of links need no key, and each takes a while.
+        self.drawing = asyncio.Semaphore(1)
         self.rejects = Rejects()
         self.reconciler = Reconciler(self._means())
         self.streams = 0
@@ -220,6 +222,10 @@ class Door:
             return True
         members = self.wallet.directory.members(conversation_id)
         return members is None or user_id in members
+
+    def is_listed(self, conversation_id: str, user_id: bytes) -> bool:
+        """Say whether a person stands on a conversation's list; on none, nobody does."""
+        return user_id in (self.wallet.directory.members(conversation_id) or ())
 
     def text(self, owner_id: bytes, field: int) -> str:
         """Return one field of personal data; empty when there is none, or none that can be read."""

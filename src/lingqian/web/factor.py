@@ -6,7 +6,7 @@ asks for. A token is bound to the very bytes of the request and to its idempoten
 
 from typing import Final, NamedTuple
 
-from lingqian.compliance.factor import HAS, IS, KNOWS, FactorRule, Facts, asks
+from lingqian.compliance.factor import HAS, IS, KNOWS, SIGNED, FactorRule, Facts, asks, fits
 from lingqian.compose import real_us
 from lingqian.identity.approval import (
     APPROVAL_LIFE_S,
@@ -30,7 +30,12 @@ from lingqian.web.problem import Refused, shape
 HEADER: Final = b"payment-factor"
 PASSWORD: Final = "password"  # noqa: S105 - the name of a factor
 PASSKEY: Final = "passkey"
-NAMES: Final = {PASSWORD: KNOWS, PASSKEY: IS}
+
+
+def kinds(door: Door) -> dict[str, int]:
+    """Return which kinds of proof each factor is here; a passkey signs where that was agreed."""
+    signs = 0 if door.wallet.config.signature is None else SIGNED
+    return {PASSKEY: IS | signs, PASSWORD: KNOWS}
 
 
 class Payment(NamedTuple):
@@ -64,9 +69,10 @@ async def factors_of(door: Door, call: Call, payment: Payment) -> int:
     if query.is_key_known(door.reader, key):
         # Asked again: the first answer is given once more, and nothing moves.
         return HAS
-    rule = asks(_facts(door, call, payment), door.wallet.policy.factor_caps)
+    facts = _facts(door, call, payment)
+    rule = asks(facts, door.wallet.policy.factor_caps)
     if rule is not None:
-        raise _needed(door, call, digest, rule)
+        raise _needed(door, call, digest, (rule, facts))
     return HAS
 
 
@@ -99,13 +105,20 @@ async def remember_payee(door: Door, payment: Payment) -> None:
         await door.chore(lambda db: password.add_payee(db, payment.user_id, mac, at_us))
 
 
-def _needed(door: Door, call: Call, digest: bytes, rule: FactorRule) -> Refused:
+def _needed(door: Door, call: Call, digest: bytes, why: tuple[FactorRule, Facts]) -> Refused:
+    rule, facts = why
     person = call.caller.person
     has_password = password.find(door.reader, person, door.wallet.clock.now_us()) is not None
     has_passkey = bool(passkey.passkeys_of(door.reader, person))
     if not (has_password or has_passkey):
         return Refused(Code.PASSWORD_NOT_SET)
-    needs = (PASSKEY,) * has_passkey + (PASSWORD,) * has_password
+    has = {PASSKEY: has_passkey, PASSWORD: has_password}
+    known = [(name, HAS | kind) for name, kind in kinds(door).items() if has[name]]
+    caps = door.wallet.policy.factor_caps
+    # Nobody is asked for a proof by which the day could not hold the payment; where none helps,
+    # the lane says so.
+    helping = [name for name, factors in known if fits(facts, factors, caps)]
+    needs = tuple(helping or [name for name, _ in known])
     until_us = real_us() + APPROVAL_LIFE_S * SECOND_US
     challenge = Challenge(digest, until_us, _challenge_mac(door, call, digest, until_us))
     content = shape(
@@ -152,7 +165,8 @@ def approve(door: Door, call: Call, digest: bytes, factors: int) -> str:
 def _approved(door: Door, call: Call, digest: bytes, header: str) -> int:
     name, _, text = header.partition(" ")
     approval = read_approval(text)
-    if approval is None or NAMES.get(name) != approval.factors or approval.until_us <= real_us():
+    is_named = approval is not None and kinds(door).get(name) == approval.factors
+    if approval is None or not is_named or approval.until_us <= real_us():
         raise Refused(Code.CHALLENGE_INVALID)
     if not door.wallet.vault.same(_approval_mac(door, call, digest, approval), approval.mac):
         raise Refused(Code.CHALLENGE_INVALID)

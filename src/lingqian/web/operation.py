@@ -53,6 +53,8 @@ class Operation:
     takes: Any = None
     # Takes bytes of one of these kinds in place of JSON.
     takes_media: tuple[str, ...] = ()
+    # Whether a call without a body is one that says nothing in it.
+    may_be_empty: bool = False
     asks: Any = None
     example: Any = None
     gives: Mapping[int, Given] = field(default_factory=dict)

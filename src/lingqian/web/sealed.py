@@ -2,6 +2,8 @@
 
 A page that sends `Sealed-To`, an ephemeral public key of P-256, gets the parameters sealed: ECDH
 with an ephemeral key of ours, HKDF-SHA256, SM4-GCM bound to the order. A page's key is taken once.
+Law: outside the sandbox a person's page gets them in no other way; whoever strips the header on its
+way gets a refusal, and no parameters in the clear.
 Source: SP 800-56A (ECDH), RFC 5869 (HKDF), GB/T 32907 and RFC 8998 (SM4-GCM).
 """
 
@@ -24,7 +26,7 @@ from lingqian.identity.possession import read64, write64
 from lingqian.kernel.code import Code
 from lingqian.storage.vault import Sm4Gcm
 from lingqian.web.call import Call
-from lingqian.web.once import UsedKeys
+from lingqian.web.door import Door
 from lingqian.web.order import OrderShown, SealedInvocation
 from lingqian.web.problem import Refused
 from lingqian.web.reply import encode
@@ -36,18 +38,22 @@ _NONCE_BYTES: Final = 12
 _KEY_BYTES: Final = 16
 
 
-def page_key(used: UsedKeys, call: Call) -> bytes:
+def page_key(door: Door, call: Call) -> bytes:
     """Return the key a page wants its parameters sealed to; nothing where it wants none.
 
-    Refuses: invalid_field for what is no key, and for one that was used before.
+    Refuses: invalid_field for what is no key, for one that was used before, and for none where a
+    person's page has to have one.
     """
     text = call.header(HEADER)
     if not text:
+        if call.caller.person and door.wallet.config.profile != "sandbox":
+            words = "outside the sandbox a person's page has its parameters sealed"
+            raise Refused(Code.INVALID_FIELD, field="Sealed-To", detail=words)
         return b""
     point = read64(text)
     if point is None or len(point) != _POINT_BYTES or not _is_point(point):
         raise Refused(Code.INVALID_FIELD, field="Sealed-To", detail="not a point of P-256")
-    if not used.take(point):
+    if not door.page_keys.take(point):
         raise Refused(Code.INVALID_FIELD, field="Sealed-To", detail="this key was used before")
     return point
 

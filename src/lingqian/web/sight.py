@@ -7,12 +7,15 @@ the card.   Source: docs/reference/api.md, "Who sees what".
 from enum import IntEnum
 from typing import NamedTuple
 
+import msgspec
+
 from lingqian.flows.gate import may_pay
 from lingqian.kernel.code import Code
 from lingqian.redpacket.condition import is_recipient
 from lingqian.redpacket.packet import Claim, PacketKind, PacketState, state_at
 from lingqian.storage import query
 from lingqian.storage.query import Sent
+from lingqian.web import field
 from lingqian.web.door import Door
 from lingqian.web.problem import Refused
 
@@ -22,6 +25,18 @@ OVER = (
     PacketState.REFUSED,
     PacketState.INVALIDATED,
 )
+
+
+class Viewer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For whose eyes; without it everything that the app itself may see."""
+
+    viewer_id: field.UserId | None = None
+
+
+class ViewerPage(field.Page, frozen=True, forbid_unknown_fields=True):
+    """For whose eyes, and which page."""
+
+    viewer_id: field.UserId | None = None
 
 
 class Role(IntEnum):
@@ -74,20 +89,28 @@ def look(door: Door, packet_id: bytes, viewer: bytes) -> Sight:
 
     Refuses: not_found, also for a packet that this viewer may not see.
     """
+    sight = seen(door, packet_id, viewer)
+    if sight is None:
+        raise Refused(Code.NOT_FOUND)
+    return sight
+
+
+def seen(door: Door, packet_id: bytes, viewer: bytes) -> Sight | None:
+    """Return a packet as a viewer may see it; None for one that is not there for this viewer."""
     sent = query.packet(door.reader, packet_id)
     if sent is None:
-        raise Refused(Code.NOT_FOUND)
+        return None
     at_us = door.wallet.clock.now_us()
     state = state_at(sent.progress, at_us)
     if not viewer:
         return Sight(sent, b"", Role.KEY, state, None, at_us)
     status = door.wallet.directory.status(viewer)
     if status is None:
-        raise Refused(Code.NOT_FOUND)
+        return None
     claim = query.claim(door.reader, packet_id, viewer)
     role = _role(door, sent, viewer, claim)
     if role is None or (state in (PacketState.HELD, PacketState.REFUSED) and role < Role.SENDER):
-        raise Refused(Code.NOT_FOUND)
+        return None
     hindrance = may_pay(status.account_class, status.state)
     return Sight(sent, viewer, role, state, claim, at_us, hindrance)
 

@@ -8,7 +8,16 @@ import pytest
 
 from lingqian.channels.port import TradeState
 from lingqian.channels.route import OPEN_US, Breaker, Line, Phase, State
-from lingqian.events.degrade import MISSES_MAX, UNWIND_ROWS, Errand, Pulse, Surroundings, Watch
+from lingqian.events.degrade import (
+    MISSES_MAX,
+    UNWIND_ROWS,
+    Errand,
+    Left,
+    Pulse,
+    Surroundings,
+    Watch,
+)
+from lingqian.kernel.bound import BILLED_AFTER_S
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Busy
@@ -215,6 +224,28 @@ def test_what_does_not_answer_is_asked_again_and_holds_the_end(scene):
     assert len(set(scene.asked)) == MISSES_MAX + 2
 
 
+def test_what_never_answers_is_left_to_the_bill_of_its_day(scene):
+    """One number the channel cannot speak of must not keep the line shut for ever."""
+    scene.order("o")
+    scene.attempt("o", "t")
+    scene.breakers(Phase.OPEN)
+    scene.look()
+    scene.breakers(Phase.CLOSED)
+    scene.look(STEADY_S_MIN)
+    scene.is_answering = False
+    assert scene.look(BILLED_AFTER_S - 3_600) == Mode.UNWINDING
+    asked = len(scene.asked)
+    assert scene.look(3_600) == Mode.NORMAL
+    assert len(scene.asked) == asked
+    why = "SELECT DISTINCT why FROM modes WHERE account = 'wx'"
+    assert "all asked but 1 " in scene.world.connection.execute(why).fetchone()[0]
+    # It is still asked about by its own schedule, and that it says nothing is no outage of today.
+    scene.watch.pulse("wx").missed()
+    assert scene.look(SILENCE_S_MAX + 1) == Mode.NORMAL
+    scene.breakers(Phase.OPEN)
+    assert scene.look() == Mode.DEGRADED
+
+
 def test_a_restart_while_unwinding_asks_once_more(scene):
     """How far it had come is not worth a row: asking twice does nothing twice."""
     scene.order("o")
@@ -350,12 +381,12 @@ def test_steady_time_begins_anew_at_each_moment_of_trouble():
     clock = SimpleNamespace(us=0)
     pulse = Pulse(lambda: clock.us)
     clock.us = 30 * SECOND_US
-    assert pulse.signals(are_routes_open=False, unasked_count=0).steady_s == 30
-    assert pulse.signals(are_routes_open=True, unasked_count=0).steady_s == 0
+    assert pulse.signals(are_routes_open=False, left=Left()).steady_s == 30
+    assert pulse.signals(are_routes_open=True, left=Left()).steady_s == 0
     clock.us = 40 * SECOND_US
-    assert pulse.signals(are_routes_open=False, unasked_count=0).steady_s == 10
+    assert pulse.signals(are_routes_open=False, left=Left()).steady_s == 10
     pulse.created(b"last", is_answered=False)
     pulse.missed()
     clock.us = 200 * SECOND_US
-    seen = pulse.signals(are_routes_open=False, unasked_count=0)
+    seen = pulse.signals(are_routes_open=False, left=Left())
     assert (seen.silent_s, seen.is_creating, seen.steady_s) == (160, False, 170)

@@ -18,19 +18,22 @@ from lingqian.channels.port import (
     RefundOrder,
 )
 from lingqian.clearing.day import Blocker, DayState
-from lingqian.clearing.difference import DifferenceState
+from lingqian.clearing.difference import DifferenceState, day_id
 from lingqian.events.reconcile import Means, Reconciler
 from lingqian.flows.command import NotePrepay
 from lingqian.kernel.clock import SECOND_US, business_day, day_start_us
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged
 from lingqian.kernel.id import PREFIX_ATTEMPT, PREFIX_REFUND, show
+from lingqian.kernel.order import RUN_ROWS_MAX
 from lingqian.storage import reconciliation as books
 from lingqian.storage.bill_line import Shelf
 from lingqian.storage.cashier import Cashier
 from lingqian.storage.desk import Desk
+from lingqian.storage.kept_bill import FIELD_SHEET, FIELD_TRADE_BILL, opened, sealed, unpacked
 from lingqian.storage.lane import Submission
 from lingqian.storage.rederive import faults
+from lingqian.storage.sheet import Sheet, derive, read_sheet, result_digest, shown_in, write_sheet
 from lingqian.storage.story import story
 from lingqian.storage.vault import Vault
 from lingqian.topup.attempt import PrepayResult
@@ -470,47 +473,47 @@ def test_a_closed_day_is_derived_again_from_its_inputs(house):
     house.morning()
     assert house.run().state == DayState.CLOSED
     row = books.day_row(house.world.connection, ACCOUNT, house.day)
-    identity = books.day_id(ACCOUNT, house.day)
-    plain = books.opened(house.world.connection, house.vault, identity, books.FIELD_SHEET)
+    identity = day_id(ACCOUNT, house.day)
+    plain = opened(house.world.connection, house.vault, identity, FIELD_SHEET)
     assert sha256(plain).digest() == row.sheet_digest
     raw = asyncio.run(house.reconciler._fetch(house.reconciler._frame(ACCOUNT, house.day)))
-    again = books.derive(house.day, books.read_sheet(plain), raw.lines, raw.flows)
-    assert books.result_digest(again) == row.result_digest
+    again = derive(house.day, read_sheet(plain), raw.lines, raw.flows)
+    assert result_digest(again) == row.result_digest
     broken = [raw.lines[0]._replace(amount_fen=4_999)]
-    other = books.derive(house.day, books.read_sheet(plain), broken, raw.flows)
-    assert books.result_digest(other) != row.result_digest
+    other = derive(house.day, read_sheet(plain), broken, raw.flows)
+    assert result_digest(other) != row.result_digest
 
 
 def test_a_sheet_in_pieces_is_read_as_it_was_written():
     """Also one of more rows than a piece has; and one written before there were pieces."""
-    number = books.RUN_ROWS_MAX * 2 + 3
-    sheet = books.Sheet(
+    number = RUN_ROWS_MAX * 2 + 3
+    sheet = Sheet(
         tuple(paid(f"p{place:05d}") for place in range(number)),
         None,
         tuple(f"r{place:05d}" for place in range(5)),
         tuple((1, f"n{place:05d}") for place in range(number)),
     )
-    plain = books.write_sheet(sheet)
-    assert books.read_sheet(plain) == sheet
-    assert list(books._shown_in(plain)) == list(sheet.shown)
+    plain = write_sheet(sheet)
+    assert read_sheet(plain) == sheet
+    assert list(shown_in(plain)) == list(sheet.shown)
     shuffled = sheet._replace(booked=sheet.booked[::-1])
-    assert books.write_sheet(shuffled) == plain
+    assert write_sheet(shuffled) == plain
     whole = msgspec.msgpack.encode(sheet)
-    assert books.read_sheet(whole) == sheet
-    assert list(books._shown_in(whole)) == list(sheet.shown)
+    assert read_sheet(whole) == sheet
+    assert list(shown_in(whole)) == list(sheet.shown)
 
 
 def test_a_bill_is_kept_packed_and_opened_as_it_came():
     """Years of bills lie in the file; one that was kept before they were packed is still read."""
     vault, plain = Vault({1: bytes(32)}), "交易时间,".encode() * 1_000
-    row = books.sealed(vault, bytes(16), books.FIELD_TRADE_BILL, plain)
+    row = sealed(vault, bytes(16), FIELD_TRADE_BILL, plain)
     assert len(row.cipher) < len(plain) // 10
-    kept = vault.open("personal", bytes(16) + bytes((books.FIELD_TRADE_BILL,)), row.cipher)
-    assert books.unpacked(kept) == plain
-    assert books.unpacked(plain) == plain
+    kept = vault.open("personal", bytes(16) + bytes((FIELD_TRADE_BILL,)), row.cipher)
+    assert unpacked(kept) == plain
+    assert unpacked(plain) == plain
     assert row.mac == sha256(plain).digest()
     with pytest.raises(Damaged):
-        books.unpacked(kept[:-2])
+        unpacked(kept[:-2])
 
 
 def test_a_day_that_no_longer_follows_from_its_inputs_is_told_in_words(house):
@@ -533,11 +536,11 @@ def test_a_day_that_no_longer_follows_from_its_inputs_is_told_in_words(house):
     words = "the findings are not those the day was closed with"
     assert told(replace(row, result_digest=bytes(32))) == [words]
     assert "cannot be opened" in told(row, Vault({1: b"x" * 32}))[0]
-    identity = books.day_id(ACCOUNT, house.day)
-    other = books.sealed(vault, identity, books.FIELD_TRADE_BILL, b"[]")
+    identity = day_id(ACCOUNT, house.day)
+    other = sealed(vault, identity, FIELD_TRADE_BILL, b"[]")
     connection.execute(
         "UPDATE personal SET cipher = ? WHERE owner_id = ? AND field = ?",
-        (other.cipher, identity, books.FIELD_TRADE_BILL),
+        (other.cipher, identity, FIELD_TRADE_BILL),
     )
     assert told(row) == ["input 20 is not what the day was closed with"]
     connection.execute("DELETE FROM personal WHERE owner_id = ?", (identity,))

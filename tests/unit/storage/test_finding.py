@@ -281,6 +281,7 @@ EDITS = [
     (K.ADVANCE_LINE, sql("UPDATE lines SET open_fen = open_fen + 1")),
     (K.ADVANCE_LINE, sql("UPDATE advances SET state = 1 WHERE state <> 1")),
     (K.ADVANCE_DEBT, sql("UPDATE borrowers SET owed_fen = 1000000 WHERE owed_fen > 0")),
+    (K.ADVANCE_DEBT, sql("UPDATE askers SET order_id = zeroblob(16)")),
     (K.INCOME_PENDING, sql("UPDATE gifts SET state = 2 WHERE state = 1")),
     (K.JOURNAL_FOLD, body(GiftDone, outcome(streamer_fen=lambda old: old + 1))),
     (K.JOURNAL_FOLD, body(RefundNoted, outcome(fee_back_fen=1), has_arrived)),

@@ -73,7 +73,11 @@ OLDER = (
         SendDone(3, 0, 5, None), (2, 0),
     ),
     (6, sample(SendPacket)._replace(factors=0), SendDone(3, 0, 5, None), (1, 0)),
-    (29, sample(AskAdvance)._replace(is_minor=False), AdvanceDone(9, 5), (1, 0)),
+    (
+        29, sample(AskAdvance)._replace(is_minor=False, device=b"", address=b""),
+        AdvanceDone(9, 5), (3, 0),
+    ),
+    (29, sample(AskAdvance)._replace(device=b"", address=b""), AdvanceDone(9, 5), (2, 0)),
     (9, sample(DrawPacket), DrawDone((1, 0), (5, 6), 7), (0, 1)),
     (10, sample(ClosePacket), CloseDone(7), (0, 1)),
     (11, sample(SettleCase), SettleDone(5, 0, 9), (0, 2)),

@@ -21,6 +21,8 @@ CALM = Signals(steady_s=60)
         (Mode.DEGRADED, CALM._replace(are_routes_open=True), ""),
         (Mode.UNWINDING, CALM, "finish"),
         (Mode.UNWINDING, CALM._replace(unasked=1), ""),
+        (Mode.UNWINDING, CALM._replace(billed=1), "finish"),
+        (Mode.UNWINDING, CALM._replace(unasked=1, billed=1), ""),
         (Mode.UNWINDING, CALM._replace(are_routes_open=True), ""),
         (Mode.FORCED_OFF, Signals(are_routes_open=True), ""),
         (Mode.FORCED_OFF, CALM, ""),

@@ -41,7 +41,7 @@ STILL_OPEN: Final = Meaning(
 )  # fmt: skip
 OVERLOADED: Final = Meaning(
     "overloaded",
-    (1021, 1026, 1030, 1037, 1038, 1041, 1114, 1297, 8001, 8027, 8120, 8175, 8252, 8256,
+    (1021, 1026, 1030, 1037, 1038, 1041, 1047, 1114, 1297, 8001, 8027, 8120, 8175, 8252, 8256,
      9001, 9002, 9003, 9004, 9005, 9008),
     Unsent, Unknown, ends_link=False, pauses=True,
     words="no room, no memory, or a part of the cluster that does not answer",

@@ -28,7 +28,7 @@ from lingqian.storage.mysql.address import Address
 from lingqian.storage.mysql.durability import check
 from lingqian.storage.mysql.engine import Engine, engine_of
 from lingqian.storage.mysql.link import Link
-from lingqian.storage.mysql.meaning import Meaning, meaning_of
+from lingqian.storage.mysql.meaning import Meaning, code_of, meaning_of
 from lingqian.storage.mysql.schema import migrate
 from lingqian.storage.port import Batch, LaneRow
 from lingqian.storage.schema import TABLES, TableRow
@@ -46,7 +46,10 @@ from lingqian.storage.sql import (
 _BATCH_ID_NONE: Final = bytes(16)
 _TOKEN_BYTES: Final = 16
 _PAIRS_AT_ONCE: Final = 64
+_LOCK_WAIT: Final = 1205
 _UPTIME: Final = "SHOW GLOBAL STATUS LIKE 'Uptime'"
+_NOW: Final = "SELECT UNIX_TIMESTAMP()"
+_OWN: Final = "SELECT CONNECTION_ID(), UNIX_TIMESTAMP()"
 
 
 def _replace(table: TableRow) -> str:
@@ -67,11 +70,20 @@ PUT_PERSONAL: Final = INSERTS["personal"] + (
     " ON DUPLICATE KEY UPDATE cipher = VALUES(cipher), mac = VALUES(mac)"
 )
 NEW_LANE: Final = (
-    "INSERT INTO lanes (lane, epoch, next_seq, batch_id, head, at_us, owner) "
-    "VALUES (?, 0, 1, ?, ?, 0, ?) ON DUPLICATE KEY UPDATE lane = VALUES(lane)"
+    "INSERT INTO lanes (lane, epoch, next_seq, batch_id, head, at_us, owner, connection, "
+    "connected_s) VALUES (?, 0, 1, ?, ?, 0, ?, 0, 0) ON DUPLICATE KEY UPDATE lane = VALUES(lane)"
 )
-TAKE_LANE: Final = "UPDATE lanes SET epoch = epoch + 1, owner = ? WHERE lane = ?"
-FENCE_LANE: Final = "UPDATE lanes SET epoch = epoch + 1 WHERE lane = ? AND owner = ?"
+TAKE_LANE: Final = (
+    "UPDATE lanes SET epoch = epoch + 1, owner = ?, connection = ?, connected_s = ? WHERE lane = ?"
+)
+FENCE_LANE: Final = (
+    "UPDATE lanes SET epoch = epoch + 1, connection = ?, connected_s = ? "
+    "WHERE lane = ? AND owner = ?"
+)
+NOTE_CONNECTION: Final = (
+    "UPDATE lanes SET connection = ?, connected_s = ? WHERE lane = ? AND owner = ?"
+)
+SELECT_HOLDER: Final = "SELECT connection, connected_s FROM lanes WHERE lane = ?"
 
 
 class Options(NamedTuple):
@@ -86,11 +98,11 @@ class Options(NamedTuple):
     connect_s: float = DATABASE_CONNECT_S_MAX
 
 
-class _Predecessor(NamedTuple):
-    """A connection of ours that was given up: its number at the server, and since when."""
+class _Holder(NamedTuple):
+    """A connection as the server knows it: its number, and since when by the server's clock."""
 
     number: int
-    since_s: float
+    since_s: int
 
 
 class MysqlStore:
@@ -105,8 +117,9 @@ class MysqlStore:
         self._options = options
         self._engine: Engine
         self._token = secrets.token_bytes(_TOKEN_BYTES)
+        self._lanes: set[int] = set()
         self._troubles = 0
-        self._current: _Predecessor | None = None
+        self._holder = _Holder(0, 0)
         try:
             self._connection = self._open()
             migrate(self._connection)
@@ -146,29 +159,30 @@ class MysqlStore:
     def _open(self) -> Link:
         """Open the writer's connection and end the one before it, which may hold a lane's row."""
         link = self._connect()
-        before, now_s = self._current, time.monotonic()
-        number = link.execute("SELECT CONNECTION_ID()").fetchone()[0]
-        if before is not None and before.number != number:
-            self._end(link, before, now_s)
-        self._current = _Predecessor(number, now_s)
+        holder = _Holder(*link.execute(_OWN).fetchone())
+        if self._holder.number not in {0, holder.number}:
+            self._end(link, self._holder)
+        self._holder = holder
         return link
 
-    def _end(self, link: Link, before: _Predecessor, now_s: float) -> None:
-        """End a connection at the server, unless that server is gone and its numbers are others'.
+    def _end(self, link: Link, holder: _Holder) -> None:
+        """End a connection at the server, unless it began anew and its numbers are others' now.
 
         What fails here is no worse than not asking: the row stays locked for a while.
         """
         with suppress(Error):
             if self._engine.reuses_numbers:
                 uptime_s = int(link.execute(_UPTIME).fetchone()[1])
-                if uptime_s < now_s - before.since_s:
+                if holder.since_s < link.execute(_NOW).fetchone()[0] - uptime_s:
                     return
-            link.execute(self._engine.kill.format(before.number))
+            link.execute(self._engine.kill.format(holder.number))
 
     def _ready(self) -> Link:
         """Return the writer's connection, a new one when the last one was lost."""
         if not self._connection.is_open:
-            self._connection = self._open()
+            self._connection = link = self._open()
+            for lane in sorted(self._lanes):
+                link.execute(NOTE_CONNECTION, (*self._holder, lane, self._token))
         return self._connection
 
     def _give_up(self, error: Error) -> Meaning:
@@ -222,14 +236,31 @@ class MysqlStore:
         Raises: Unsent; taking it again is always safe.
         """
         try:
-            link = self._ready()
-            link.execute(self._engine.begin)
-            link.execute(NEW_LANE, (lane, _BATCH_ID_NONE, bytes(32), b""))
-            link.execute(TAKE_LANE, (self._token, lane))
-            link.execute("COMMIT")
-            return _lane_row(link, lane)
+            try:
+                return self._take(lane)
+            except Error as error:
+                if code_of(error) != _LOCK_WAIT:
+                    raise
+            self._connection.execute("ROLLBACK")
+            self._end_holder(lane)
+            return self._take(lane)
         except Error as error:
             raise self._unsent("taking a lane", error) from error
+
+    def _take(self, lane: int) -> LaneRow:
+        link = self._ready()
+        link.execute(self._engine.begin)
+        link.execute(NEW_LANE, (lane, _BATCH_ID_NONE, bytes(32), b""))
+        link.execute(TAKE_LANE, (self._token, *self._holder, lane))
+        link.execute("COMMIT")
+        self._lanes.add(lane)
+        return _lane_row(link, lane)
+
+    def _end_holder(self, lane: int) -> None:
+        """End the connection that a lane's owner commits through: it has stopped in the middle."""
+        held = self._connection.execute(SELECT_HOLDER, (lane,)).fetchone()
+        if held is not None and held[0]:
+            self._end(self._connection, _Holder(*held))
 
     def _unsent(self, what: str, error: Error) -> Fault:
         return self._give_up(error).before(f"{what}: {error}")
@@ -237,10 +268,17 @@ class MysqlStore:
     def load(self, view: View, wanted: Wanted) -> None:
         """Read every wanted row the view does not have yet, a few set-based reads.
 
+        A connection that was lost while nobody used it is found out here, and mended in passing.
         Raises: Unsent when the server cannot read now.
         """
         try:
-            _LOADER.load(self._ready(), view, wanted)
+            try:
+                _LOADER.load(self._ready(), view, wanted)
+            except Error as error:
+                if not meaning_of(error).ends_link:
+                    raise
+                self._connection.close()
+                _LOADER.load(self._ready(), view, wanted)
         except Error as error:
             raise self._unsent("nothing was read", error) from error
 
@@ -331,7 +369,7 @@ class MysqlStore:
             raise Unknown(f"the database cannot be asked: {error}") from error
 
     def _fence(self, link: Link, lane: int) -> None:
-        if link.execute(FENCE_LANE, (lane, self._token)).rowcount != 1:
+        if link.execute(FENCE_LANE, (*self._holder, lane, self._token)).rowcount != 1:
             raise Fenced(f"lane {lane} has another owner")
 
     def checkpoint(self) -> None:

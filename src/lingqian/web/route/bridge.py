@@ -1,14 +1,19 @@
 """Bridges: paying by the own wallet, or by an advance, what no channel takes now (降级支付)."""
 
-from typing import Final
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
 
 from lingqian.identity.key import Scope
 from lingqian.kernel.code import Code
-from lingqian.kernel.id import PREFIX_ORDER
+from lingqian.kernel.id import PREFIX_ORDER, lane_of
 from lingqian.storage import query, standing
-from lingqian.storage.cashier import OrderWish
+from lingqian.storage.cashier import Applicant, OrderWish
 from lingqian.topup.order import CreditState, Order, OrderKind, PayState, wallet_order
 from lingqian.topup.plan import Plan
+from lingqian.web import field
+from lingqian.web.address import address_of, network
 from lingqian.web.answer import first_of, refusal
 from lingqian.web.bridge import bridged_account, is_minor, wallet_code
 from lingqian.web.call import Call
@@ -21,6 +26,17 @@ from lingqian.web.problem import Refused, problem
 from lingqian.web.reply import Reply, reply
 from lingqian.web.route.top_up import GIVEN, MISSING
 
+
+class AdvanceFrom(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a person is, as the app's server knows it; nothing of it is kept but a keyed digest.
+
+    Not read when a person calls for himself: his session and his connection say it.
+    """
+
+    client_ip: field.ClientIp = ""
+    device: Annotated[str, Meta(max_length=128, description="Any name that stays the same.")] = ""
+
+
 _UNPAID: Final = (PayState.NONE, PayState.PAYING)
 
 
@@ -28,6 +44,7 @@ def _present(door: Door, call: Call) -> tuple[bytes, Order]:
     order_id = call.id(PREFIX_ORDER, "order_id")
     order = query.order(door.reader, order_id)
     if order is None:
+        call.belongs()
         raise Refused(Code.ORDER_UNKNOWN)
     call.belongs(order.user_id)
     return order_id, order
@@ -98,15 +115,26 @@ async def take_advance(door: Door, call: Call) -> Reply:
     account = bridged_account(door, order_id, order)
     if not account and order.kind == OrderKind.COINS and order.pay_state in _UNPAID:
         return problem(Code.LINE_CLOSED)
-    history = standing.history(door.reader, order.user_id, door.wallet.clock.now_us())
-    cashier = door.wallet.cashier
-    asked = cashier.ask_advance(
-        order_id, account, history, call.caller.name, is_minor=is_minor(door, order.user_id)
-    )
+    cashier, applicant = door.wallet.cashier, await _applicant(door, call, order.user_id)
+    if standing.is_asked_elsewhere(door.reader, cashier.askers(lane_of(order_id), applicant)):
+        return problem(Code.ADVANCE_OPEN_HERE)
+    asked = cashier.ask_advance(order_id, account, applicant, call.caller.name)
     answer = await door.ask(asked)
     if answer.code:
         return refusal(answer)
     return reply(201, order_shown(door, order_id))
+
+
+async def _applicant(door: Door, call: Call, user_id: bytes) -> Applicant:
+    """Return who asks: a person is known by his session and connection, others as they are told."""
+    history = standing.history(door.reader, user_id, door.wallet.clock.now_us())
+    session = door.sessions.of(call.caller.session_id)
+    if session is not None:
+        device, address = session.thumbprint.hex(), address_of(door, call)
+    else:
+        told = await call.take_any(AdvanceFrom)
+        device, address = told.device, network(told.client_ip)
+    return Applicant(history, is_minor(door, user_id), device, address)
 
 
 _ACT: Final = (Scope.WRITE_TOP_UPS, Scope.ACT_USERS)
@@ -140,6 +168,9 @@ OPERATIONS: Final = (
         summary="Take an advance in an outage",
         tag="top-ups",
         scopes=_ACT,
+        takes=AdvanceFrom,
+        may_be_empty=True,
+        example={"client_ip": "1.2.4.8", "device": "a phone's id in the app"},
         gives={201: GIVEN, 200: GIVEN},
         refuses=(
             *MISSING,
@@ -150,6 +181,7 @@ OPERATIONS: Final = (
             Code.UNDER_AGE,
             Code.ADVANCE_OPEN,
             Code.DEBT_OPEN,
+            Code.ADVANCE_OPEN_HERE,
             Code.HISTORY_TOO_SHORT,
             Code.EXCEEDS_ADVANCE_MAX,
             Code.LINE_PACED,

@@ -14,6 +14,7 @@ from lingqian.identity.user import Status
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_PACKET, parse
 from lingqian.redpacket.packet import Claim
+from lingqian.storage import query
 from lingqian.web import field
 from lingqian.web.answer import refusal
 from lingqian.web.call import Call
@@ -70,6 +71,8 @@ async def claim(door: Door, call: Call) -> Reply:
     if packet_id is None:
         return problem(Code.PACKET_UNKNOWN)
     user_id = call.who(body.user_id, "user_id")
+    if call.caller.person and _is_hidden(door, packet_id, user_id):
+        return problem(Code.PACKET_UNKNOWN)
     wallet = door.wallet
     over = wallet.board.look(packet_id)
     if over is not None:
@@ -87,6 +90,18 @@ async def claim(door: Door, call: Call) -> Reply:
         return refusal(answer)
     first: Any = answer.first
     return made(answer.outcome, 201) if first is None else made(first, 200)  # type: ignore[arg-type]  # a claim's outcome
+
+
+def _is_hidden(door: Door, packet_id: bytes, user_id: bytes) -> bool:
+    """Say whether a packet is not for a person's eyes: to him it is as if there were none.
+
+    Whoever has opened it, or sent it, sees it also when he has left the talk.
+    """
+    if door.may_see(door.conversation(packet_id), user_id):
+        return False
+    sent = query.packet(door.reader, packet_id)
+    is_own = sent is not None and sent.packet.sender_id == user_id
+    return not is_own and query.claim(door.reader, packet_id, user_id) is None
 
 
 _RECEIPT: Final = Receipt(1, "6a1f0c9e5d3b47288f1e2d3c4b5a6978", "b7" * 32)

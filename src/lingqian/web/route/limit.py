@@ -4,8 +4,9 @@ from typing import Final
 
 import msgspec
 
-from lingqian.compliance.factor import CAPS, RULES
+from lingqian.compliance.factor import RULES
 from lingqian.compliance.limit import DEFAULT
+from lingqian.compose import Config, factor_rows
 from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door
@@ -57,15 +58,15 @@ async def read(door: Door, call: Call) -> Reply:
         LimitShown(row.account_class, row.span.lower(), row.cap, row.source)
         for row in door.wallet.config.limits
     ]
-    return reply(200, LimitList(tuple(rows), _caps(door.wallet.config.profile), _rules()))
+    return reply(200, LimitList(tuple(rows), _caps(door.wallet.config), _rules()))
 
 
-def _caps(profile: str) -> tuple[FactorCapShown, ...]:
+def _caps(config: Config) -> tuple[FactorCapShown, ...]:
     return tuple(
         [
             FactorCapShown(row.id, row.strength.name.lower(), row.cap_fen, row.source)
-            for row in CAPS
-            if profile in row.profiles
+            for row in factor_rows(config)
+            if config.profile in row.profiles
         ]
     )
 

@@ -29,8 +29,9 @@ from lingqian.web.page import read_cursor, write_cursor
 from lingqian.web.problem import Refused
 from lingqian.web.purchase import PACKET_WORDS, way_to_pay
 from lingqian.web.reply import Reply, reply
+from lingqian.web.sealed import page_key, sealed_to
 from lingqian.web.sheet import Way, open_sheet
-from lingqian.web.sight import Sight, look
+from lingqian.web.sight import Sight, Viewer, ViewerPage, look
 from lingqian.web.wish import NewPacket, wish
 
 _TICKET_BYTES: Final = 4
@@ -59,18 +60,6 @@ class Entropy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     hex: Annotated[str, Meta(pattern="^[0-9a-fA-F]{64}$")]
 
 
-class Viewer(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """For whose eyes; without it everything that the app itself may see."""
-
-    viewer_id: field.UserId | None = None
-
-
-class ViewerPage(field.Page, frozen=True, forbid_unknown_fields=True):
-    """For whose eyes, and which page."""
-
-    viewer_id: field.UserId | None = None
-
-
 class ClaimList(msgspec.Struct, frozen=True):
     """Claims of a packet, the newest first."""
 
@@ -88,9 +77,10 @@ async def send(door: Door, call: Call) -> Reply:
     """Send a packet, once per idempotency key."""
     body = await call.take(NewPacket)
     key = call.key()
-    way = None
+    way, point = None, b""
     if body.pay_with == "channel":
         way = way_to_pay(door, body.product, body.payer, PACKET_WORDS, body.client_ip)
+        point = page_key(door, call)
     wanted = wish(door, call, body)
     check_cover(door, wanted, key)
     if way is None:
@@ -102,10 +92,16 @@ async def send(door: Door, call: Call) -> Reply:
     first, is_new = first_of(answer)
     if way is None:
         return reply(201 if is_new else 200, _made(first))
-    return await _funded(door, first, (key, call.caller.name), way)
+    return await _funded(door, first, (key, call.caller.name), way, point)
 
 
-async def _funded(door: Door, first: Any, caller: tuple[str, str], way: Way) -> Reply:  # noqa: ANN401 - an Answer or a Record
+async def _funded(
+    door: Door,
+    first: Any,  # noqa: ANN401 - an Answer or a Record
+    caller: tuple[str, str],
+    way: Way,
+    point: bytes,
+) -> Reply:
     """Open the order that pays for a packet, and its pay sheet; it opens once that is proven."""
     command = first.command
     order_id = packet_order(command.packet_id)
@@ -125,7 +121,8 @@ async def _funded(door: Door, first: Any, caller: tuple[str, str], way: Way) -> 
     shown = order_shown(door, order_id, sheet, is_reviewed=first_of(answer)[0].outcome.is_reviewed)
     is_new = answer.first is None
     assert shown is not None, "an order that was answered exists"
-    return reply(201 if is_new else 200, msgspec.structs.replace(_made(first), top_up=shown))
+    made = msgspec.structs.replace(_made(first), top_up=sealed_to(point, shown))
+    return reply(201 if is_new else 200, made)
 
 
 def _made(first: Any) -> PacketMade:  # noqa: ANN401 - an Answer or a Record

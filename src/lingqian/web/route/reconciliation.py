@@ -18,6 +18,7 @@ from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import ID_BYTES, PREFIX_DIFFERENCE, show
 from lingqian.storage import reconciliation as books
+from lingqian.storage.kept_bill import sealed_note
 from lingqian.storage.lane import Submission
 from lingqian.web import field
 from lingqian.web.answer import refusal
@@ -258,7 +259,7 @@ async def resolve(door: Door, call: Call) -> Reply:
     """End a difference by hand; where money moves, two people do."""
     identity = call.id(PREFIX_DIFFERENCE, "difference_id")
     body = await call.take(Resolution)
-    mac, rows = books.sealed_note(door.wallet.vault, identity, body.note)
+    mac, rows = sealed_note(door.wallet.vault, identity, body.note)
     remedy = Remedy[body.remedy.upper()]
     command = ResolveDifference(identity, body.event, remedy, body.by, mac)
     answer = await door.ask(Submission(command, rows))

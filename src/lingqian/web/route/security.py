@@ -29,7 +29,7 @@ from lingqian.storage import real_name as names
 from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door
-from lingqian.web.factor import NAMES, PASSKEY, PASSWORD, approve, open_challenge
+from lingqian.web.factor import PASSKEY, PASSWORD, approve, kinds, open_challenge
 from lingqian.web.operation import Given, Operation
 from lingqian.web.passkey import CredentialId, PasskeyProof
 from lingqian.web.problem import Refused
@@ -221,7 +221,7 @@ async def prove(door: Door, call: Call) -> Reply:
     else:
         name = PASSWORD
         await prove_password(door, user_id, str(body.password))
-    token = approve(door, call, digest, NAMES[name])
+    token = approve(door, call, digest, kinds(door)[name])
     return reply(201, PaymentToken(token, name, APPROVAL_LIFE_S))
 
 

@@ -15,7 +15,7 @@ from lingqian.storage import query
 from lingqian.storage.statement import SEQ_MAX, Line, lines
 from lingqian.web import field
 from lingqian.web.call import Call
-from lingqian.web.card import PacketShown, card
+from lingqian.web.card import History, card
 from lingqian.web.door import Door
 from lingqian.web.operation import Given, Operation
 from lingqian.web.page import read_cursor, write_cursor
@@ -64,13 +64,6 @@ class HistoryPage(field.Page, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Packets a person sent, or claimed from."""
 
     role: Literal["sent", "claimed"]
-
-
-class History(msgspec.Struct, frozen=True):
-    """A page of packets as this person sees them, the newest first."""
-
-    packets: tuple[PacketShown, ...]
-    next_cursor: str | None
 
 
 def _present(door: Door, call: Call) -> bytes:

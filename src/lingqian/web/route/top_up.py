@@ -114,7 +114,7 @@ async def open_top_up(door: Door, call: Call) -> Reply:
 
 async def opened(door: Door, call: Call, wish: OrderWish, key: str, way: Way | None) -> Reply:
     """Ask for an order and, over a channel, its pay sheet; the answer tells both."""
-    point = page_key(door.page_keys, call)
+    point = b"" if way is None else page_key(door, call)
     answer = await door.ask(door.wallet.cashier.open_order(wish, key, call.caller.name))
     if answer.code:
         return refusal(answer)
@@ -168,7 +168,7 @@ async def try_again(door: Door, call: Call) -> Reply:
     """Give the pay sheet again: the same attempt while it is good, else a new one."""
     order_id = _present(door, call)
     body = await call.take(NewAttempt)
-    point = page_key(door.page_keys, call)
+    point = page_key(door, call)
     order = query.order(door.reader, order_id)
     assert order is not None, "it was there a moment ago"
     name = (

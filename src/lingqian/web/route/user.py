@@ -1,4 +1,4 @@
-"""Users: registered once per external id, looked up, changed; balances; conversations (用户)."""
+"""Users: registered once per external id, looked up, changed; balances (用户)."""
 
 from typing import Any, Final, Literal
 
@@ -6,7 +6,6 @@ import msgspec
 
 from lingqian.identity.key import Scope
 from lingqian.identity.user import User, UserState
-from lingqian.kernel.bound import MEMBERS_MAX
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_USER, show
@@ -14,13 +13,11 @@ from lingqian.storage import query
 from lingqian.storage.desk import FIELD_EXTERNAL
 from lingqian.web import field
 from lingqian.web.act import begin_act
-from lingqian.web.call import Call, user_id
+from lingqian.web.call import Call
 from lingqian.web.door import Door, fresh_key
 from lingqian.web.operation import ACT, Given, Operation
 from lingqian.web.problem import Refused, problem
 from lingqian.web.reply import Reply, reply
-
-_MEMBER_BYTES: Final = 40
 
 
 class NewUser(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,19 +68,6 @@ class Balances(msgspec.Struct, frozen=True):
     """A person's balances."""
 
     balances: tuple[BalanceShown, ...]
-
-
-class Members(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Everybody in a conversation, from now on."""
-
-    member_ids: tuple[field.UserId, ...]
-
-
-class MembersShown(msgspec.Struct, frozen=True):
-    """How many belong to the conversation now."""
-
-    conversation_id: str
-    count: int
 
 
 def _shown(door: Door, identity: bytes, row: User) -> UserShown:
@@ -185,26 +169,6 @@ async def balances(door: Door, call: Call) -> Reply:
     return reply(200, Balances((shown,)))
 
 
-async def set_members(door: Door, call: Call) -> Reply:
-    """Say who belongs to a conversation; packets posted there are for them only."""
-    conversation_id = call.path_params["conversation_id"]
-    if len(conversation_id) > 64:
-        raise Refused(Code.NOT_FOUND)
-    body = await call.take(Members)
-    if len(body.member_ids) > MEMBERS_MAX:
-        raise Refused(Code.INVALID_FIELD, field="member_ids", detail=f"more than {MEMBERS_MAX}")
-    members = [user_id(text, "member_ids") for text in body.member_ids]
-    status = door.wallet.directory.status
-    if not all(status(member) for member in members):
-        raise Refused(Code.USER_UNKNOWN, field="member_ids")
-    submission = door.wallet.desk.members(conversation_id, members, fresh_key())
-    answer: Any = await door.ask(submission)
-    door.wallet.directory.forget_conversation(conversation_id)
-    if answer.code:
-        return problem(Code(answer.code), field=answer.field)
-    return reply(200, MembersShown(conversation_id, answer.outcome.count))
-
-
 _USER: Final = UserShown(
     field.USER_EXAMPLE, "alice@shop", "小明", 3, "active", field.MOMENT_EXAMPLE
 )
@@ -269,18 +233,5 @@ OPERATIONS: Final = (
         },
         refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
         by_person=True,
-    ),
-    Operation(
-        method="PUT",
-        path="/v1/conversations/{conversation_id}/members",
-        run=set_members,
-        summary="Set the members of a conversation",
-        tag="conversations",
-        scopes=(Scope.WRITE_USERS,),
-        takes=Members,
-        example={"member_ids": [field.USER_EXAMPLE, field.OTHER_EXAMPLE]},
-        gives={200: Given(MembersShown, MembersShown("family", 2))},
-        refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
-        body_bytes_max=MEMBERS_MAX * _MEMBER_BYTES,
     ),
 )

@@ -2,8 +2,9 @@
 -- Bytes are compared byte by byte and so is text; what is no law of the ledger has no index here:
 -- an index comes with the question that it answers. Almost every key begins with its lane.
 
--- One row per lane: fence (epoch), dense sequence, last batch, head of the chain; and a token of
--- whoever raised the epoch last.
+-- One row per lane: fence (epoch), dense sequence, last batch, head of the chain. And who raised
+-- the epoch last: a token, the number of his connection at the server, and since when by its clock;
+-- a connection that stopped in the middle of a commit holds this row until somebody ends it.
 CREATE TABLE IF NOT EXISTS lanes (
     lane BIGINT NOT NULL,
     epoch BIGINT NOT NULL,
@@ -12,6 +13,8 @@ CREATE TABLE IF NOT EXISTS lanes (
     head VARBINARY(32) NOT NULL,
     at_us BIGINT NOT NULL,
     owner VARBINARY(16) NOT NULL,
+    connection BIGINT NOT NULL,
+    connected_s BIGINT NOT NULL,
     PRIMARY KEY (lane)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
@@ -340,6 +343,7 @@ CREATE TABLE IF NOT EXISTS refunds (
     card_mac VARBINARY(32) NOT NULL,
     transaction_key VARBINARY(16) NOT NULL,
     way BIGINT NOT NULL,
+    subsidy_fen BIGINT NOT NULL,
     PRIMARY KEY (refund_id)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
@@ -480,8 +484,16 @@ CREATE TABLE IF NOT EXISTS advances (
     user_id VARBINARY(16) NOT NULL,
     account VARCHAR(255) NOT NULL,
     asked_at_us BIGINT NOT NULL,
+    device VARBINARY(16) NOT NULL,
+    address VARBINARY(16) NOT NULL,
     PRIMARY KEY (order_id),
     CHECK (unspent_fen + owed_fen IN (0, amount_fen))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS askers (
+    asker_key VARBINARY(16) NOT NULL,
+    order_id VARBINARY(16) NOT NULL,
+    PRIMARY KEY (asker_key)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS borrowers (

@@ -1,1 +1,0 @@
-import{i as e}from"./money-FYU9LJUJ.js";import{t}from"./words-B85SlNdV.js";var n=({coins:n,bonus_coins:r,amount_fen:i})=>n?t(n+(r==null?0:r)):`¥${e(i)}`;export{n as t};

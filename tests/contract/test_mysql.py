@@ -1,0 +1,400 @@
+"""What a store over the MySQL protocol promises beyond the port; on a MariaDB of the tests' own."""
+
+import re
+import time
+
+import apsw
+import pytest
+from pymysql.err import Error, OperationalError
+
+import mariadb
+from law import all_laws
+from lingqian.flows.view import Policy, View, Wanted
+from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
+from lingqian.storage.lane import Submission
+from lingqian.storage.mysql import durability, schema
+from lingqian.storage.mysql import store as module
+from lingqian.storage.mysql.engine import ENGINES, MARIADB
+from lingqian.storage.mysql.link import STATEMENT_BYTES_MAX
+from lingqian.storage.mysql.store import MysqlStore, Options
+from lingqian.storage.port import Personal
+from lingqian.storage.schema import APPENDED, TABLES
+from lingqian.storage.sqlite import migrate
+from world import World
+
+pytestmark = pytest.mark.needs("mariadb")
+# What the database has beside what the embedded engine has: who owns a lane, and through what.
+BESIDE = {"lanes": ["owner", "connection", "connected_s"]}
+
+
+@pytest.fixture
+def address():
+    """An empty database."""
+    with mariadb.database() as place:
+        yield place
+
+
+@pytest.fixture
+def store(address):
+    """A store over it."""
+    made = MysqlStore(address)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def world(store):
+    """A person with money."""
+    made = World(1, store=store)
+    made.batch(made.register("a"))
+    made.batch(made.fund("a", 1_000))
+    return made
+
+
+# --- the schema -----------------------------------------------------------------------------------
+
+
+def embedded():
+    """Return the embedded engine's newest schema, empty."""
+    connection = apsw.Connection(":memory:")
+    migrate(connection)
+    return connection
+
+
+def test_schema_has_the_columns_of_the_embedded_engine(store):
+    """One lane code writes both; a column that is missing on one would be found by a customer."""
+    ours = embedded()
+    for name in ("lanes", "settings", *APPENDED, *(table.name for table in TABLES)):
+        there = [row[1] for row in ours.execute(f'PRAGMA table_info("{name}")')]
+        here = store.connection.execute(
+            "SELECT column_name, is_nullable FROM information_schema.columns "
+            "WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position",
+            (name,),
+        ).fetchall()
+        assert [column for column, _ in here] == there + BESIDE.get(name, []), name
+        assert {nullable for _, nullable in here} == {"NO"}, name
+    ours.close()
+
+
+def test_schema_keeps_the_keys_and_the_unique_laws(store):
+    """One claim per person, one person per outside id, one closing per day."""
+    ours = embedded()
+    for name in (*APPENDED, *(table.name for table in TABLES)):
+        theirs = set()
+        for index in ours.execute(f'PRAGMA index_list("{name}")').fetchall():
+            is_unique, is_partial = index[2], index[4]
+            if is_unique and not is_partial:
+                columns = ours.execute(f'PRAGMA index_info("{index[1]}")').fetchall()
+                theirs.add(tuple(row[2] for row in columns))
+        found = store.connection.execute(
+            "SELECT index_name, group_concat(column_name ORDER BY seq_in_index) "
+            "FROM information_schema.statistics WHERE table_schema = DATABASE() "
+            "AND table_name = ? AND non_unique = 0 GROUP BY index_name",
+            (name,),
+        )
+        assert {tuple(columns.split(",")) for _, columns in found} == theirs, name
+    ours.close()
+
+
+def checks(text):
+    """Return the checks of a table as the parts of its definition, spelling apart."""
+    found, start = set(), 0
+    text = re.sub(r'[`"\s]', "", text).lower().replace("octet_length", "length")
+    while (start := text.find("check(", start)) >= 0:
+        depth, end = 1, start + 6
+        while depth:
+            depth += {"(": 1, ")": -1}.get(text[end], 0)
+            end += 1
+        found.add(text[start + 6 : end - 1])
+        start = end
+    return {each.replace("(", "").replace(")", "") for each in found}
+
+
+def test_schema_keeps_the_checks(store):
+    """The database's own second look, for the day when ours is wrong."""
+    ours = embedded()
+    for table in TABLES:
+        there = ours.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table.name,))
+        here = store.connection.execute(f'SHOW CREATE TABLE "{table.name}"').fetchone()[1]
+        assert checks(here) == checks(there.fetchone()[0]), table.name
+    ours.close()
+
+
+def test_step_that_ran_and_was_not_written_down_runs_again():
+    """A crash between the two: tables cannot be taken back here, so a step may come twice."""
+    place = mariadb.server().fresh()
+    for count in range(len(schema.steps())):
+        store = MysqlStore(place)
+        store.connection.execute(
+            "DELETE FROM schema_steps WHERE number * 1000 + place > ?", (1_000 + count,)
+        )
+        store.close()
+    store = MysqlStore(place)
+    assert len(store.connection.execute(schema.SELECT_STEPS).fetchall()) == len(schema.steps())
+    store.close()
+
+
+def test_step_that_says_it_was_done_before_is_written_down(store, monkeypatch):
+    """A later step adds a column: after a crash it is there already, and that is no fault."""
+    late = schema.Step(2, 1, "0002_planted.sql", "ALTER TABLE settings ADD COLUMN planted BIGINT")
+    known = [*schema.steps(), late]
+    monkeypatch.setattr(schema, "steps", lambda: known)
+    store.connection.execute(late.text)
+    assert schema.migrate(store.connection) == [late.name]
+    assert schema.migrate(store.connection) == []
+    store.connection.execute("ALTER TABLE settings DROP COLUMN planted")
+    store.connection.execute("DELETE FROM schema_steps WHERE number = 2")
+
+
+def test_step_that_fails_otherwise_is_not_written_down(store, monkeypatch):
+    """Else the next start would go on from a schema that is not there."""
+    broken = schema.Step(2, 1, "0002_planted.sql", "ALTER TABLE nothing ADD COLUMN x BIGINT")
+    known = [*schema.steps(), broken]
+    monkeypatch.setattr(schema, "steps", lambda: known)
+    with pytest.raises(Error):
+        schema.migrate(store.connection)
+    assert len(store.connection.execute(schema.SELECT_STEPS).fetchall()) == len(known) - 1
+
+
+def test_step_that_was_another_when_it_ran_is_refused(store, address):
+    """The text of a step that has run is history; changing it makes two kinds of database."""
+    store.connection.execute("UPDATE schema_steps SET digest = x'00' WHERE place = 3")
+    with pytest.raises(Damaged, match=r"step 3 of 0001_ledger\.sql"):
+        MysqlStore(address)
+    store.connection.execute("DELETE FROM schema_steps WHERE place = 3")
+    MysqlStore(address).close()
+
+
+# --- values ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "it's", 'say "hi"', "back\\slash", "零钱🧧", "a\0b", "50%_?"])
+def test_text_comes_back_as_it_was(store, text):
+    """No character means anything to the server."""
+    put = "INSERT INTO settings (name, value) VALUES (?, ?)"
+    store.chore(lambda link: link.executemany(put, [("t", text)]))
+    found = store.connection.execute("SELECT name FROM settings WHERE value = ?", (text,))
+    assert found.fetchall() == [("t",)]
+
+
+def test_bytes_come_back_as_they_were(world):
+    """Sealed fields hold every byte there is."""
+    cipher = bytes(range(256)) * 8
+    row = Personal(world.ids["a"], 1, cipher, bytes(32))
+    world.writer.apply([Submission(world.fund("a", 1), (row,))])
+    assert world.connection.execute("SELECT cipher FROM personal").fetchone() == (cipher,)
+
+
+def test_value_that_does_not_fit_is_refused_not_cut(world):
+    """A server that cuts to fit would make two ids out of one."""
+    row = Personal(world.ids["a"], 1, b"", bytes(33))
+    with pytest.raises(Unsent):
+        world.writer.apply([Submission(world.fund("a", 1), (row,))])
+
+
+# --- what a server must promise -------------------------------------------------------------------
+
+
+@pytest.fixture
+def weak():
+    """The server with a setting that forgets; put right again afterwards."""
+    server = mariadb.server()
+    server.do("SET GLOBAL innodb_flush_log_at_trx_commit = 2")
+    yield server
+    server.do("SET GLOBAL innodb_flush_log_at_trx_commit = 1")
+
+
+@pytest.mark.usefixtures("weak")
+def test_server_that_may_forget_is_refused(address):
+    """Durable before it answers: a power cut would take what a person was told."""
+    with pytest.raises(Unsent, match=r"innodb_flush_log_at_trx_commit is 2, not 1 or 3"):
+        MysqlStore(address)
+
+
+@pytest.mark.usefixtures("weak")
+def test_server_that_may_forget_will_do_for_the_sandbox(address):
+    """There is no money in it."""
+    MysqlStore(address, Options(is_sandbox=True)).close()
+
+
+class Says:
+    """A link to a server that answers what a test wants."""
+
+    def __init__(self, settings):
+        self._settings = settings
+
+    def execute(self, text):
+        """Answer a question for one setting."""
+        name = text.removeprefix("SELECT @@GLOBAL.").removeprefix("SELECT @@SESSION.")
+        return type("Row", (), {"fetchone": lambda _: (self._settings[name],)})()
+
+
+def strong(engine):
+    """Return settings that are strong enough for an engine."""
+    settings = {demand.name: demand.accepted[0] for demand in engine.demands}
+    settings |= {demand.when: 1 for demand in engine.demands if demand.when}
+    settings |= {"max_allowed_packet": 2**24, "sql_mode": "ANSI_QUOTES,STRICT_ALL_TABLES"}
+    return settings | {engine.isolation: "REPEATABLE-READ"}
+
+
+@pytest.mark.parametrize(
+    ("engine", "demand"),
+    [(engine, demand) for engine in ENGINES for demand in engine.demands],
+    ids=lambda row: row.name,
+)
+def test_every_demand_is_made(engine, demand):
+    """Each weak setting by itself is enough to refuse a server, and none of the strong ones is."""
+    durability.check(Says(strong(engine)), engine, is_sandbox=False)
+    with pytest.raises(Unsent, match=f"{demand.name} is"):
+        durability.check(Says(strong(engine) | {demand.name: "OTHER"}), engine, is_sandbox=False)
+
+
+def test_demand_of_a_log_that_is_off_is_not_made():
+    """What a server does not write need not be synced."""
+    settings = strong(MARIADB) | {"log_bin": 0, "sync_binlog": 0}
+    durability.check(Says(settings), MARIADB, is_sandbox=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("max_allowed_packet", STATEMENT_BYTES_MAX),
+        ("sql_mode", "ANSI_QUOTES"),
+        ("tx_isolation", "READ-COMMITTED"),
+    ],
+)
+def test_demands_of_correctness_are_made_in_the_sandbox_too(name, value):
+    """They are not about power cuts: without them rows would be cut, or read twice differently."""
+    with pytest.raises(Unsent, match=name):
+        durability.check(Says(strong(MARIADB) | {name: value}), MARIADB, is_sandbox=True)
+
+
+def test_server_that_is_not_there_is_said_by_its_address(address):
+    """Whoever reads it must know which server, and not its password."""
+    port = mariadb.free_port()
+    away = address._replace(port=port, password="secret")
+    with pytest.raises(Unsent, match=f"127.0.0.1:{port}") as found:
+        MysqlStore(away)
+    assert "secret" not in str(found.value)
+
+
+def unreachable():
+    """Stand for a server that is not there."""
+    raise OperationalError(2003, "away")
+
+
+# --- owners ---------------------------------------------------------------------------------------
+
+
+def decided(world, *commands):
+    """Decide commands in memory and return the batch that would be committed."""
+    _, batch = world.writer.lanes[0].decide([Submission(each) for each in commands])
+    return [batch]
+
+
+def test_unknown_commit_of_a_lane_that_was_taken_is_left_to_its_new_owner(world, address):
+    """Whoever has the lane now answers for it; raising the epoch again would throw him out."""
+    batches = decided(world, world.fund("a", 1))
+    other = MysqlStore(address)
+    taken = other.lane(0)
+    with pytest.raises(Fenced):
+        world.store.resolve(batches)
+    assert other.connection.execute("SELECT epoch FROM lanes").fetchone() == (taken.epoch,)
+    other.close()
+
+
+def test_connection_is_mended_when_the_server_has_ended_it(world):
+    """A server restarts, or grows tired of an idle session: nobody who asks should notice."""
+    number = world.connection.execute("SELECT CONNECTION_ID()").fetchone()[0]
+    mariadb.server().do(f"KILL {number}")
+    assert world.do(world.fund("a", 5)).code == 0
+    assert world.connection.execute("SELECT CONNECTION_ID()").fetchone()[0] != number
+    held = world.connection.execute("SELECT connection, CONNECTION_ID() FROM lanes").fetchone()
+    assert held[0] == held[1], "whoever takes the lane must know whom to end"
+    all_laws(world.connection)
+
+
+def test_reading_mends_the_connection_too(world):
+    """The first thing a batch does is to read."""
+    number = world.connection.execute("SELECT CONNECTION_ID()").fetchone()[0]
+    mariadb.server().do(f"KILL {number}")
+    assert world.do(world.register("b")).code == 0
+    assert world.connection.execute("SELECT CONNECTION_ID()").fetchone()[0] != number
+
+
+def test_reading_that_failed_half_way_names_nobody_as_absent(world, monkeypatch):
+    """A person who was not read and is taken for a stranger could register a second time."""
+    wanted, view = Wanted(is_gated=False), View(0, Policy({}), None)
+    wanted.users.add(world.ids["a"])
+    wanted.keys.add(world.key(0, "register a"))
+    monkeypatch.setattr(world.store, "_open", unreachable)
+    mariadb.server().do(f"KILL {world.connection.execute('SELECT CONNECTION_ID()').fetchone()[0]}")
+    with pytest.raises(Unsent):
+        world.store.load(view, wanted)
+    assert (view.users.rows, view.seen) == ({}, {})
+    monkeypatch.undo()
+    world.store.load(view, wanted)
+    assert view.users.get(world.ids["a"]) is not None
+    assert None not in view.seen.values()
+
+
+def test_number_of_a_connection_of_an_older_server_is_left_alone(store):
+    """After a restart the server counts anew, and the number is somebody else's."""
+    server = mariadb.server()
+    stranger = server.admin()
+    number = stranger.thread_id()
+    store._end(store.connection, module._Holder(number, 1))
+    stranger.ping(reconnect=False)
+    now = store.connection.execute("SELECT UNIX_TIMESTAMP()").fetchone()[0]
+    store._end(store.connection, module._Holder(number, now))
+    with pytest.raises(Error):
+        stranger.ping(reconnect=False)
+    stranger.close()
+
+
+def test_chore_whose_commit_was_cut_is_unknown(store, monkeypatch):
+    """No seal proves what became of it; to say that nothing was written would be a lie."""
+    execute = store.connection.execute
+
+    def cut(text, *values):
+        if text == "COMMIT":
+            raise OperationalError(2013, "cut")
+        return execute(text, *values)
+
+    monkeypatch.setattr(store.connection, "execute", cut)
+    put = "INSERT INTO settings (name, value) VALUES ('a', '1')"
+    with pytest.raises(Unknown):
+        store.chore(lambda link: link.execute(put))
+    monkeypatch.undo()
+    assert store.chore(lambda link: link.execute("SELECT 1").fetchone()) == (1,)
+
+
+def test_pause_grows_and_ends(store, monkeypatch):
+    """Neighbours that met once must not meet again at once; and nobody waits for long."""
+    waits = []
+    monkeypatch.setattr(module.time, "sleep", waits.append)
+    for _ in range(20):
+        store._pause()
+    assert waits[0] < 0.01 < waits[-1] <= module.DATABASE_PAUSE_S_MAX
+    store.chore(lambda link: link.execute("SELECT 1"))
+    store._pause()
+    assert waits[-1] < 0.01, "a commit that worked begins anew"
+
+
+def test_answer_of_a_commit_comes_after_the_log_is_on_disk(store):
+    """What the word durable rests on; a changed default must not go unseen."""
+    row = store.connection.execute("SELECT @@innodb_flush_log_at_trx_commit").fetchone()
+    assert row == (1,)
+
+
+def test_transaction_that_stands_still_is_ended_by_the_server(store):
+    """A process that was stopped must not hold a lane for ever."""
+    assert store.connection.execute("SELECT @@SESSION.idle_transaction_timeout").fetchone()[0] > 0
+    began = time.monotonic()
+    store.connection.execute("SET SESSION idle_transaction_timeout = 1")
+    store.connection.execute(store.engine.begin)
+    store.connection.execute("UPDATE lanes SET epoch = epoch")
+    time.sleep(1.5)
+    with pytest.raises(Error):
+        store.connection.execute("COMMIT")
+    assert time.monotonic() - began < 30
