@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from browser.barrier import axe_code
 from need import needs
 
 STOP_S = 30
@@ -35,7 +36,7 @@ def chromium():
 def page(chromium):
     """Open a page on a phone of ordinary size, in Chinese."""
     browser, phone = chromium
-    context = browser.new_context(**phone, locale="zh-CN")
+    context = browser.new_context(**phone, locale="zh-CN", timezone_id="Asia/Shanghai")
     yield context.new_page()
     context.close()
 
@@ -47,6 +48,12 @@ def faults(page):
     page.on("console", lambda said: heard.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: heard.append(str(error)))
     return heard
+
+
+@pytest.fixture(scope="session")
+def axe():
+    """Return axe's code."""
+    return axe_code()
 
 
 class Demo:

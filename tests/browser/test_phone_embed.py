@@ -1,38 +1,32 @@
 """The elements on another app's page: its own server side, in fewer than a hundred lines."""
 
-import os
 import re
-import subprocess
-import sys
 
 import pytest
 from playwright.sync_api import expect
 
 import picture
+from browser.party import HOME, party_at
 from browser.phone import SOON_MS, Integrator
-from tidy.text import ROOT
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(180)]
 
-HOME = ROOT / "examples" / "party"
 LINES_MAX = 100
-PARTY = re.compile(r"party (http://127\.0\.0\.1:\d+)/")
+ELSEWHERE = [
+    "http://127.0.0.2:9/wallet",
+    "//evil.example/wallet",
+    "javascript:alert(document.domain)",
+    "data:text/html,hello",
+    "{base}@evil.example/wallet",
+    "{base}.evil.example/wallet",
+]
 
 
 @pytest.fixture
 def party(demo):
     """Run the example as its page says; return where it is."""
-    process = subprocess.Popen(
-        [sys.executable, HOME / "server.py"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "LINGQIAN_URL": demo.base, "LINGQIAN_KEY": demo.key, "PORT": "0"},
-    )
-    try:
-        yield PARTY.match(process.stdout.readline())[1]
-    finally:
-        process.kill()
-        process.communicate()
+    with party_at(demo.base, demo.key) as origin:
+        yield origin
 
 
 def test_the_example_is_short():
@@ -90,10 +84,12 @@ def test_the_button_leads_a_person_into_the_wallet(page, party, demo, faults):
     assert faults == []
 
 
-def test_an_app_that_is_lied_to_leads_nobody_elsewhere(page, party):
+@pytest.mark.parametrize("place", ELSEWHERE)
+def test_an_app_that_is_lied_to_leads_nobody_elsewhere(page, party, demo, place):
     """An answer that names another place is refused: no open redirect by way of the element."""
     page.goto(f"{party}/")
-    page.route("**/link", lambda route: route.fulfill(json={"url": "http://127.0.0.2:9/wallet"}))
+    told = {"url": place.format(base=demo.base)}
+    page.route("**/link", lambda route: route.fulfill(json=told))
     fault = page.evaluate(
         """() => new Promise((done) => {
           const node = document.querySelector("lq-wallet-button");
@@ -101,5 +97,5 @@ def test_an_app_that_is_lied_to_leads_nobody_elsewhere(page, party):
           node.shadowRoot.querySelector("button").click();
         })"""
     )
-    assert "is not the wallet" in fault
+    assert "is not the wallet" in fault or "Invalid URL" in fault
     assert page.url.startswith(party)

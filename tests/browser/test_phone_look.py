@@ -2,24 +2,16 @@
 
 import json
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from playwright.sync_api import expect
 
+from browser.barrier import too_wide, violations
 from browser.phone import SOON_MS, Integrator
-from need import needs, required
-from tidy.text import ROOT
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(300)]
 
-HOME = ROOT / "frontend" / "wallet"
-INSTALL_S = 300
-SERIOUS = {"serious", "critical"}
 FRAMES_MIN = 20
 LOOKS = [
     {"language": "zh", "light": "light", "isBig": False, "skin": "plain"},
@@ -28,31 +20,6 @@ LOOKS = [
     {"language": "en", "light": "dark", "isBig": True, "skin": "live"},
     {"language": "zh", "light": "light", "isBig": False, "skin": "shop"},
 ]
-
-
-@pytest.fixture(scope="module")
-def axe():
-    """Return axe's code: from the sources' own packages, or installed for this run."""
-    here = HOME / "node_modules" / "axe-core" / "axe.min.js"
-    if here.exists():
-        return here.read_text("utf-8")
-    npm = needs("npm")
-    version = json.loads((HOME / "package.json").read_text("utf-8"))["devDependencies"]["axe-core"]
-    home = Path(sys.prefix) / f"npm-axe-{version}"
-    if not home.is_dir():
-        new = Path(tempfile.mkdtemp(prefix="npm-", dir=sys.prefix))
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HOME / name, new)
-        line = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(
-            line, cwd=new, capture_output=True, text=True, timeout=INSTALL_S, check=False
-        )
-        if done.returncode:
-            shutil.rmtree(new)
-            words = f"npm ci failed: {done.stderr[-500:]}"
-            (pytest.fail if "npm" in required() else pytest.skip)(words)
-        new.replace(home)
-    return (home / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -67,32 +34,6 @@ def places(app):
     other = app.send(kind="targeted", count=1, recipient_ids=[app.star(2)])
     plain = ["chat", "send", "wallet", "top-up", "history", "live", "withdraw", "me"]
     return [*plain, f"open/{app.send()}", f"open/{other}", f"packet/{one}"]
-
-
-def violations(page, axe):
-    """Return what axe finds that would shut somebody out."""
-    page.evaluate(axe)
-    found = page.evaluate(
-        """() => axe.run(document, { resultTypes: ["violations"] }).then((told) =>
-             told.violations.map(({ id, impact, nodes }) => [impact, id, nodes[0].html]))"""
-    )
-    return [row for row in found if row[0] in SERIOUS]
-
-
-def too_wide(page):
-    """Return what reaches over the edge of the screen.
-
-    A phone zooms out until all of it fits, so the window's own width would hide it.
-    """
-    return page.evaluate(
-        """() => {
-          const edge = document.documentElement.clientWidth;
-          const over = (node) => node.getBoundingClientRect().right > edge + 0.5;
-          const found = document.documentElement.scrollWidth > edge ? ["the page"] : [];
-          const nodes = [...document.querySelectorAll("body *")].filter(over).slice(0, 5);
-          return [...found, ...nodes.map((node) => `${node.tagName}.${node.className}`)];
-        }"""
-    )
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look.values())))
@@ -112,6 +53,24 @@ def test_nobody_is_shut_out_of_any_page(chromium, demo, app, axe, look):
         found += [(place, row) for row in too_wide(page)]
     context.close()
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("zone", "words"),
+    [("Asia/Shanghai", "{}"), ("America/New_York", "北京时间 {}"), ("Asia/Urumqi", "北京时间 {}")],
+)
+def test_times_are_those_of_the_house(chromium, demo, app, zone, words):
+    """A packet was sent when it was sent, wherever it is read; and whose clock that is, is said."""
+    browser, phone = chromium
+    packet = app.ask("GET", f"/v1/packets/{app.send()}")
+    at = datetime.fromisoformat(packet["created_at"]).astimezone(timezone(timedelta(hours=8)))
+    context = browser.new_context(**phone, locale="zh-CN", timezone_id=zone)
+    page = context.new_page()
+    page.goto(f"{demo.base}/demo/phone?as=0")
+    line = page.locator(".line", has=page.locator(f"[data-packet={packet['id']}]"))
+    told = f"阿婆 · {words.format(at.strftime('%H:%M'))}"
+    expect(line.locator("small").first).to_have_text(told, timeout=SOON_MS)
+    context.close()
 
 
 def test_the_choice_of_looks_is_kept(page, demo):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from playwright.sync_api import expect
 
+from browser.barrier import too_wide, violations
 from browser.phone import SOON_MS, Integrator, pay
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(400)]
@@ -112,7 +113,7 @@ def test_the_own_balance_pays_while_no_channel_does(page, demo, app, faults):
     assert faults == []
 
 
-def test_an_advance_is_told_until_it_is_paid(page, demo, app, faults):
+def test_an_advance_is_told_until_it_is_paid(page, demo, app, axe, faults):
     """Coins now, the money later: here at once, owed in plain words, and settled on one sheet."""
     until(page, lambda: is_routable(app), REST_MS)
     has_paid_before(app, 2)
@@ -125,11 +126,13 @@ def test_an_advance_is_told_until_it_is_paid(page, demo, app, faults):
     advance = page.locator("[data-way=advance]")
     expect(advance).to_contain_text("24 小时内付款", timeout=LONG_MS)
     expect(page.locator("[data-way=wallet]")).to_be_visible()
+    assert violations(page, axe) + too_wide(page) == []
     button = advance.get_by_role("button", name="先用金币，稍后付 ¥6.00")
     button.evaluate("(node) => { node.click(); node.click(); }")
     expect(page.locator(".order-state")).to_have_text("已先行到账，待付款", timeout=LONG_MS)
     expect(page.locator(".offer")).to_have_count(0)
     assert coins(app, 2) == before + 60
+    assert violations(page, axe) + too_wide(page) == []
 
     page.goto(f"{demo.base}/demo/phone?as=2&again#/wallet")
     owed = page.locator("[data-name=advanced]")

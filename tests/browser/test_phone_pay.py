@@ -207,6 +207,26 @@ def test_a_cancelled_sheet_leaves_an_order_that_can_be_given_up(page, demo, faul
     assert faults == []
 
 
+def test_one_order_in_two_tabs_is_paid_once(page, demo, app):
+    """The sheet stands open in both: one of them pays, and the other finds it done."""
+    before = coins(app, 2)
+    page.goto(f"{demo.base}/demo/phone?as=2#/top-up")
+    page.locator("[data-plan=coins-6]").tap(timeout=SOON_MS)
+    expect(sheet(page).locator("#confirm")).to_be_visible(timeout=SOON_MS)
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.get_by_role("button", name="继续支付").tap(timeout=SOON_MS)
+    pay(other)
+    expect(other.locator("[data-credited=true]")).to_be_visible(timeout=CREDIT_MS)
+    page.bring_to_front()
+    sheet(page).locator("#confirm").click(timeout=SOON_MS)
+    expect(page.locator(".order-state")).to_have_text("已到账", timeout=CREDIT_MS)
+    page.wait_for_timeout(1_000)
+    assert coins(app, 2) == before + 60
+    order = app.ask("GET", f"/v1/top-ups/{page.url.rpartition('/')[2]}")
+    assert (order["pay_state"], len(order["attempts"])) == ("paid", 1)
+
+
 def test_two_tabs_show_the_same_purse(page, demo, app):
     """What one tab buys the other shows, without being touched."""
     page.goto(f"{demo.base}/demo/phone?as=1#/wallet")

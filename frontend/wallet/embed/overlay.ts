@@ -15,8 +15,16 @@ async function addressOf(link: string, path: string): Promise<string> {
   return address.href;
 }
 
+/** What has the focus, within whatever element it stands. */
+function focused(): HTMLElement | null {
+  let found = document.activeElement;
+  while (found?.shadowRoot?.activeElement) found = found.shadowRoot.activeElement;
+  return found instanceof HTMLElement ? found : null;
+}
+
 function frame(address: string, title: string): Promise<void> {
   return new Promise((done) => {
+    const before = focused();
     const veil = document.createElement("div");
     veil.setAttribute("role", "dialog");
     veil.setAttribute("aria-modal", "true");
@@ -37,6 +45,7 @@ function frame(address: string, title: string): Promise<void> {
     const leave = () => {
       document.removeEventListener("keydown", onKey);
       veil.remove();
+      before?.focus();
       done();
     };
     const onKey = (event: KeyboardEvent) => event.key === "Escape" && leave();

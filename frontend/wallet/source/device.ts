@@ -93,7 +93,8 @@ function session(first: Kept): DeviceSession {
   /** Trade the refresh token for new ones, or take over what another page has traded for. */
   async function refresh(): Promise<boolean> {
     const known = await get<Kept>(KEPT);
-    if (!known) return false;
+    // Somebody else may have come in on this browser: nobody goes on with another's token.
+    if (known?.granted.user_id !== kept.granted.user_id) return false;
     if (known.granted.refresh_token !== kept.granted.refresh_token) {
       kept = known;
       if (Date.now() < kept.until) return true;

@@ -785,6 +785,11 @@ export interface components {
             /** @description Fen (分). */
             amount_fen?: number;
             index?: number;
+            /**
+             * @description The code by which opening it would be refused.
+             * @default
+             */
+            code?: string;
         };
     };
     responses: never;

@@ -124,9 +124,16 @@ function remember(said: URLSearchParams): void {
     session.openid = told.get("payer") ?? "";
     session.conversation_id = told.get("conversation") ?? "";
     session.title = told.get("title") ?? "";
+    session.streamers = onAir(told);
   } catch {
     session.openid = said.get("payer") ?? "";
   }
+}
+
+/** Who is on air, where the app said so. */
+function onAir(told: URLSearchParams): Person[] {
+  const id = told.get("streamer");
+  return id ? [{ id, nickname: told.get("streamer_name") ?? "" }] : [];
 }
 
 /** Come in by the way that is open here. */
@@ -140,10 +147,31 @@ export async function join(): Promise<void> {
   }
 }
 
-/** Leave this device: its key is thrown away, and no token is good without it. */
-export async function leave(): Promise<void> {
-  await clearDevice();
+const LEFT = "lingqian.left";
+const STAYS = ["lingqian.taste", LEFT];
+
+/** Forget what this browser knew of the person; how the page looks is nobody's secret. */
+function forget(): void {
+  try {
+    const isOurs = (name: string) => name.startsWith("lingqian.") && !STAYS.includes(name);
+    Object.keys(localStorage).filter(isOurs).forEach((name) => localStorage.removeItem(name));
+    sessionStorage.clear();
+    localStorage.setItem(LEFT, String(Date.now())); // other pages of this browser hear of it
+  } catch {
+    // Storage is closed to us: nothing was kept in it.
+  }
+}
+
+function goOut(): void {
   device = null;
   session.userId = "";
   session.state = "outside";
+}
+window.addEventListener("storage", ({ key }) => key === LEFT && device && goOut());
+
+/** Leave this device: its key is thrown away, and no token is good without it. */
+export async function leave(): Promise<void> {
+  await clearDevice();
+  forget();
+  goOut();
 }

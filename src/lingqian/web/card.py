@@ -34,6 +34,7 @@ class ViewerShown(msgspec.Struct, frozen=True, omit_defaults=True):
     message_en: str
     amount_fen: field.Fen | UnsetType = UNSET
     index: int | UnsetType = UNSET
+    code: Annotated[str, Meta(description="The code by which opening it would be refused.")] = ""
 
 
 class ClaimShown(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -204,7 +205,8 @@ def viewer_shown(sight: Sight) -> ViewerShown:
         code = _refusal(sight)
     if code is None:
         return ViewerShown("openable", "开", "Open it.")
-    return ViewerShown(_STATUS[code], TABLE[code].zh, TABLE[code].en)
+    name = Code(code).name.lower()
+    return ViewerShown(_STATUS[code], TABLE[code].zh, TABLE[code].en, code=name)
 
 
 def _refusal(sight: Sight) -> Code | None:
