@@ -145,7 +145,9 @@ COMMANDS = {
         RUN_LOCK,
         lingqian("simulate", "--outage"),
     ),
-    "soak": Command("hours of load", DEV_LOCK, full("soak")),
+    "soak": Command(
+        "an hour of three phones and forty people, over lines that are cut", DEV_LOCK, full("soak")
+    ),
     "search": Command(
         "tests with examples and an order never drawn before: search [FOLDER…]", DEV_LOCK, search
     ),

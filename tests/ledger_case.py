@@ -53,6 +53,7 @@ from lingqian.gift.income import income_row
 from lingqian.identity.passkey import Passkey, Point
 from lingqian.identity.session import Token, link_digest
 from lingqian.identity.user import Status
+from lingqian.kernel.bound import REFUND_GAP_S
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import lane_of, mint
@@ -545,8 +546,8 @@ class LedgerCase:
             self.note(refund_id, RefundState.SUCCESS, 1_000)
 
     def ask_back(self, order, amount_fen):
-        """Ask money of an order back, a minute after the last time; return the refund's id."""
-        self.us += 60 * SECOND_US
+        """Ask money of an order back, some time after the last; return the refund's id."""
+        self.us += REFUND_GAP_S * SECOND_US
         caller = (self.key(), "the shop")
         asked = self.cashier.ask_refund(order.order_id, amount_fen, "too much", caller)
         (answer,) = self.step(asked)

@@ -5,12 +5,14 @@ a socket in a folder of its own, and ended by its number when the tests end.
 """
 
 import atexit
+import ctypes
 import functools
 import os
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -23,6 +25,7 @@ from lingqian.storage.mysql.address import Address
 from need import FOLDERS, needs
 
 START_S = 60
+PR_SET_PDEATHSIG = 1
 INSTALLERS = ("mariadb-install-db", "mysql_install_db")
 
 
@@ -31,6 +34,12 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def end_with_parent():
+    """Let a child end when whoever started it is killed and cannot say goodbye (Linux only)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Server:
@@ -65,7 +74,12 @@ class Server:
         line += [f"--pid-file={self.folder / 'pid'}", "--skip-name-resolve", "--skip-log-bin"]
         line += ["--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M"]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen([*line, *self._extra], stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [*line, *self._extra],
+                stdout=log,
+                stderr=log,
+                preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call, nothing of ours
+            )
         until = time.monotonic() + START_S
         while time.monotonic() < until and self.process.poll() is None:
             if self._listens():

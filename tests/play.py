@@ -23,7 +23,7 @@ from lingqian.flows.transfer import TransferState
 from lingqian.gift.gift import GiftState
 from lingqian.identity.user import UserState
 from lingqian.kernel.account_class import AccountClass
-from lingqian.kernel.bound import ATTEMPTS_MAX
+from lingqian.kernel.bound import ATTEMPTS_MAX, REFUND_GAP_S
 from lingqian.kernel.clock import SECOND_US, SHANGHAI
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import mint
@@ -630,10 +630,10 @@ def move_trace(world, words):
 
 
 def move_shred(world, words):
-    """shred ORDER NUMBER: that many refunds of one fen, a minute apart, all of them accepted."""
+    """shred ORDER NUMBER: that many refunds of one fen, far enough apart, all of them accepted."""
     order, number = words
     for place in range(int(number)):
-        world.wait(60 * SECOND_US)
+        world.wait(REFUND_GAP_S * SECOND_US)
         answer = world.do(world.ask_refund(f"{order}/r{place}", order, 1))
         assert answer.code == Code.OK, place
 

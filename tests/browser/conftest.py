@@ -65,7 +65,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo") / "world"
     program = Path(sys.executable).with_name("lingqian")
     process = subprocess.Popen(
-        [program, "demo", "--headless", "--port", "0", "--data", folder, "--seconds", "300"],
+        [program, "demo", "--headless", "--port", "0", "--data", folder, "--seconds", "1200"],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

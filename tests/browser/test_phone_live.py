@@ -78,6 +78,27 @@ def test_a_balance_that_was_overtaken_is_read_again(page, demo, app, faults):
     assert faults == []
 
 
+def test_half_an_answer_is_no_answer(page, demo, app, faults):
+    """A line that is cut in the middle of a packet must not show a packet without a sender."""
+    arrive(page, demo, place=2)
+    packet_id = app.send(count=3, total_fen=300, greeting="只到一半", conversation_id="elsewhere")
+    halves = []
+
+    def cut(route):
+        if halves:
+            route.continue_()
+        else:
+            halves.append(route.fetch().text())
+            half = halves[0][: len(halves[0]) // 2]
+            route.fulfill(status=200, content_type="application/json", body=half)
+
+    page.route(re.compile(rf"/v1/packets/{packet_id}\?"), cut)
+    page.evaluate("(id) => { location.hash = `#/open/${id}`; }", packet_id)
+    expect(page.locator(".envelope")).to_contain_text("只到一半", timeout=SOON_MS)
+    expect(page.locator("ol.lines")).not_to_contain_text("Invalid")
+    assert faults == []
+
+
 def test_a_card_that_was_overtaken_stays_as_it_is_now(page, demo, app, faults):
     """The first of two readings comes last: it must not open again what is finished."""
     arrive(page, demo, place=2)

@@ -4,8 +4,8 @@ Units: seconds; fen.
 """
 
 import time
-from collections import Counter
 from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
 
 from lingqian.topup.order import CreditState, PayState
 from lingqian.topup.payout import PayoutStage
@@ -17,8 +17,6 @@ SHANGHAI = timezone(timedelta(hours=8))
 BILLS_AT = timedelta(hours=10, minutes=30)
 OVER_S = 240
 SELECT_ORDERS = "SELECT pay_state, credit_state, count(*) FROM orders GROUP BY 1, 2"
-SELECT_REFUNDS = "SELECT stage, count(*) FROM refunds GROUP BY 1"
-SELECT_PAYOUTS = "SELECT stage, count(*) FROM payouts GROUP BY 1"
 # Each pair is a whole story: the person has it, or had it and gave it back, or nobody ever paid.
 EXPLAINED = {
     (PayState.PAID, CreditState.CREDITED),
@@ -26,35 +24,45 @@ EXPLAINED = {
     (PayState.PAID, CreditState.REVERSED),
     (PayState.CLOSED, CreditState.NONE),
 }
-REFUNDS_OVER = {RefundStage.SUCCESS}
+# Closed by the platform: the person has the money again, and the report says how often.
+REFUNDS_OVER = {RefundStage.SUCCESS, RefundStage.CLOSED}
 PAYOUTS_OVER = {
     PayoutStage.SUCCESS,
     PayoutStage.FAILED,
     PayoutStage.CANCELLED,
     PayoutStage.REFUSED,
 }
+STAGES = (
+    ("refunds", RefundStage, REFUNDS_OVER),
+    ("payouts", PayoutStage, PAYOUTS_OVER),
+)
+
+
+class Standing(NamedTuple):
+    """What stands where, how often, and whether that is the end of its story."""
+
+    what: str
+    count: int
+    is_over: bool
+
+
+def standings(stage):
+    """Count every order, refund and payout by where it stands."""
+    with stage.server.reader() as connection:
+        found = [
+            Standing(f"order {PayState(pay).name} {CreditState(credit).name}", count, is_over)
+            for pay, credit, count in connection.execute(SELECT_ORDERS)
+            for is_over in [(pay, credit) in EXPLAINED]
+        ]
+        for name, kind, over in STAGES:
+            rows = connection.execute(f"SELECT stage, count(*) FROM {name} GROUP BY 1")
+            found += [Standing(f"{name} {kind(n).name}", count, n in over) for n, count in rows]
+    return found
 
 
 def hanging(stage):
-    """Count what is not over yet, by what it is and where it stands."""
-    with stage.server.reader() as connection:
-        orders = [
-            (f"order {PayState(pay).name} {CreditState(credit).name}".lower(), count)
-            for pay, credit, count in connection.execute(SELECT_ORDERS)
-            if (pay, credit) not in EXPLAINED
-        ]
-        rows = (
-            (SELECT_REFUNDS, RefundStage, REFUNDS_OVER),
-            (SELECT_PAYOUTS, PayoutStage, PAYOUTS_OVER),
-        )
-        return Counter(dict(orders)) + Counter(
-            {
-                f"{kind.__name__} {kind(number).name}".lower(): count
-                for select, kind, over in rows
-                for number, count in connection.execute(select)
-                if number not in over
-            }
-        )
+    """Count what is not over yet."""
+    return {each.what: each.count for each in standings(stage) if not each.is_over}
 
 
 def advance(stage, by_s):
@@ -79,13 +87,13 @@ def today(stage):
 def end(stage, first):
     """End what was opened, wait for the next morning's bills, and close each day with them."""
     advance(stage, ORDER_LIFE_S + 30)
-    left = until_over(stage)
+    until_over(stage)
     now = advance(stage, 0)
     morning = now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
     advance(stage, int((morning + BILLS_AT - now).total_seconds()) + 1)
     days = [first + timedelta(days=each) for each in range((now.date() - first).days + 1)]
     runs = [closed(stage, each.isoformat()) for each in days]
-    return {"hanging": dict(left + until_over(stage)), "days": runs}
+    return {"hanging": until_over(stage), "standings": standings(stage), "days": runs}
 
 
 def closed(stage, day):

@@ -19,7 +19,7 @@ class Line:
 
     async def start(self):
         """Listen on a free port of loopback; return it."""
-        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._join, "127.0.0.1", 0, limit=PIECE)
         return self._server.sockets[0].getsockname()[1]
 
     async def _join(self, reader, writer):
@@ -40,9 +40,11 @@ class Line:
             writer.transport.abort()
 
     async def stop(self):
-        """Listen no more."""
+        """Listen no more; what is open ends first."""
         self._server.close()
-        self.cut()
+        while self._open:
+            self.cut()
+            await asyncio.sleep(0.05)
 
 
 async def carry(reader, writer):

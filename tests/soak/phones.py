@@ -8,10 +8,11 @@ sheet. Units: bytes.
 import os
 import re
 import secrets
-from collections import defaultdict
+from collections import Counter, defaultdict
 from contextlib import contextmanager
 from pathlib import Path
 
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import expect, sync_playwright
 
 from need import needs
@@ -23,6 +24,7 @@ PROBE = Path(__file__).with_name("probe.js")
 CHECKS = {"getBrandWCPayRequest": "/bridge/pay", "requestMerchantTransfer": "/bridge/transfer"}
 # What a browser says of a line that was cut, and of a packet that somebody else finished.
 CUT = re.compile(r"net::ERR_")
+DOUBTED = re.compile(r"status of 401")
 TOO_LATE = re.compile(r"status of 409")
 
 
@@ -36,9 +38,11 @@ class Phone:
         self.complaints = []
         self.cuts = 0
         self.bridged = []
+        self.doubted = Counter()
         context.add_init_script(path=PROBE)
         context.expose_function("lqHeard", self._hear)
         context.expose_function("lqWechat", self._wechat)
+        context.expose_function("lqDoubted", self._doubt)
         self.page = context.new_page()
         self.page.on("console", self._complain)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -49,11 +53,16 @@ class Phone:
         connections = self.pieces[life, path]
         connections[number] = connections.get(number, "") + text
 
+    def _doubt(self, code, detail):
+        self.doubted[f"{code}: {detail}"] += 1
+
     def _complain(self, said):
         if said.type != "error":
             return
         if CUT.search(said.text):
             self.cuts += 1
+        elif DOUBTED.search(said.text):
+            return  # why is noted apart
         elif not (TOO_LATE.search(said.text) and said.location["url"].endswith("/claims")):
             self.complaints.append(f"{said.text} {said.location['url']}")
 
@@ -68,6 +77,16 @@ class Phone:
             control.post("/sheet/press", {name: value, "button": button})
         self.bridged.append(value)
         return {"err_msg": f"{call}:ok"}
+
+    def trying(self, work, *subject):
+        """Do something; where it does not come to its end, note that and go on with the evening."""
+        try:
+            return work(*subject)
+        except (AssertionError, PlaywrightError) as fault:
+            told = self.page.locator(".told").inner_text()
+            words = str(fault).strip().split("\n")[0]
+            self.complaints.append(f"{work.__name__} did not end: {words} ({told})")
+            return None
 
     def arrive(self):
         """Come in by a fresh link, as from the app's chat."""

@@ -9,6 +9,7 @@
   };
   const ask = window.fetch.bind(window);
   const life = String(performance.timeOrigin);
+  const UNAUTHENTICATED = 401;
   let count = 0;
 
   const note = (body, path) => {
@@ -33,6 +34,10 @@
   window.fetch = async (path, wish) => {
     const answer = await ask(path, wish);
     if (String(path).startsWith("/v1/events?") && answer.ok) note(answer.body, String(path));
+    if (answer.status === UNAUTHENTICATED) {
+      const told = (said) => window.lqDoubted(said.code, said.detail ?? "");
+      answer.clone().json().then(told, () => {});
+    }
     return answer;
   };
 })();

@@ -27,8 +27,11 @@ def lines(seen):
     yield f"events    {seen['events']:,}, rounds of the phones {seen['rounds']}"
     cuts = f"{told['line_cuts']} of the line, {told['listener_cuts']} of the listener"
     yield f"cuts      {cuts}, seen by the phones {seen['phone_cuts']}"
+    yield from seen["complaints"]
+    yield f"doubted   {dict(seen['doubted'])}"
     for day in seen["days"]:
         yield f"day       {day['day']} {day['state']}, differences {len(day['differences'])}"
+    yield from (f"{each.what:<28}{each.count:,}" for each in seen["standings"])
     yield from counted(told["told"])
 
 

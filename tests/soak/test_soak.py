@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import pytest
 from acceptance.server import run
 from lingqian.events.push import Filter
 from lingqian.events.tail import read_position
+from lingqian.identity.possession import Flaw
 from soak import ending, truth
 from soak.judge import Sample, after, flat, paces, rss
 from soak.phones import three_phones
@@ -28,7 +30,8 @@ TOP_UP_EVERY = 4
 RELOAD_EVERY = 6
 STRETCHES = 12
 SAMPLES = 240
-P99_MS_MAX = 5_000
+# As long as the wallet's own page waits for an answer: slower is no answer.
+P99_MS_MAX = 20_000
 HEARD_S = 90
 # What a payment is called that midnight parted from its bill, once the two have met.
 AGREED = ("agreed", "repaired")
@@ -78,6 +81,8 @@ class Watch:
 
     def __init__(self, stage, phones):
         self.server, self.phones = stage.server, phones
+        # Written as it is seen: a soak that breaks after half an hour has something to say, too.
+        self.notes = self.server.folder.parent / "memory.txt"
         self.began_s = time.monotonic()
         self.samples = {name: [] for name in ("server", "engine", "sender", "receiver")}
 
@@ -96,6 +101,8 @@ class Watch:
         found |= {"sender": self.phones[0].heap(), "receiver": self.phones[1].heap()}
         for name, held in found.items():
             self.samples[name].append(Sample(self.at_s, held))
+        with self.notes.open("a") as file:
+            file.write(f"{self.at_s:.0f} {found}\n")
 
     def judged(self, name):
         """Return the samples of one thing that are judged."""
@@ -115,14 +122,17 @@ def play(phones, watch):
     rounds = 0
     while watch.at_s < SIZE.live_s:
         rounds += 1
-        packet_id = sender.send()
-        receiver.open(packet_id)
-        if rounds % TOP_UP_EVERY == 0:
-            phones[rounds // TOP_UP_EVERY % 2].top_up()
+        packet_id = sender.trying(sender.send)
+        if packet_id:
+            receiver.trying(receiver.open, packet_id)
+        if rounds % TOP_UP_EVERY == 1:
+            buyer = phones[rounds // TOP_UP_EVERY % 2]
+            buyer.trying(buyer.top_up)
         if rounds % RELOAD_EVERY == 0:
-            latecomer.reload()
+            latecomer.trying(latecomer.reload)
         sender.page.wait_for_timeout(random.uniform(1_000, 3_000))
-        latecomer.open(packet_id)
+        if packet_id:
+            latecomer.trying(latecomer.open, packet_id)
         receiver.go("wallet")
         watch.look()
     return rounds
@@ -195,6 +205,7 @@ def soaked(tmp_path_factory, request):
             seen |= {"shown": [phone.shown() for phone in phones]}
             seen |= {"has": [ending.has(stage, phone.user_id) for phone in phones]}
             seen |= {"complaints": [each for phone in phones for each in phone.complaints]}
+            seen |= {"doubted": sum((phone.doubted for phone in phones), Counter())}
             seen |= {"stopped": stage.server.stop(), "words": stage.server.words()}
             events = truth.journal(stage.server.folder)
             seen |= {"lost": lost(events, phones, listened), "events": len(events)}
@@ -228,11 +239,13 @@ def test_each_page_shows_what_the_ledger_says(soaked):
 
 
 def test_nothing_complains_and_nothing_creeps(soaked):
-    """No answer of our own fault, no word on a console, and the last stretch as quick as any."""
+    """No answer of our own fault, no word on a console, and in no stretch more than patience."""
     told = soaked["told"]
     assert told["faults"] == []
     assert soaked["complaints"] == []
-    assert min(soaked["bridged"][:2]) > 0, "nobody has topped up on a phone"
+    # A browser repeats a reading whose line was cut; a proof is good once, and a new one is made.
+    assert set(soaked["doubted"]) <= {f"proof_invalid: {Flaw.REPLAYED}"}
+    assert sum(soaked["bridged"]) > 0, "nobody has topped up on a phone"
     slow = [row for row in paces(told["timed"], SIZE.live_s / STRETCHES) if row.p99_ms > P99_MS_MAX]
     assert slow == []
 

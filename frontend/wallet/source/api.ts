@@ -4,8 +4,10 @@ import { credentials, renew } from "./session";
 import type { Problem } from "./schema";
 import { taste } from "./taste";
 
+type Fields = Partial<Problem> & Record<string, unknown>;
+
 export class Refused extends Error {
-  constructor(readonly status: number, readonly problem: Partial<Problem> & Record<string, unknown>) {
+  constructor(readonly status: number, readonly problem: Fields) {
     super(problem.code ?? String(status));
   }
 
@@ -24,6 +26,8 @@ export class Offline extends Error {}
 
 export interface Wish {
   fields?: object;
+  /** A file in place of fields, as it is. */
+  file?: Blob;
   /** The idempotency key; a call with one may be sent again at any time. */
   key?: string;
   /** Headers of this one call. */
@@ -40,17 +44,29 @@ const PROVABLE = ["factor_needed", "password_not_set"];
 
 export const pause = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
 
-async function send(method: string, path: string, wish: Wish): Promise<Response> {
+/** An answer as a whole, headers and body: what was cut off in the middle is no answer. */
+interface Answer {
+  status: number;
+  ok: boolean;
+  media: string;
+  body: ArrayBuffer;
+}
+
+async function send(method: string, path: string, wish: Wish): Promise<Answer> {
   const own: Record<string, string> = { ...(wish.each && (await wish.each())), ...wish.headers };
   if (wish.fields) own["Content-Type"] = "application/json";
+  if (wish.file) own["Content-Type"] = wish.file.type;
   if (wish.key) own["Idempotency-Key"] = wish.key;
-  const body = wish.fields ? JSON.stringify(wish.fields) : null;
+  const body = wish.fields ? JSON.stringify(wish.fields) : (wish.file ?? null);
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
   try {
     // Saying who asks may itself need an answer: a token that has run out is renewed first.
     const headers = { ...(await credentials(method, path)), ...own };
-    return await fetch(path, { method, headers, body, signal: stop.signal, cache: "no-store" });
+    const how = { method, headers, body, signal: stop.signal, cache: "no-store" } as const;
+    const answer = await fetch(path, how);
+    const media = answer.headers.get("Content-Type") ?? "";
+    return { status: answer.status, ok: answer.ok, media, body: await answer.arrayBuffer() };
   } catch (fault) {
     throw new Offline(String(fault));
   } finally {
@@ -58,21 +74,45 @@ async function send(method: string, path: string, wish: Wish): Promise<Response>
   }
 }
 
-async function once(method: string, path: string, wish: Wish): Promise<Response> {
+/** Read what an answer says; an empty one says nothing, and a refusal may be of another's words. */
+async function fieldsOf({ ok, body }: Answer): Promise<Fields> {
+  const text = new TextDecoder().decode(body);
+  try {
+    return text ? (JSON.parse(text) as Fields) : {};
+  } catch (fault) {
+    if (ok) throw new Offline(String(fault));
+    return {};
+  }
+}
+
+async function once(method: string, path: string, wish: Wish): Promise<Answer> {
   const answer = await send(method, path, wish);
-  const isRenewed = answer.status === UNAUTHENTICATED && (await renew());
+  const isRenewed = answer.status === UNAUTHENTICATED && (await renewed());
   return isRenewed ? send(method, path, wish) : answer;
 }
 
-/** Ask until there is an answer; only what may be repeated is repeated. */
-async function persist(method: string, path: string, wish: Wish): Promise<Response> {
+/** Prove anew who is here; without a line nobody can say whether that would have been good. */
+async function renewed(): Promise<boolean> {
+  try {
+    return await renew();
+  } catch (fault) {
+    throw new Offline(String(fault));
+  }
+}
+
+type Read<T> = (answer: Answer) => Promise<T>;
+
+/** Ask until there is an answer that can be read; only what may be repeated is repeated. */
+async function persist<T>(
+  method: string, path: string, wish: Wish, read: Read<T>,
+): Promise<[Answer, T]> {
   const mayRepeat = method === "GET" || wish.key !== undefined;
   for (let tries = 0; ; tries += 1) {
     const wait = WAITS_MS[tries];
     const isLast = wait === undefined || !mayRepeat;
     try {
       const answer = await once(method, path, wish);
-      if (isLast || !BUSY.includes(answer.status)) return answer;
+      if (isLast || !BUSY.includes(answer.status)) return [answer, await read(answer)];
     } catch (fault) {
       if (isLast || !navigator.onLine) throw fault;
     }
@@ -95,10 +135,9 @@ export function proveWith(how: Prove): void {
  * Throws `Refused` with the server's words, or `Offline` when no answer came.
  */
 export async function ask<Shape>(method: string, path: string, wish: Wish = {}): Promise<Shape> {
-  const answer = await persist(method, `/v1/${path}`, wish);
-  const fields: unknown = await answer.json().catch(() => ({}));
+  const [answer, fields] = await persist(method, `/v1/${path}`, wish, fieldsOf);
   if (answer.ok) return fields as Shape;
-  const refusal = new Refused(answer.status, fields as Problem);
+  const refusal = new Refused(answer.status, fields);
   const isMoney = wish.key !== undefined && !wish.headers;
   const isAsked = isMoney && PROVABLE.includes(refusal.code);
   const factor = isAsked ? await prove(refusal) : null;
@@ -108,7 +147,7 @@ export async function ask<Shape>(method: string, path: string, wish: Wish = {}):
 
 /** Ask for a file, for saving. */
 export async function askFile(path: string): Promise<Blob> {
-  const answer = await persist("GET", `/v1/${path}`, {});
-  if (!answer.ok) throw new Refused(answer.status, (await answer.json().catch(() => ({}))) as Problem);
-  return answer.blob();
+  const [answer] = await persist("GET", `/v1/${path}`, {}, () => Promise.resolve());
+  if (!answer.ok) throw new Refused(answer.status, await fieldsOf(answer));
+  return new Blob([answer.body], { type: answer.media });
 }

@@ -18,7 +18,8 @@ const TYPES = [
   "packet.drawn", "packet.expired", "packet.invalidated", "balance.credited", "funding.done",
   "transfer.done", "topup.opened", "topup.closed", "topup.credited", "topup.held",
   "topup.rejected", "refund.succeeded", "gift.sent", "payout.asked", "payout.succeeded",
-  "payout.failed", "payout.cancelled", "coins.expired", "income.settled",
+  "payout.failed", "payout.cancelled", "coins.expired", "income.settled", "advance.given",
+  "advance.payment_requested", "advance.confirmed", "advance.clawed_back", "advance.repaid",
 ].map((name) => `${name}.v1`).join(",");
 const WAIT_MS = 1_000;
 const hearers = new Set<Hear>();

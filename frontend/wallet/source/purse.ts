@@ -29,6 +29,8 @@ interface Purse extends Known {
   waiting: OrderShown[];
   /** Top-ups and packets that still may be paid. */
   payable: OrderShown[];
+  /** Top-ups whose coins were advanced in an outage: here already, and still to be paid. */
+  advanced: OrderShown[];
   /** The order opened ahead of a tap: not the person's wish yet, so not shown. */
   aheadId: string;
 }
@@ -37,7 +39,7 @@ const NOTHING: Known = {
   balanceFen: 0, availableFen: 0, incomingFen: 0, coins: 0, bonusCoins: 0, frozenCoins: 0, at: 0,
 };
 export const purse = reactive<Purse>({
-  ...NOTHING, isKnown: false, isFresh: false, waiting: [], payable: [], aheadId: "",
+  ...NOTHING, isKnown: false, isFresh: false, waiting: [], payable: [], advanced: [], aheadId: "",
 });
 
 const SOON_MS = 150;
@@ -66,7 +68,7 @@ function remember(): void {
 }
 
 const isOpen = (order: OrderShown): boolean =>
-  !order.is_credited && ["none", "paying"].includes(order.pay_state);
+  !order.is_credited && !order.wallet_order_id && ["none", "paying"].includes(order.pay_state);
 const hasCome = (order: OrderShown): boolean =>
   !order.is_credited && order.pay_state === "paid" && order.refund_state === "none";
 
@@ -85,6 +87,7 @@ async function read(): Promise<void> {
     at: Date.now(), isKnown: true, isFresh: true,
     waiting: list.filter((order) => hasCome(order) || (isOpen(order) && returned.has(order.id))),
     payable: list.filter((order) => isOpen(order) && !returned.has(order.id) && order.id !== purse.aheadId),
+    advanced: list.filter((order) => order.credit_state === "advanced"),
   });
   remember();
 }
@@ -132,7 +135,7 @@ function soon(): void {
   }, SOON_MS);
 }
 
-const CONCERNS = /^(topup|gift|payout|refund|balance|funding|transfer|packet|coins|income)\./;
+const CONCERNS = /^(topup|gift|payout|refund|balance|funding|transfer|packet|coins|income|advance)\./;
 
 /** Keep the purse as it is, for as long as the page lives. */
 export function keepPurse(): void {

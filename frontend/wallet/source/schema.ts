@@ -90,6 +90,25 @@ export interface components {
             ending: components["schemas"]["Ending"][];
         };
         /**
+         * CoverList
+         * @description A person's covers, the newest first.
+         */
+        CoverList: {
+            covers: components["schemas"]["CoverShown"][];
+        };
+        /**
+         * CoverShown
+         * @description A cover as its owner sees it; `id` is what a packet takes as its `cover`.
+         */
+        CoverShown: {
+            /** @description A picture of somebody's own, as a cover. */
+            id: string;
+            /** @description Where its picture stands; needs no key. */
+            image: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            created_at: string;
+        };
+        /**
          * Ending
          * @description Bonus coins that end at a moment.
          */
@@ -202,7 +221,7 @@ export interface components {
         };
         /**
          * History
-         * @description A page of packets as this person sees them, the newest first.
+         * @description A page of packets as one viewer sees them, the newest first.
          */
         History: {
             packets: components["schemas"]["PacketShown"][];
@@ -228,6 +247,23 @@ export interface components {
             span: string;
             cap: number;
             source: string;
+        };
+        /**
+         * LineShown
+         * @description One movement; `what` says what it was for, `object_id` names that thing.
+         */
+        LineShown: {
+            id: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            at: string;
+            what: string;
+            /** @description Fen (分). */
+            amount_fen: number;
+            /** @description Fen (分). */
+            balance_after_fen: number;
+            object_id: string;
+            other_id: string | null;
+            other_nickname: string | null;
         };
         /**
          * MovementShown
@@ -256,7 +292,10 @@ export interface components {
             each_fen?: number | null;
             /** @default  */
             greeting?: string;
-            /** @default  */
+            /**
+             * @description `plum`, `wave`, `lantern`, a word of your own, or the id of a picture of the sender's.
+             * @default
+             */
             cover?: string;
             /** @default  */
             conversation_id?: string;
@@ -403,6 +442,8 @@ export interface components {
             packet_id?: string;
             /** @description RFC 3339, UTC, milliseconds. */
             credited_at?: string;
+            /** @description By when an advance has to be paid. */
+            due_at?: string;
             /** @default false */
             will_be_reviewed?: boolean;
             /** @description What the pay sheet is opened with. */
@@ -452,12 +493,15 @@ export interface components {
             sender_id: string;
             sender_nickname: string;
             greeting: string;
+            /** @description Empty for the ordinary one, and for one that is gone. */
             cover: string;
             commitment: string;
             /** @description RFC 3339, UTC, milliseconds. */
             created_at: string;
             expires_at: string | null;
             opened_count: number;
+            /** @description Where the cover's picture stands, if it is one. */
+            cover_image?: string;
             conversation_id?: string;
             /** @description RFC 3339, UTC, milliseconds. */
             draw_at?: string;
@@ -689,7 +733,7 @@ export interface components {
          * @description A page of a statement, the newest first.
          */
         Statement: {
-            lines: components["schemas"]["lingqian.web.route.statement.LineShown"][];
+            lines: components["schemas"]["LineShown"][];
             next_cursor: string | null;
         };
         /**
@@ -742,23 +786,6 @@ export interface components {
             amount_fen?: number;
             index?: number;
         };
-        /**
-         * LineShown
-         * @description One movement; `what` says what it was for, `object_id` names that thing.
-         */
-        "lingqian.web.route.statement.LineShown": {
-            id: string;
-            /** @description RFC 3339, UTC, milliseconds. */
-            at: string;
-            what: string;
-            /** @description Fen (分). */
-            amount_fen: number;
-            /** @description Fen (分). */
-            balance_after_fen: number;
-            object_id: string;
-            other_id: string | null;
-            other_nickname: string | null;
-        };
     };
     responses: never;
     parameters: never;
@@ -773,6 +800,8 @@ export type ClaimList = components['schemas']['ClaimList'];
 export type ClaimMade = components['schemas']['ClaimMade'];
 export type ClaimShown = components['schemas']['ClaimShown'];
 export type CoinsShown = components['schemas']['CoinsShown'];
+export type CoverList = components['schemas']['CoverList'];
+export type CoverShown = components['schemas']['CoverShown'];
 export type Ending = components['schemas']['Ending'];
 export type Entered = components['schemas']['Entered'];
 export type EntryShown = components['schemas']['EntryShown'];
@@ -785,6 +814,7 @@ export type Hindrance = components['schemas']['Hindrance'];
 export type History = components['schemas']['History'];
 export type LimitList = components['schemas']['LimitList'];
 export type LimitShown = components['schemas']['LimitShown'];
+export type LineShown = components['schemas']['LineShown'];
 export type MovementShown = components['schemas']['MovementShown'];
 export type NewPacket = components['schemas']['NewPacket'];
 export type NewTopUp = components['schemas']['NewTopUp'];
@@ -811,6 +841,5 @@ export type Statement = components['schemas']['Statement'];
 export type Trail = components['schemas']['Trail'];
 export type UserShown = components['schemas']['UserShown'];
 export type ViewerShown = components['schemas']['ViewerShown'];
-export type LingqianWebRouteStatementLineShown = components['schemas']['lingqian.web.route.statement.LineShown'];
 export type $defs = Record<string, never>;
 export type operations = Record<string, never>;

@@ -106,8 +106,12 @@ async function joinByLink(): Promise<void> {
 export async function readName(): Promise<void> {
   if (session.nickname || !device) return;
   const path = `/v1/users/${session.userId}`;
-  const answer = await fetch(path, { headers: await credentials("GET", path) });
-  if (answer.ok) session.nickname = ((await answer.json()) as { nickname: string }).nickname;
+  try {
+    const answer = await fetch(path, { headers: await credentials("GET", path) });
+    if (answer.ok) session.nickname = ((await answer.json()) as { nickname: string }).nickname;
+  } catch {
+    // Without a line the page does without the name.
+  }
 }
 
 const TOLD = "lingqian.told";

@@ -9,7 +9,8 @@ import { listen } from "./live";
 import { mark } from "./mark";
 import { noteReturned, refresh } from "./purse";
 import { askSealed } from "./seal";
-import type { OrderShown } from "./schema";
+import type { OfferShown, OrderShown } from "./schema";
+import { session } from "./session";
 import { step } from "./steps";
 import { tell } from "./tell";
 import { inTurn } from "./turn";
@@ -30,17 +31,32 @@ const keep = (order: OrderShown): OrderShown => {
   return order;
 };
 
+/** Whether its coins are here before its payment is proven: it is still to be paid. */
+export const isAdvanced = (order: OrderShown): boolean => order.credit_state === "advanced";
+
+/** Whether the own balance has paid in its place. */
+const isReplaced = (order: OrderShown): boolean => order.wallet_order_id !== undefined;
+
 /** Whether nothing more happens to an order by itself. */
 export const isOver = (order: OrderShown): boolean =>
-  order.is_credited || order.pay_state === "closed" || order.refund_state === "full";
+  (order.is_credited && !isAdvanced(order)) || isReplaced(order) || order.pay_state === "closed" ||
+  order.refund_state === "full";
 
 /** Whether the person can still pay it. */
 export const isPayable = (order: OrderShown): boolean =>
-  !order.is_credited && ["none", "paying"].includes(order.pay_state);
+  !isOver(order) && ["none", "paying"].includes(order.pay_state);
+
+/** What stood in the way of a sheet, and what was offered then: no later reading tells it again. */
+function hindered({ hindrance, offers }: Partial<OrderShown> = {}): Partial<OrderShown> {
+  return { ...(hindrance && { hindrance }), ...(offers && { offers }) };
+}
 
 /** Read an order; what is read began after this was asked. */
-export const look = inTurn(async (orderId): Promise<OrderShown> =>
-  keep(await ask<OrderShown>("GET", `top-ups/${orderId}`)));
+export const look = inTurn(async (orderId): Promise<OrderShown> => {
+  const order = await ask<OrderShown>("GET", `top-ups/${orderId}`);
+  const stays = isPayable(order) && !isAdvanced(order);
+  return keep(stays ? { ...order, ...hindered(till[orderId]) } : order);
+});
 
 /** Open an order for what is bought; the same wish again is the same order until it is answered. */
 export async function buy(wish: object): Promise<OrderShown> {
@@ -101,6 +117,22 @@ export async function collectAloud(order: OrderShown): Promise<boolean> {
   return word === undefined;
 }
 
+/**
+ * Take up a way that is open while no channel takes the payment; return the order it came to.
+ *
+ * The own wallet pays by an order of its own, and the unpaid one ends; an advance keeps its order.
+ */
+export async function takeUp(order: OrderShown, offer: OfferShown): Promise<OrderShown> {
+  const path = offer.path.replace(/^\/v1\//, "");
+  const intent = { order_id: order.id, way: offer.way };
+  const taken = await ask<OrderShown>("POST", path, { key: keyFor("offer", intent) });
+  settle("offer", intent);
+  if (taken.id !== order.id) await look(order.id);
+  keep(taken);
+  await refresh();
+  return taken;
+}
+
 /** Give an unpaid order up. */
 export async function giveUp(order: OrderShown): Promise<void> {
   keep(await ask<OrderShown>("POST", `top-ups/${order.id}/cancellation`));
@@ -109,5 +141,8 @@ export async function giveUp(order: OrderShown): Promise<void> {
 
 listen(({ type, data }) => {
   const orderId = data.order_id;
-  if (type.startsWith("topup.") && typeof orderId === "string" && till[orderId]) void look(orderId);
+  if (!/^(topup|advance)\./.test(type) || typeof orderId !== "string") return;
+  if (till[orderId]) void look(orderId);
+  const isMine = data.user_id === session.userId;
+  if (isMine && type.startsWith("advance.payment_requested")) tell(say("advance_asked"));
 });

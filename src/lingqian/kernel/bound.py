@@ -55,7 +55,9 @@ SCENE_LENGTH_MAX: Final = 32
 REASON_LENGTH_MAX: Final = 80
 GIFTS_AT_ONCE_MAX: Final = 9_999
 REFUNDS_PER_ATTEMPT_MAX: Final = 50
-REFUND_GAP_S: Final = 60
+# The platform wants a minute between two refunds of one payment, by when they reach it: a quarter
+# of one more is for the way there, which the second may make faster than the first.
+REFUND_GAP_S: Final = 75
 REFUND_DAYS_MAX: Final = 365
 # How long a refund that the channel closed waits for new funds before its next number is sent.
 REFUND_AGAIN_S: Final = 3_600
@@ -85,6 +87,9 @@ QUEUE_AGE_S_MAX: Final = 10
 COMMIT_TRIES_MAX: Final = 5
 RELAY_ITEMS_MAX: Final = 500
 CACHE_ROWS_MAX: Final = 200_000
+# How long rows of what has a story that ends stay in memory, such as those of packets and orders:
+# kept until there are too many, they would fill it for days.
+STORY_S: Final = 60
 WAL_PAGES_MAX: Final = 50_000
 
 # A database server. An answer that takes longer is no answer; a pause comes before trying again.

@@ -11,8 +11,8 @@ from lingqian.flows.command import Command
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.kind import KINDS, burns, decide, fold, home_lane, need
 from lingqian.flows.view import Policy, Reveal, View, Wanted
-from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX
-from lingqian.kernel.clock import Clock
+from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX, STORY_S
+from lingqian.kernel.clock import SECOND_US, Clock
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged, Fault, Unknown, Unsent
 from lingqian.storage.codec import Row, encode, seal
@@ -22,6 +22,9 @@ from lingqian.storage.schema import TABLES
 # Makes a named tuple in half the time of its own constructor: for those made for every command.
 _new: Final = tuple.__new__
 _CACHED: Final = tuple(table.attribute for table in TABLES)
+# What belongs to a person is asked for as long as she comes; all else has a story that ends.
+_LASTING: Final = ("users", "usages", "accounts", "conversations", "inflows", "borrowers")
+_PASSING: Final = tuple(name for name in _CACHED if name not in _LASTING)
 
 
 class Submission(NamedTuple):
@@ -64,6 +67,7 @@ class Lane:
         self._policy = policy
         self._shell = shell
         self._view = View(row.lane, policy, shell.reveal)
+        self._let_go_us = row.at_us
 
     @property
     def row(self) -> LaneRow:
@@ -174,6 +178,16 @@ class Lane:
             rows = getattr(view, name).rows
             if len(rows) > CACHE_ROWS_MAX:
                 rows.clear()
+        if self._row.at_us >= self._let_go_us + STORY_S * SECOND_US:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Drop the stories of the last while; one that goes on is read again when it does."""
+        self._let_go_us = self._row.at_us
+        self._view.secrets.clear()
+        self._view.askers.rows.clear()
+        for name in _PASSING:
+            getattr(self._view, name).rows.clear()
 
     def forget(self, row: LaneRow) -> None:
         """Throw memory away and go on from a stored position: the batch was not committed."""

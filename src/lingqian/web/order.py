@@ -15,7 +15,7 @@ from lingqian.kernel.id import (
     PREFIX_USER,
     show,
 )
-from lingqian.storage import query, query_top_up
+from lingqian.storage import query, query_top_up, standing
 from lingqian.storage.story import situation
 from lingqian.topup.advance import DEADLINE_US
 from lingqian.topup.attempt import AttemptState
@@ -111,6 +111,9 @@ class OrderShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     refunded_fen: field.Fen = 0
     packet_id: field.PacketId | UnsetType = UNSET
     credited_at: field.Moment | UnsetType = UNSET
+    due_at: (
+        Annotated[field.Moment, Meta(description="By when an advance has to be paid.")] | UnsetType
+    ) = UNSET
     will_be_reviewed: bool = False
     invocation: (
         Annotated[dict[str, str], Meta(description="What the pay sheet is opened with.")]
@@ -157,6 +160,7 @@ def order_shown(
         refunded_fen=order.refunded_fen,
         packet_id=show(PREFIX_PACKET, order.object_id) if order.object_id else UNSET,
         credited_at=_credited_at(order),
+        due_at=_due_at(door, order_id, order),
         will_be_reviewed=is_reviewed,
         invocation=_invocation(opened),
         hindrance=_hindrance(opened),
@@ -194,6 +198,14 @@ def _wallet_order_id(door: Door, order_id: bytes, order: Order) -> str | UnsetTy
 
 def _credited_at(order: Order) -> str | UnsetType:
     return rfc3339(order.credited_at_us) if order.credited_at_us else UNSET
+
+
+def _due_at(door: Door, order_id: bytes, order: Order) -> str | UnsetType:
+    if order.credit_state != CreditState.ADVANCED:
+        return UNSET
+    row = standing.advance(door.reader, order_id)
+    assert row is not None, "an order that was advanced has its advance"
+    return rfc3339(row.deadline_us)
 
 
 def _attempts(door: Door, order_id: bytes) -> tuple[AttemptShown, ...]:

@@ -484,8 +484,16 @@ CREATE TABLE IF NOT EXISTS advances (
     user_id VARBINARY(16) NOT NULL,
     account VARCHAR(255) NOT NULL,
     asked_at_us BIGINT NOT NULL,
+    device VARBINARY(16) NOT NULL,
+    address VARBINARY(16) NOT NULL,
     PRIMARY KEY (order_id),
     CHECK (unspent_fen + owed_fen IN (0, amount_fen))
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
+CREATE TABLE IF NOT EXISTS askers (
+    asker_key VARBINARY(16) NOT NULL,
+    order_id VARBINARY(16) NOT NULL,
+    PRIMARY KEY (asker_key)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS borrowers (
