@@ -143,6 +143,8 @@ BESIDE = (
     "came /v1/sandbox/clock",
     "answered /v1/sandbox/clock",
     "asked query",
+    # What that question brings home when it comes before the notice.
+    "wrote Observe QUERY PAID",
     "asked query_refund",
     "asked query_payout",
 )

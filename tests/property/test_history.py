@@ -34,6 +34,7 @@ from lingqian.storage.schema import APPENDED, TABLES
 from lingqian.topup import payout as topup_payout
 from lingqian.topup import refund as topup_refund
 from lingqian.topup.attempt import PrepayResult
+from lingqian.topup.coin import Basis
 from lingqian.topup.evidence import Effect, Reason, Source
 from lingqian.topup.order import OrderKind
 from lingqian.topup.refund import Origin, RefundStage, Way
@@ -248,7 +249,8 @@ class Office:
 
     def _back(self, place, amount_fen):
         self.asked.append(f"refund {self.number}")
-        return self.world.ask_refund(self.asked[-1], self._order_made(place), amount_fen)
+        order, basis = self._order_made(place), Basis(self.number % 2)
+        return self.world.ask_refund(self.asked[-1], order, amount_fen, basis=basis)
 
     def _order_made(self, place):
         order, _ = self._of(self.opened, place, ("no order", 5))
@@ -443,10 +445,12 @@ class Office:
 
     def _story_own(self, order, name, amount_fen):
         """Buy coins from the balance, and ask for a part and then for the rest back."""
-        yield self._opened(order, name, amount_fen, coins=amount_fen, is_from_balance=True)
+        more = {"coins": amount_fen, "bonus_coins": amount_fen // 3, "is_from_balance": True}
+        yield self._opened(order, name, amount_fen, **more)
+        basis = Basis(self.number % 2)
         if amount_fen > 1:
-            yield self.world.ask_refund(f"{order}/r", order, amount_fen // 2)
-        yield self.world.ask_refund(f"{order}/q", order, amount_fen - amount_fen // 2)
+            yield self.world.ask_refund(f"{order}/r", order, amount_fen // 2, basis=basis)
+        yield self.world.ask_refund(f"{order}/q", order, amount_fen - amount_fen // 2, basis=basis)
 
     def _stray(self, place, amount_fen, why):
         """Let money come that nobody had asked for."""
@@ -635,6 +639,8 @@ MET = (
     *[f"reason {each.name.lower()}" for each in Reason],
     *[f"refund {each.lower()}" for each in sorted(ORIGINS)],
     *[f"arrived {each.name.lower()}" for each in Way],
+    "refund above the worth",
+    "refund below the worth",
 )
 
 
@@ -648,6 +654,9 @@ def met(connection, outcomes):
     for origin, way, stage in connection.execute("SELECT origin, way, stage FROM refunds"):
         found[f"refund {Origin(origin).name.lower()}"] += 1
         found[f"arrived {Way(way).name.lower()}"] += stage == RefundStage.SUCCESS
+    for (subsidy_fen,) in connection.execute("SELECT subsidy_fen FROM refunds"):
+        found["refund above the worth"] += subsidy_fen > 0
+        found["refund below the worth"] += subsidy_fen < 0
     return +found
 
 

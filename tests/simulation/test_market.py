@@ -23,6 +23,7 @@ from lingqian.simulation.rehearsal import add, faults, missed, ratios
 from lingqian.simulation.town import Setting
 from lingqian.simulation.verdict import explain
 from lingqian.simulation.weather import FAIR, STORMY
+from lingqian.topup import coin
 from lingqian.topup.order import CreditState, PayState
 
 SEED = secrets.randbits(32)
@@ -233,6 +234,22 @@ def advance_without_end(patch):
     patch.setattr(advance, "LIMIT_FEN_MAX", 10**15)
 
 
+def forget_devices(patch):
+    """Advance twice to whoever asks from the same phone."""
+    patch.setattr(advance, "check_askers", lambda *_: Code.OK)
+
+
+def refund_without_subsidy(patch):
+    """Let the coins that stay pay for what goes back at full price."""
+    real = coin._at_full_price
+
+    def back(grant, amount_fen, price):
+        found = real(grant, amount_fen, price)
+        return found and found._replace(value_fen=min(amount_fen, coin.worth_fen(grant)))
+
+    patch.setattr(coin, "_at_full_price", back)
+
+
 def keep_advances_open(patch):
     """Credit a proven order that was advanced once more."""
     patch.setattr(evidence, "BRIDGED_STATES", ())
@@ -256,6 +273,8 @@ BROKEN = (
     forget_fees,
     review_nobody,
     advance_without_end,
+    forget_devices,
+    refund_without_subsidy,
     keep_advances_open,
     credit_half,
 )

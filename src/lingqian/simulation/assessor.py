@@ -149,6 +149,8 @@ class Assessor:
         self.marks: dict[tuple[int, int], int] = {}
         self.debts: dict[bytes, int] = defaultdict(int)
         self.lines: dict[int, list[int]] = {}
+        # Who had the newest advance of a device, or of an address.
+        self.places: dict[bytes, bytes] = {}
         self.counts: Counter[str] = Counter()
         self.credits: Counter[bytes] = Counter()
         self._touched: set[Key] = set()
@@ -642,6 +644,7 @@ class Assessor:
             raise Violation(f"lane {lane} has advanced more than its line: {line}")
         if deal.end or deal.is_paid or deal.is_advanced:
             raise Violation(f"order {command.order_id.hex()} is advanced, and was {deal.end}")
+        self._remember(command)
         deal.is_advanced = True
         self.credits[command.order_id] += 1
         self._move(_house(lane, ADVANCE), _house(lane, COIN_VALUE), deal.amount)
@@ -652,6 +655,14 @@ class Assessor:
             command.order_id, deal, deal.amount, [deal.coins, deal.bonus], at
         )
         self.counts["advanced"] += 1
+
+    def _remember(self, command: Any) -> None:  # noqa: ANN401 - as above
+        """Note where an advance was asked from: nothing else from there may be out."""
+        for place in (command.device, command.address):
+            other = self.places.get(place) if place else None
+            if other is not None and self.deals[other].is_advanced:
+                raise Violation(f"two advances are out at {place.hex()}")
+            self.places[place] = command.order_id
 
     def _confirm(self, lane: int, order: bytes, deal: Deal) -> None:
         deal.is_advanced, deal.end = False, "credited"

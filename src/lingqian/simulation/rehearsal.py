@@ -96,6 +96,7 @@ EVENTS: Final = (
     "answered exceeds_refundable",
     "answered notice_known",
     "answered advance_open",
+    "answered advance_open_here",
     "answered exceeds_advance_max",
     "answered history_too_short",
     "answered line_exhausted",

@@ -57,11 +57,11 @@ def reseal(connection: apsw.Connection, vault: Vault, tick: Tick) -> Resealed:
     """Seal every row anew that is not fresh; `tick` is told how many were looked at."""
     total = Resealed(0, 0, 0)
     for place in PLACES:
-        keys = ", ".join(place.key)
-        query = f"SELECT {keys}, {place.column} FROM {place.table} WHERE {place.column} <> x''"  # noqa: S608 - names from the table above
-        rows = list(connection.execute(query))
-        for at in range(0, len(rows), _ROWS_AT_ONCE):
-            part = rows[at : at + _ROWS_AT_ONCE]
+        query = f"SELECT {', '.join(place.key)} FROM {place.table} WHERE {place.column} <> x''"  # noqa: S608 - names from the table above
+        # Only keys are held together: what is sealed may be pictures.
+        keys = list(connection.execute(query))
+        for at in range(0, len(keys), _ROWS_AT_ONCE):
+            part = keys[at : at + _ROWS_AT_ONCE]
             with connection:
                 found = _reseal_part(connection, vault, place, part)
             total = Resealed(*[one + two for one, two in zip(total, found, strict=True)])
@@ -70,16 +70,18 @@ def reseal(connection: apsw.Connection, vault: Vault, tick: Tick) -> Resealed:
 
 
 def _reseal_part(
-    connection: apsw.Connection, vault: Vault, place: Place, rows: list[Any]
+    connection: apsw.Connection, vault: Vault, place: Place, keys: list[Any]
 ) -> Resealed:
     where = " AND ".join(f"{name} = ?" for name in place.key)
+    select = f"SELECT {place.column} FROM {place.table} WHERE {where}"  # noqa: S608 - names from the table above
     update = f"UPDATE {place.table} SET {place.column} = ? WHERE {where}"  # noqa: S608 - names from the table above
     done = fresh = damaged = 0
-    for *key, sealed in rows:
+    for key in keys:
+        (sealed,) = next(connection.execute(select, key))
         if vault.is_fresh(place.purpose, sealed):
             fresh += 1
             continue
-        bound = _bound(place, tuple(key))
+        bound = _bound(place, key)
         try:
             plain = vault.open(place.purpose, bound, sealed)
         except Damaged:

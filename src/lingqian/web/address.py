@@ -19,9 +19,10 @@ def address_of(door: Door, call: Call) -> str:
     Behind a proxy every connection is the proxy's own: there `client_address_header` names the
     header in which it tells whose call it passes on. What the proxy itself added stands last.
     """
-    header = door.wallet.config.client_address_header
+    header = door.wallet.config.client_address_header.encode()
     if header:
-        return network(call.header(header.encode()).rpartition(",")[2])
+        told = [value for key, value in call.scope["headers"] if key == header]
+        return network(told[-1].decode("latin-1").rpartition(",")[2]) if told else ""
     return "" if call.client is None else network(call.client.host)
 
 

@@ -33,16 +33,11 @@ def test_network(text, expected):
     assert network(text) == expected
 
 
-class Call:
-    """A call with a connection and one header."""
-
-    def __init__(self, host, told=""):
-        self.client = SimpleNamespace(host=host) if host else None
-        self.told = told
-
-    def header(self, name):
-        """Return what the proxy told."""
-        return self.told if name == b"x-forwarded-for" else ""
+def call(host, *told):
+    """Return what is asked of a call: its connection, and what headers tell."""
+    headers = [(b"x-forwarded-for", each.encode()) for each in told]
+    client = SimpleNamespace(host=host) if host else None
+    return SimpleNamespace(client=client, scope={"headers": [*headers, (b"accept", b"9.9.9.9")]})
 
 
 def door(header):
@@ -53,18 +48,19 @@ def door(header):
 
 
 @pytest.mark.parametrize(
-    ("header", "call", "expected"),
+    ("header", "asked", "expected"),
     [
-        ("", Call("1.2.4.8"), "1.2.4.8"),
+        ("", call("1.2.4.8"), "1.2.4.8"),
         # A header that nobody has vouched for is the caller's own word.
-        ("", Call("1.2.4.8", "8.8.8.8"), "1.2.4.8"),
-        ("", Call(""), ""),
-        ("x-forwarded-for", Call("1.2.4.8", "8.8.8.8"), "8.8.8.8"),
+        ("", call("1.2.4.8", "8.8.8.8"), "1.2.4.8"),
+        ("", call(""), ""),
+        ("x-forwarded-for", call("1.2.4.8", "8.8.8.8"), "8.8.8.8"),
         # The last is what the proxy has seen; those before it are what it was told.
-        ("x-forwarded-for", Call("1.2.4.8", "9.9.9.9, 8.8.8.8"), "8.8.8.8"),
-        ("x-forwarded-for", Call("1.2.4.8"), ""),
+        ("x-forwarded-for", call("1.2.4.8", "9.9.9.9, 8.8.8.8"), "8.8.8.8"),
+        ("x-forwarded-for", call("1.2.4.8", "9.9.9.9", "8.8.8.8"), "8.8.8.8"),
+        ("x-forwarded-for", call("1.2.4.8"), ""),
     ],
 )
-def test_address_of(header, call, expected):
+def test_address_of(header, asked, expected):
     """Nobody chooses where he seems to be."""
-    assert address_of(door(header), call) == expected
+    assert address_of(door(header), asked) == expected
