@@ -325,12 +325,21 @@ const TIME = { hour: "2-digit", minute: "2-digit" } as const;
 const DAY = { month: "numeric", day: "numeric" } as const;
 const FULL = { ...DAY, year: "numeric" } as const;
 
+/** A writer of dates takes a millisecond to make, and a talk has hundreds: each is made once. */
+const writers = new Map<string, Intl.DateTimeFormat>();
+
+function writer(parts: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const place = taste.language === "zh" ? "zh-CN" : "en-GB";
+  const name = [place, ...Object.keys(parts)].join();
+  const known = writers.get(name) ?? new Intl.DateTimeFormat(place, { ...parts, timeZone: ZONE });
+  writers.set(name, known);
+  return known;
+}
+
 /** Write a moment as people do, by Shanghai's clock: the time today, the day otherwise. */
 export function moment(text: string | number): string {
   const [at, now] = [new Date(text), new Date()];
-  const place = taste.language === "zh" ? "zh-CN" : "en-GB";
-  const partOf = (when: Date, parts: Intl.DateTimeFormatOptions): string =>
-    when.toLocaleString(place, { ...parts, timeZone: ZONE });
+  const partOf = (when: Date, parts: Intl.DateTimeFormatOptions): string => writer(parts).format(when);
   const isSame = (parts: Intl.DateTimeFormatOptions): boolean => partOf(at, parts) === partOf(now, parts);
   const day = partOf(at, isSame({ year: "numeric" }) ? DAY : FULL);
   const written = isSame(FULL) ? partOf(at, TIME) : `${day} ${partOf(at, TIME)}`;

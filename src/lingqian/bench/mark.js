@@ -15,7 +15,12 @@
     new PerformanceObserver((list) => list.getEntries().forEach(hear))
       .observe({ type, buffered: true });
 
-  watch("mark", ({ name, startTime }) => name.startsWith("lq:") && tell(name.slice(3), startTime));
+  let wonAt = 0;
+  watch("mark", ({ name, startTime }) => {
+    if (!name.startsWith("lq:")) return;
+    tell(name.slice(3), startTime);
+    if (name.startsWith("lq:won:")) wonAt = startTime;
+  });
   watch("longtask", ({ startTime, duration }) => tell("blocked", startTime + duration));
   watch("paint", ({ name, startTime }) =>
     name === "first-contentful-paint" && tell("painted", startTime));
@@ -24,11 +29,9 @@
   const drawn = (name) => requestAnimationFrame(() => setTimeout(() => tell(name)));
   const count = () => {
     const frames = [];
-    const isOver = () => performance.getEntriesByType("mark").some(({ name, startTime }) =>
-      name.startsWith("lq:won:") && startTime > frames[0]);
     const next = (at) => {
       frames.push(at);
-      if (!isOver()) requestAnimationFrame(next);
+      if (wonAt < frames[0]) requestAnimationFrame(next);
       else window.lqFrames?.(frames.slice(1).map((each, place) => each - frames[place]));
     };
     requestAnimationFrame(next);

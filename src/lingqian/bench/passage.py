@@ -115,7 +115,7 @@ async def packet(
     receiver.book.turn()
     passage = await _sent(sender, chronicle, by_channel=by_channel)
     packet_id = await sender.book.until_named("sent:")
-    passage["card"] = await receiver.book.until(f"card:openable:{packet_id}")
+    passage["card"] = await receiver.book.until(f"openable:{packet_id}")
     await receiver.page.locator(f"[data-packet={packet_id}]").tap()
     await receiver.page.locator(".coin").tap()
     for name in ("claimed", "won"):
