@@ -164,6 +164,11 @@ COMMANDS = {
     "docs": Command(
         "write the generated pages of docs/", DEV_LOCK, tool("docs", "python", "docs/generate.py")
     ),
+    "shots": Command(
+        "take the pictures of the READMEs in a real Chromium [packet|top-up|phones]",
+        DEV_LOCK,
+        tool("shots", "python", "docs/shots.py"),
+    ),
 }
 HERE = {"lock": "resolve the lock files again (needs uv) [--upgrade]"}
 

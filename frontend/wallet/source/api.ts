@@ -26,6 +26,8 @@ export class Offline extends Error {}
 
 export interface Wish {
   fields?: object;
+  /** A file in place of fields, as it is. */
+  file?: Blob;
   /** The idempotency key; a call with one may be sent again at any time. */
   key?: string;
   /** Headers of this one call. */
@@ -52,8 +54,9 @@ interface Answer {
 async function send(method: string, path: string, wish: Wish): Promise<Answer> {
   const own: Record<string, string> = { ...(wish.each && (await wish.each())), ...wish.headers };
   if (wish.fields) own["Content-Type"] = "application/json";
+  if (wish.file) own["Content-Type"] = wish.file.type;
   if (wish.key) own["Idempotency-Key"] = wish.key;
-  const body = wish.fields ? JSON.stringify(wish.fields) : null;
+  const body = wish.fields ? JSON.stringify(wish.fields) : (wish.file ?? null);
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
   try {
