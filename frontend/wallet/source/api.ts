@@ -48,7 +48,8 @@ export const pause = (ms: number): Promise<void> => new Promise((done) => setTim
 interface Answer {
   status: number;
   ok: boolean;
-  body: Blob;
+  media: string;
+  body: ArrayBuffer;
 }
 
 async function send(method: string, path: string, wish: Wish): Promise<Answer> {
@@ -64,7 +65,8 @@ async function send(method: string, path: string, wish: Wish): Promise<Answer> {
     const headers = { ...(await credentials(method, path)), ...own };
     const how = { method, headers, body, signal: stop.signal, cache: "no-store" } as const;
     const answer = await fetch(path, how);
-    return { status: answer.status, ok: answer.ok, body: await answer.blob() };
+    const media = answer.headers.get("Content-Type") ?? "";
+    return { status: answer.status, ok: answer.ok, media, body: await answer.arrayBuffer() };
   } catch (fault) {
     throw new Offline(String(fault));
   } finally {
@@ -74,7 +76,7 @@ async function send(method: string, path: string, wish: Wish): Promise<Answer> {
 
 /** Read what an answer says; an empty one says nothing, and a refusal may be of another's words. */
 async function fieldsOf({ ok, body }: Answer): Promise<Fields> {
-  const text = await body.text();
+  const text = new TextDecoder().decode(body);
   try {
     return text ? (JSON.parse(text) as Fields) : {};
   } catch (fault) {
@@ -147,5 +149,5 @@ export async function ask<Shape>(method: string, path: string, wish: Wish = {}):
 export async function askFile(path: string): Promise<Blob> {
   const [answer] = await persist("GET", `/v1/${path}`, {}, () => Promise.resolve());
   if (!answer.ok) throw new Refused(answer.status, await fieldsOf(answer));
-  return answer.body;
+  return new Blob([answer.body], { type: answer.media });
 }
