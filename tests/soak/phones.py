@@ -20,6 +20,7 @@ from soak.stage import GROUP
 from soak.truth import heard
 
 SOON_MS = 60_000
+PULLS_MAX = 5
 PROBE = Path(__file__).with_name("probe.js")
 CHECKS = {"getBrandWCPayRequest": "/bridge/pay", "requestMerchantTransfer": "/bridge/transfer"}
 # What a browser says of a line that was cut, and of a packet that somebody else finished.
@@ -83,7 +84,7 @@ class Phone:
         try:
             return work(*subject)
         except (AssertionError, PlaywrightError) as fault:
-            told = self.page.locator(".told").inner_text()
+            told = " ".join(self.page.locator(".told").all_inner_texts())
             words = str(fault).strip().split("\n")[0]
             self.complaints.append(f"{work.__name__} did not end: {words} ({told})")
             return None
@@ -146,8 +147,19 @@ class Phone:
         expect(credited).to_be_visible(timeout=SOON_MS)
 
     def reload(self):
-        """Open the page anew, as after a phone has thrown it out of memory."""
-        self.page.reload()
+        """Open the page anew, as after a phone has thrown it out of memory.
+
+        Where the line is cut before the page is there, a person pulls once more.
+        """
+        for _ in range(PULLS_MAX):
+            try:
+                self.page.reload()
+            except PlaywrightError as fault:
+                if not CUT.search(str(fault)):
+                    raise
+                self.cuts += 1
+            else:
+                break
         self.is_in()
 
     def shown(self):
