@@ -145,7 +145,9 @@ COMMANDS = {
         RUN_LOCK,
         lingqian("simulate", "--outage"),
     ),
-    "soak": Command("hours of load", DEV_LOCK, full("soak")),
+    "soak": Command(
+        "an hour of three phones and forty people, over lines that are cut", DEV_LOCK, full("soak")
+    ),
     "search": Command(
         "tests with examples and an order never drawn before: search [FOLDER…]", DEV_LOCK, search
     ),
@@ -161,6 +163,11 @@ COMMANDS = {
     ),
     "docs": Command(
         "write the generated pages of docs/", DEV_LOCK, tool("docs", "python", "docs/generate.py")
+    ),
+    "shots": Command(
+        "take the pictures of the READMEs in a real Chromium [packet|top-up|phones]",
+        DEV_LOCK,
+        tool("shots", "python", "docs/shots.py"),
     ),
 }
 HERE = {"lock": "resolve the lock files again (needs uv) [--upgrade]"}

@@ -59,17 +59,22 @@ class Victim:
             "payout_id": payout.body["id"],
             "transfer_id": transfer.body["id"],
             "session_id": self.phone.session_id,
-            "packet_id": self.hidden(api),
+            "conversation_id": self.talk(api),
             "credential_id": self.passkey(),
             "cover_id": self.cover(),
         }
+        self.objects["packet_id"] = self.hidden(api)
 
-    def hidden(self, api):
-        """Send a packet into a talk of two."""
+    def talk(self, api):
+        """Make a talk of two."""
         room = f"talk-{next(_once)}"
         members = {"member_ids": [self.user_id, self.friend]}
         assert api.call("PUT", f"/v1/conversations/{room}/members", members).status == 200
-        return api.packet(self.user_id, conversation_id=room)
+        return room
+
+    def hidden(self, api):
+        """Send a packet into the talk of two."""
+        return api.packet(self.user_id, conversation_id=self.objects["conversation_id"])
 
     def passkey(self):
         """Make a passkey of one's own."""
@@ -97,6 +102,7 @@ OBJECTS = {
     "packet_id": f"rp_{NOBODY}",
     "credential_id": "AAAAAAAAAAAAAAAAAAAAAAAAAAA",
     "cover_id": f"cv_{NOBODY}",
+    "conversation_id": "talk-of-nobody",
 }
 
 

@@ -209,7 +209,7 @@ def test_the_command_says_what_is_wrong(till, tmp_path):
     assert run(till, "--since", "2026-11-02", "--until", "2026-11-01").exit_code == 2
     assert "Nobody has taken a step" in run(till, "--until", "2020-01-01").stdout
     none = CliRunner().invoke(app, ["funnel", "--data", str(tmp_path / "none")])
-    assert none.exit_code == 1
+    assert none.exit_code == 2
 
 
 def test_behaviour_passes_the_audit(till):

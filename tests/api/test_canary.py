@@ -1,20 +1,25 @@
-"""Canaries: words that must stand nowhere on the disk, in no log and no metric (金丝雀).
+"""Canaries: words that must stand nowhere on the disk, in no log, trail or metric (金丝雀).
 
-Names, ID numbers, faces, passwords and tokens pass through a whole life of a person; then every
-file of the folder, its backup, the log and what the house tells of itself are searched.
+Names, ID numbers, faces, passwords, tokens, accounts with a channel, cards and addresses pass
+through a whole life of a person and of his money; then every file of the folder, its backup, the
+log and what the house tells of itself are searched, in every spelling that programs give a text.
 """
 
 import base64
+import json
 import logging
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
-from api.caller import Caller, running
-from api.phone import Phone, link_of
+from api.authenticator import Authenticator
+from api.caller import Caller, running, wait_for
+from api.phone import Phone, link_of, phone_of
 from api.register import Service, new_number, settings
+from api.till import tilling
 
 LINGQIAN = str(Path(sys.executable).with_name("lingqian"))
 NAME, NICKNAME, DEVICE, GREETING = "欧阳金丝雀", "金丝雀昵称", "金丝雀的手机", "金丝雀祝福"
@@ -70,6 +75,36 @@ def lived(house, number):
     return [*spent, phone.access, phone.refresh_token, token, told[0]["id"] and number, api.key]
 
 
+def spellings(word):
+    """Return the bytes a text may have become: plain, escaped as JSON and in addresses, encoded."""
+    plain = word.encode()
+    yield plain
+    yield json.dumps(word)[1:-1].encode()
+    yield quote(word).encode()
+    yield plain.hex().encode()
+    yield word.encode("utf-16-le")
+    # Base64 has three ways to begin; what does not depend on its neighbours is looked for.
+    for lead in range(3):
+        whole = base64.b64encode(bytes(lead) + plain)
+        yield whole[-(-lead * 4 // 3) + bool(lead) : len(whole) // 4 * 4 - 4]
+
+
+def found_in(texts, canaries):
+    """Return where a canary was found, and which."""
+    sought = [(word, each) for word in canaries for each in spellings(word) if len(each) > 5]
+    return [(name, word) for name, text in texts.items() for word, each in sought if each in text]
+
+
+def files_of(folder, *more):
+    """Return every file a house has written, but for its keys."""
+    found = [file for file in folder.rglob("*") if file.is_file()]
+    return {
+        file.name: file.read_bytes()
+        for file in [*found, *more]
+        if file.parent.name not in ("keys", "wechatpay")
+    }
+
+
 def backed_up(folder, target):
     """Back the ledger up as an operator would."""
     line = [LINGQIAN, "backup", str(target), "--data", str(folder), "--plain"]
@@ -93,12 +128,91 @@ def test_no_canary_is_found_outside_its_cage(tmp_path, logged):
     canaries = [*secrets, number, number[6:14] + number[14:], NAME, NICKNAME, DEVICE, GREETING,
                 PASSWORD, WRONG, FACE]  # fmt: skip
     texts = {"log": "\n".join(logged).encode(), "words": words.encode()}
-    for file in [*folder.rglob("*"), *tmp_path.glob("*.backup*")]:
-        if file.is_file() and file.parent.name != "keys":
-            texts[file.name] = file.read_bytes()
-    found = [(name, word) for name, text in texts.items() for word in canaries
-             if word.encode() in text]  # fmt: skip
-    assert found == []
+    texts |= files_of(folder, *tmp_path.glob("*.backup*"))
+    assert found_in(texts, canaries) == []
     for name in ("ledger.db", "ledger.backup"):
         assert b"session_links" in texts[name], name
     assert len(texts["log"]) > 0
+
+
+PAYER, TAKER = "oCanaryPayer00000000000000001", "oCanaryTaker00000000000000002"
+ADDRESS, CARD, HOLDER = "203.0.113.77", "6222029999991234567", "持卡金丝雀"
+NOTE, REASON, PHRASE, TAKES = "附言金丝雀", "理由金丝雀", "口令金丝雀", "收款金丝雀"
+EXTERNAL, FINGER, THUMB = "canary-outside-77", "指纹金丝雀", "拇指金丝雀"
+OF_MONEY = [PAYER, TAKER, ADDRESS, CARD, HOLDER, NOTE, REASON, PHRASE, TAKES, EXTERNAL, FINGER,
+            THUMB]  # fmt: skip
+
+
+def passkeys_of(till, user):
+    """Give a person and an operator a passkey each, by names of theirs."""
+    for caller, path, name in (
+        (phone_of(till.api, user), "/v1/users/me/passkeys", FINGER),
+        (till.house.caller(), "/v1/operators/me/passkeys", THUMB),
+    ):
+        device = Authenticator(origin=f"http://127.0.0.1:{till.port}")
+        asked = caller.post(f"{path}/options", {}).body["public_key"]
+        assert caller.post(path, {**device.create(asked), "name": name}).status == 201
+
+
+def paid(till):
+    """Let somebody's money live: in, around, out, and back by another way; return the order."""
+    api = till.api
+    user = api.user(external_id=EXTERNAL)
+    order = till.top_up(user, payer={"openid": PAYER})
+    till.platform.pay(till.number(order))
+    wait_for(lambda: till.order(order["id"])["is_credited"])
+    till.top_up(user, product="h5", client_ip=ADDRESS)
+    passkeys_of(till, user)
+    pay = {"source_id": user, "target_id": api.user(), "amount_fen": 1, "note": NOTE}
+    assert api.post("/v1/transfers", pay, once="pay").status == 201
+    packet = api.packet(user, kind="passphrase", passphrase=PHRASE, total_fen=100)
+    api.claim(packet, api.user(), passphrase=f"{PHRASE}?")
+    body = {"user_id": user, "amount_fen": 100, "payee": {"openid": TAKER}, "real_name": TAKES}
+    api.post("/v1/payouts", {**body, "note": NOTE}, once="out")
+    path = f"/v1/top-ups/{order['id']}/refunds"
+    refund = api.post(path, {"amount_fen": 100, "reason": REASON}, once="back").body["id"]
+    wait_for(lambda: [each for each in till.platform.control("GET", "/control/refunds")
+                      if each["out_refund_no"] == refund])  # fmt: skip
+    till.platform.control("POST", f"/control/refunds/{refund}/abnormal", {})
+    wait_for(lambda: api.get(f"/v1/refunds/{refund}").body["stage"] == "abnormal")
+    card = {"bank_type": "ICBC_DEBIT", "bank_account": CARD, "real_name": HOLDER}
+    told = api.post(f"/v1/refunds/{refund}/redirection", {"to": "card", "card": card}, once="card")
+    assert told.status in (200, 201, 202), told
+    return order
+
+
+def told_of(till, order):
+    """Return what the house tells of an order, of itself and of its operators."""
+    paths = (f"/v1/trails/{order['id']}", f"/v1/top-ups/{order['id']}/trail", "/v1/acts",
+             "/v1/refunds", "/v1/cases", "/metrics", "/v1/channels")  # fmt: skip
+    answers = {path: till.api.get(path) for path in paths}
+    assert {told.status for told in answers.values()} == {200}
+    return {
+        path: told.body if isinstance(told.body, bytes) else json.dumps(told.body).encode()
+        for path, told in answers.items()
+    }
+
+
+def test_no_canary_of_money_is_found_outside_its_cage(tmp_path, logged):
+    """Accounts with the channel, cards, addresses, notes: on their way only, or sealed."""
+    folder = tmp_path / "house"
+    with tilling(folder) as till:
+        merchant = f"/control/merchants/{till.platform.simulator.merchant.mchid}"
+        till.platform.control("POST", f"{merchant}/fund", {"amount_fen": 10**6})
+        till.platform.control("POST", merchant, {"refund_mode": "manual"})
+        told = told_of(till, paid(till))
+    words = backed_up(folder, tmp_path / "ledger.backup")
+    texts = told | {"log": "\n".join(logged).encode(), "words": words.encode()}
+    texts |= files_of(folder, *tmp_path.glob("*.backup*"))
+    assert found_in(texts, OF_MONEY) == []
+    assert b"payouts" in texts["ledger.db"], "the control: what is plain there is found"
+
+
+def test_the_search_finds_every_spelling():
+    """The control: a canary in any of its dresses, and none where there is none."""
+    word = "金丝雀"
+    for text in (word.encode(), json.dumps({"a": word}).encode(), quote(f"x{word}").encode(),
+                 word.encode().hex().encode(), *(base64.b64encode(b"x" * lead + word.encode() * 2)
+                                                 for lead in range(3))):  # fmt: skip
+        assert found_in({"file": text}, [word]) != [], text
+    assert found_in({"file": b"no bird at all"}, [word]) == []

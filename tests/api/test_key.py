@@ -11,6 +11,7 @@ from api.caller import Caller, wait_for
 from lingqian.compose import DATABASE
 from lingqian.identity.key import Scope, read_key, read_scopes, write_key, write_scopes
 from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_beside, revoke_key
+from lingqian.storage.sqlite import SqliteStore
 
 
 def lingqian(*words):
@@ -82,6 +83,7 @@ def test_keys_are_made_and_revoked_while_the_server_runs(house):
 
 def test_an_empty_list_says_so(tmp_path):
     """Silence would leave open whether the folder was the right one."""
+    SqliteStore(tmp_path / DATABASE).close()
     listed = lingqian("key", "list", "--data", str(tmp_path))
     assert (listed.returncode, "There is no key yet" in listed.stdout) == (0, True)
 

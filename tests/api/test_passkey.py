@@ -110,6 +110,14 @@ def test_a_signature_pays_what_was_agreed(tmp_path):
         assert paid(phone, device, target, "more", 1).code == "exceeds_factors"
 
 
+def test_without_an_agreement_a_finger_is_no_signature(api):
+    """L5: two kinds, and not a fen more, whatever the phone signs by itself."""
+    phone, device = enrolled(api)
+    target = api.user()
+    assert paid(phone, device, target, "all", 500_000).status == 201
+    assert paid(phone, device, target, "more", 1).code == "exceeds_factors"
+
+
 def paid(phone, device, target, once, amount_fen):
     """Pay somebody by the finger; return the answer."""
     body, told = challenge_of(phone, target, once, amount_fen)

@@ -53,6 +53,26 @@ def try_password(phone, password):
     return phone.call("PUT", PASSWORD, {"password": OTHER, "old_password": password})
 
 
+def test_a_gift_is_proven_as_other_payments_are(api):
+    """Coins are money that was paid before: a found phone must not give them all away."""
+    phone = guarded(api)
+    for once in "abc":
+        bought = {"plan_id": "coins-100", "pay_with": "balance", "user_id": phone.user_id}
+        assert api.post("/v1/top-ups", bought, once=f"{phone.user_id}{once}").status == 201
+    body = {"streamer_id": api.user(), "code": "rose", "count": 1}
+    assert phone.post("/v1/gifts", body, once="rose").status == 201
+    body |= {"count": 250}
+    told = phone.post("/v1/gifts", body, once="many")
+    assert (told.status, told.code, told.body["needs"]) == (403, "factor_needed", ["password"])
+    token = token_for(phone, told.body["challenge"])
+    headers = {"Payment-Factor": f"password {token}"}
+    dearer = phone.post("/v1/gifts", body | {"count": 300}, once="many", headers=headers)
+    assert dearer.code == "challenge_invalid"
+    assert phone.post("/v1/gifts", body, once="many", headers=headers).status == 201
+    assert phone.post("/v1/gifts", body, once="many").status == 200
+    assert api.get(f"/v1/users/{phone.user_id}/coins").body["available"] == 3 * 1_070 - 251 * 10
+
+
 @pytest.mark.parametrize("digits", ["000000", "123456", "654321", "111222", "121212", "123123",
                                     "012345", "789012", "567890"])  # fmt: skip
 def test_what_everybody_tries_first_is_refused(api, digits):

@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -63,6 +64,17 @@ def test_a_link_leads_nowhere_else(api, path):
     """No open redirect: a path is one of the wallet's own pages."""
     told = api.post("/v1/session-links", {"user_id": api.user(), "path": path})
     assert (told.status, told.body["field"]) == (422, "path")
+
+
+def test_a_link_carries_the_talk_it_leads_to(api):
+    """Any name an app gives its talks arrives as it is, and adds nothing else to the address."""
+    for name in ("family", "邻居们 1号楼", "a&title=b#c/%2F"):
+        body = {"user_id": api.user(), "conversation_id": name}
+        said = urlsplit(api.post("/v1/session-links", body).body["url"]).fragment
+        assert {key: value for key, (value,) in parse_qs(said).items() if key != "link"} == {
+            "conversation": name
+        }
+    assert "conversation" not in api.post("/v1/session-links", {"user_id": api.user()}).body["url"]
 
 
 def test_a_link_needs_the_scope_to_act(house, api):

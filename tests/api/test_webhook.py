@@ -10,6 +10,7 @@ from collections import Counter
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import apsw
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
@@ -139,6 +140,29 @@ def test_what_is_not_taken_is_tried_again(tmp_path, receiver):
         wait_for(
             lambda: api.get("/v1/webhook-endpoints").body["endpoints"][0]["waiting_count"] == 0
         )
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_failure_that_could_not_be_noted_is_no_delivery(tmp_path, receiver, monkeypatch):
+    """The receiver says no and the disk is full in the same second: it must be asked again."""
+    settle, faults = webhook.settle_deliveries, []
+
+    def full(connection, failed, done):
+        if failed and not faults:
+            faults.append(len(failed))
+            raise apsw.FullError("the disk is full")
+        settle(connection, failed, done)
+
+    monkeypatch.setattr(webhook, "settle_deliveries", full)
+    with open_to_all(tmp_path) as house:
+        api = house.caller()
+        add(api, receiver)
+        receiver.answer = 500
+        first = api.user()
+        wait_for(lambda: faults)
+        receiver.answer = 204
+        users = {first, api.user()}
+        wait_for(lambda: {each["data"]["user_id"] for each in receiver.events()} == users)
 
 
 @pytest.mark.usefixtures("quick")

@@ -16,7 +16,9 @@ from lingqian.bench.suite import NAMES, run
 from lingqian.bench.table import screen
 from lingqian.bench.world import BATCH, World
 from lingqian.cli import bench as command
+from lingqian.cli.main import app
 from lingqian.compose import DATABASE
+from lingqian.kernel.fault import Unsent
 from lingqian.storage.sqlite import connect
 from need import needs
 
@@ -159,3 +161,18 @@ def test_transfers_of_a_world_are_all_valid(tmp_path):
     assert {answer.code for answer in answers} == {0}
     assert len(answers) <= BATCH
     assert {each.command.target_id for each in hot} == {world.people[0]}
+
+
+def test_a_folder_given_relatively_is_the_same_folder(tmp_path, monkeypatch):
+    """Rivals and servers start in folders of their own; a relative name is another one there."""
+    seen = []
+
+    def note(folder, *_):
+        seen.append(folder)
+        raise Unsent("seen")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(command, "run", note)
+    told = CliRunner().invoke(app, ["bench", "--quick", "--data", "here"])
+    assert isinstance(told.exception, Unsent)
+    assert seen == [tmp_path / "here"]

@@ -28,6 +28,14 @@ class Integrator:
         with urllib.request.urlopen(asked, timeout=20) as answer:
             return json.loads(answer.read())
 
+    def upload(self, user_id, body):
+        """Keep a JPEG as somebody's cover; return it."""
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "image/jpeg"}
+        path = f"{self.base}/v1/users/{user_id}/covers"
+        asked = urllib.request.Request(path, body, headers, method="POST")
+        with urllib.request.urlopen(asked, timeout=20) as answer:
+            return json.loads(answer.read())
+
     def trouble(self, name):
         """Let the next payment meet a trouble of the platform's."""
         self.ask("POST", "/demo/platform", {"path": "faults", "wish": {"name": name}})

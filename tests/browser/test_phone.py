@@ -41,7 +41,7 @@ def test_the_balance_shows_what_is_durable_and_when(page, demo, app, faults):
     fen = next(row["amount_fen"] for row in money if row["book"] == "balance")
     shown = f"{fen // 100:,}.{fen % 100:02d}"
     expect(page.locator("[data-name=balance]")).to_have_text(f"¥{shown}", timeout=SOON_MS)
-    expect(page.locator(".as-of")).to_have_text(re.compile(r"截至 \d\d:\d\d"))
+    expect(page.locator(".as-of")).to_have_text(re.compile(r"截至 (北京时间 )?\d\d:\d\d"))
     assert faults == []
 
 

@@ -8,7 +8,8 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
-from browser.phone import SOON_MS
+import picture
+from browser.phone import SOON_MS, Integrator
 from tidy.text import ROOT
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(180)]
@@ -55,6 +56,29 @@ def test_a_packet_on_another_apps_page_opens_in_the_wallet(page, party, demo, fa
     page.goto(f"{party}/")
     expect(page.locator("lq-packet button")).to_contain_text("已领取", timeout=SOON_MS)
     assert faults == []
+
+
+def test_a_cover_of_ones_own_comes_from_the_wallet(page, party, demo, faults):
+    """The card's path is the wallet's, not the app's; a picture that is gone leaves the colours."""
+    app = Integrator(demo)
+    host = app.ask("POST", "/v1/users", {"external_id": "party-主人", "nickname": "主人"})["id"]
+    cover = app.upload(host, picture.painted())
+    page.goto(f"{party}/")
+    page.locator("#send").tap()
+    expect(page.locator("lq-packet button")).to_be_visible(timeout=SOON_MS)
+    wear = """(image) => {
+      const node = document.querySelector("lq-packet");
+      node.card = JSON.stringify({ ...JSON.parse(node.card), cover: "cv", cover_image: image });
+    }"""
+    page.evaluate(wear, cover["image"])
+    shown = page.locator("lq-packet img")
+    expect(shown).to_have_attribute("src", demo.base + cover["image"], timeout=SOON_MS)
+    page.wait_for_function(
+        "() => document.querySelector('lq-packet').shadowRoot.querySelector('img').naturalWidth"
+    )
+    assert faults == []
+    page.evaluate(wear, "/v1/covers/cv_3V9ZK2M6T8X1B4D7F0H3J5N8QR/image")
+    expect(shown).to_have_count(0, timeout=SOON_MS)
 
 
 def test_the_button_leads_a_person_into_the_wallet(page, party, demo, faults):

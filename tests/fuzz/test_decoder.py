@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+import picture
 from lingqian.events.host import check_url
 from lingqian.events.tail import read_position, write_position
 from lingqian.flows.kind import KINDS
@@ -16,6 +17,7 @@ from lingqian.storage.codec import Row, decode
 from lingqian.web.app import OPERATIONS
 from lingqian.web.call import read_body
 from lingqian.web.page import read_cursor, write_cursor
+from lingqian.web.picture import redraw
 from lingqian.web.problem import Refused
 from lingqian.web.route.statement import safe
 
@@ -60,6 +62,30 @@ def encoded(value):
     import json  # noqa: PLC0415 - beside its only use
 
     return json.dumps(value).encode("utf-8", "surrogatepass")
+
+
+PICTURES = {
+    picture.JPEG: (picture.located(), picture.painted(size=(90, 120), progressive=True)),
+    picture.PNG: (picture.noted(), picture.moving(), picture.painted(size=(90, 120), form="PNG")),
+}
+
+
+@pytest.mark.parametrize("media", PICTURES)
+def test_a_picture_is_drawn_anew_or_refused(media, examples):
+    """Bytes of a real one changed, left out and put in; what comes out is always our own JPEG."""
+    edits = st.tuples(st.floats(0, 1), st.integers(0, 30), st.binary(max_size=8))
+
+    @given(whole=st.sampled_from(PICTURES[media]), edits=st.lists(edits, max_size=6))
+    @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck))
+    def feed(whole, edits):
+        body = whole
+        for place, gone, come in edits:
+            at = int(place * len(body))
+            body = body[:at] + come + body[at + gone :]
+        found = read_or_refused(redraw, media, body)
+        assert found == 422 or found.startswith(b"\xff\xd8\xff")
+
+    feed()
 
 
 def test_a_resume_id_is_a_position_or_nothing(examples):

@@ -15,11 +15,13 @@ from lingqian.cli import market as command
 from lingqian.flows import advance, credit, evidence, kind
 from lingqian.flows.command import AskAdvance, Observe
 from lingqian.kernel.code import Code
-from lingqian.simulation.market import Market, Setting, explain
+from lingqian.simulation.market import Market
 from lingqian.simulation.ordinary import Ordinary, Paid
 from lingqian.simulation.process import PEACE, ROUGH
 from lingqian.simulation.property import PROPERTIES
 from lingqian.simulation.rehearsal import add, faults, missed, ratios
+from lingqian.simulation.town import Setting
+from lingqian.simulation.verdict import explain
 from lingqian.simulation.weather import FAIR, STORMY
 from lingqian.topup.order import CreditState, PayState
 

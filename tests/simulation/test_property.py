@@ -7,9 +7,10 @@ import pytest
 from lingqian.channels.faulty import CALM
 from lingqian.simulation import property as law
 from lingqian.simulation.auditor import Violation
-from lingqian.simulation.market import ACCOUNTS, Market, Setting
+from lingqian.simulation.market import Market
 from lingqian.simulation.process import PEACE
 from lingqian.simulation.property import PROPERTIES
+from lingqian.simulation.town import ACCOUNTS, Setting
 
 HALF = (
     "UPDATE entries SET amount_fen = amount_fen + 1 "
@@ -21,7 +22,7 @@ HALF = (
 def market():
     """A calm evening that has been lived through, its file still open."""
     made = Market(7, Setting(60, 1, CALM, PEACE))
-    close, made.process.close = made.process.close, lambda: None
+    close, made.town.process.close = made.town.process.close, lambda: None
     made.run()
     yield made
     close()
@@ -30,7 +31,7 @@ def market():
 @pytest.fixture
 def connection(market):
     """The file, as it was again after each test; its own guards look away."""
-    found = market.process.connection
+    found = market.town.process.connection
     found.execute("PRAGMA ignore_check_constraints = ON")
     found.execute("SAVEPOINT lie")
     yield found
@@ -40,7 +41,9 @@ def connection(market):
 
 def test_every_property_has_been_looked_at(market):
     """A calm world has no crash; all else is met in it."""
-    assert {name for name, count in market.checked.items() if count} == set(PROPERTIES) - {"P12"}
+    assert {name for name, count in market.town.checked.items() if count} == set(PROPERTIES) - {
+        "P12"
+    }
 
 
 @pytest.mark.parametrize(
@@ -86,7 +89,7 @@ def test_unmoved_tells_which_table_moved(connection):
 
 def test_a_closed_day_that_was_touched_does_not_derive_again(market, connection):
     """P11: from the sealed bytes alone."""
-    market.office.derive_again(Counter())
+    market.town.office.derive_again(Counter())
     connection.execute("DELETE FROM personal WHERE field = 20")
     with pytest.raises(Violation, match="P11"):
-        market.office.derive_again(Counter())
+        market.town.office.derive_again(Counter())

@@ -35,7 +35,8 @@
     const answer = await ask(path, wish);
     if (String(path).startsWith("/v1/events?") && answer.ok) note(answer.body, String(path));
     if (answer.status === UNAUTHENTICATED) {
-      answer.clone().json().then((said) => window.lqDoubted(said.code, said.detail ?? ""), () => {});
+      const told = (said) => window.lqDoubted(said.code, said.detail ?? "");
+      answer.clone().json().then(told, () => {});
     }
     return answer;
   };

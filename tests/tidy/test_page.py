@@ -17,6 +17,8 @@ DECISION = re.compile(r"^(\d{4})-[a-z0-9]+(-[a-z0-9]+)*\.md$")
 DECISION_LINES_MAX = 60
 HEADINGS = ["## Context", "## Choice", "## What we gave up"]
 READMES = ("README.md", "README.zh.md")
+PICTURES = {".webp", ".png", ".jpg"}
+PICTURE_BYTES_MAX = 120_000
 
 
 def curl_block(page: str) -> str:
@@ -50,6 +52,14 @@ def test_links_between_pages_lead_somewhere():
     """A dead link says that nobody walks here."""
     dead = [(name_of(page), to) for page, to in links() if not (page.parent / to).exists()]
     assert dead == []
+
+
+def test_pictures_are_small_and_each_is_shown():
+    """A README opens on a phone, too; `python3 do.py shots` takes its pictures."""
+    shown = [to for page, to in links() if name_of(page) in READMES and Path(to).suffix in PICTURES]
+    pictures = list((ROOT / "docs" / "image").iterdir())
+    assert sorted(shown) == sorted(name_of(path) for path in pictures)
+    assert [path.name for path in pictures if path.stat().st_size > PICTURE_BYTES_MAX] == []
 
 
 def test_every_page_of_docs_is_linked_from_its_index():

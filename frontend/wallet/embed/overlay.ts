@@ -1,5 +1,5 @@
 // The wallet above an app's page: a frame of the wallet's own origin, and a button that closes it.
-const WALLET = new URL((document.currentScript as HTMLScriptElement).src).origin;
+export const WALLET = new URL((document.currentScript as HTMLScriptElement).src).origin;
 
 /** Ask the app's own server for an address that signs its person in; refuse any other place. */
 async function addressOf(link: string, path: string): Promise<string> {

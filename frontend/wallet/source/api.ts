@@ -26,6 +26,8 @@ export class Offline extends Error {}
 
 export interface Wish {
   fields?: object;
+  /** A file in place of fields, as it is. */
+  file?: Blob;
   /** The idempotency key; a call with one may be sent again at any time. */
   key?: string;
   /** Headers of this one call. */
@@ -46,14 +48,16 @@ export const pause = (ms: number): Promise<void> => new Promise((done) => setTim
 interface Answer {
   status: number;
   ok: boolean;
-  body: Blob;
+  media: string;
+  body: ArrayBuffer;
 }
 
 async function send(method: string, path: string, wish: Wish): Promise<Answer> {
   const own: Record<string, string> = { ...(wish.each && (await wish.each())), ...wish.headers };
   if (wish.fields) own["Content-Type"] = "application/json";
+  if (wish.file) own["Content-Type"] = wish.file.type;
   if (wish.key) own["Idempotency-Key"] = wish.key;
-  const body = wish.fields ? JSON.stringify(wish.fields) : null;
+  const body = wish.fields ? JSON.stringify(wish.fields) : (wish.file ?? null);
   const stop = new AbortController();
   const timer = setTimeout(() => stop.abort(), TIMEOUT_MS);
   try {
@@ -61,7 +65,8 @@ async function send(method: string, path: string, wish: Wish): Promise<Answer> {
     const headers = { ...(await credentials(method, path)), ...own };
     const how = { method, headers, body, signal: stop.signal, cache: "no-store" } as const;
     const answer = await fetch(path, how);
-    return { status: answer.status, ok: answer.ok, body: await answer.blob() };
+    const media = answer.headers.get("Content-Type") ?? "";
+    return { status: answer.status, ok: answer.ok, media, body: await answer.arrayBuffer() };
   } catch (fault) {
     throw new Offline(String(fault));
   } finally {
@@ -71,7 +76,7 @@ async function send(method: string, path: string, wish: Wish): Promise<Answer> {
 
 /** Read what an answer says; an empty one says nothing, and a refusal may be of another's words. */
 async function fieldsOf({ ok, body }: Answer): Promise<Fields> {
-  const text = await body.text();
+  const text = new TextDecoder().decode(body);
   try {
     return text ? (JSON.parse(text) as Fields) : {};
   } catch (fault) {
@@ -144,5 +149,5 @@ export async function ask<Shape>(method: string, path: string, wish: Wish = {}):
 export async function askFile(path: string): Promise<Blob> {
   const [answer] = await persist("GET", `/v1/${path}`, {}, () => Promise.resolve());
   if (!answer.ok) throw new Refused(answer.status, await fieldsOf(answer));
-  return answer.body;
+  return new Blob([answer.body], { type: answer.media });
 }

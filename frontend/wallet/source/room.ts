@@ -1,6 +1,6 @@
 // The room: the packets of this conversation, each as this person may see it, and what was said.
 import { reactive } from "vue";
-import { ask, Offline, pause } from "./api";
+import { ask, Offline, pause, Refused } from "./api";
 import { listen, onWake } from "./live";
 import { noteCommitment } from "./promise";
 import type { ClaimShown, History, PacketShown } from "./schema";
@@ -85,17 +85,30 @@ function catchUp(): void {
   missed.forEach(soon);
 }
 
-/** Read what the room holds: what it was told of, and what the person sent or took part in. */
+/** Read what was posted here; an app that has not said who is in its talk lets nobody read it. */
+async function readPosted(): Promise<PacketShown[]> {
+  if (!session.conversation_id) return [];
+  const path = `conversations/${encodeURIComponent(session.conversation_id)}/packets`;
+  try {
+    const asked = `limit=${PACKETS_MAX}&viewer_id=${session.userId}`;
+    return (await ask<History>("GET", `${path}?${asked}`)).packets;
+  } catch (fault) {
+    if (!(fault instanceof Refused)) throw fault;
+    return [];
+  }
+}
+
+/** Read what the room holds: what was posted, and what the person sent or took part in. */
 export async function readRoom(): Promise<void> {
   const asking = (askings += 1);
   try {
     const own = (role: string) =>
       ask<History>("GET", `users/${session.userId}/packets?limit=20&role=${role}`);
-    const [sent, claimed] = await Promise.all([
-      own("sent"), own("claimed"),
+    const [posted, sent, claimed] = await Promise.all([
+      readPosted(), own("sent"), own("claimed"),
       ...session.packets.map((id) => readPacket(id).catch(() => null)), // unseen: not shown
     ]);
-    [...sent.packets, ...claimed.packets]
+    [...posted, ...sent.packets, ...claimed.packets]
       .filter((packet) => isHere(packet.conversation_id))
       .forEach((packet) => put(packet, asking));
   } catch (fault) {

@@ -90,6 +90,25 @@ export interface components {
             ending: components["schemas"]["Ending"][];
         };
         /**
+         * CoverList
+         * @description A person's covers, the newest first.
+         */
+        CoverList: {
+            covers: components["schemas"]["CoverShown"][];
+        };
+        /**
+         * CoverShown
+         * @description A cover as its owner sees it; `id` is what a packet takes as its `cover`.
+         */
+        CoverShown: {
+            /** @description A picture of somebody's own, as a cover. */
+            id: string;
+            /** @description Where its picture stands; needs no key. */
+            image: string;
+            /** @description RFC 3339, UTC, milliseconds. */
+            created_at: string;
+        };
+        /**
          * Ending
          * @description Bonus coins that end at a moment.
          */
@@ -202,7 +221,7 @@ export interface components {
         };
         /**
          * History
-         * @description A page of packets as this person sees them, the newest first.
+         * @description A page of packets as one viewer sees them, the newest first.
          */
         History: {
             packets: components["schemas"]["PacketShown"][];
@@ -273,7 +292,10 @@ export interface components {
             each_fen?: number | null;
             /** @default  */
             greeting?: string;
-            /** @default  */
+            /**
+             * @description `plum`, `wave`, `lantern`, a word of your own, or the id of a picture of the sender's.
+             * @default
+             */
             cover?: string;
             /** @default  */
             conversation_id?: string;
@@ -471,12 +493,15 @@ export interface components {
             sender_id: string;
             sender_nickname: string;
             greeting: string;
+            /** @description Empty for the ordinary one, and for one that is gone. */
             cover: string;
             commitment: string;
             /** @description RFC 3339, UTC, milliseconds. */
             created_at: string;
             expires_at: string | null;
             opened_count: number;
+            /** @description Where the cover's picture stands, if it is one. */
+            cover_image?: string;
             conversation_id?: string;
             /** @description RFC 3339, UTC, milliseconds. */
             draw_at?: string;
@@ -775,6 +800,8 @@ export type ClaimList = components['schemas']['ClaimList'];
 export type ClaimMade = components['schemas']['ClaimMade'];
 export type ClaimShown = components['schemas']['ClaimShown'];
 export type CoinsShown = components['schemas']['CoinsShown'];
+export type CoverList = components['schemas']['CoverList'];
+export type CoverShown = components['schemas']['CoverShown'];
 export type Ending = components['schemas']['Ending'];
 export type Entered = components['schemas']['Entered'];
 export type EntryShown = components['schemas']['EntryShown'];

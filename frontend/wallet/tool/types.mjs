@@ -8,7 +8,7 @@ const USED = [
   "Problem", "Balances", "CoinsShown", "PacketShown", "PacketMade", "NewPacket", "ClaimMade",
   "Entered", "ClaimList", "History", "Statement", "PlanList", "OrderShown", "OrderList", "NewTopUp",
   "Trail", "GiftRows", "GiftShown", "PayoutShown", "LimitList", "UserShown",
-  "SecurityShown", "SessionList", "RealNameShown",
+  "SecurityShown", "SessionList", "RealNameShown", "CoverShown", "CoverList",
 ];
 const HOME = new URL("../source/schema.ts", import.meta.url);
 

@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
 from lingqian.cli.progress import keys_of, progress
-from lingqian.compose import DATABASE, HEADS
+from lingqian.compose import HEADS
 from lingqian.kernel.fault import Fault
 from lingqian.storage.audit import Summary, row_count, snapshot
 from lingqian.storage.audit import audit as run_audit
@@ -45,8 +45,9 @@ def audit(
 
 
 def _run(data: Path, *, as_json: bool, without_keys: bool) -> Summary:
+    ledger = ledger_or_exit(data)
     vault = None if without_keys else keys_of(data)
-    with snapshot(data / DATABASE) as connection, progress(is_shown=not as_json) as tick:
+    with snapshot(ledger) as connection, progress(is_shown=not as_json) as tick:
         total = row_count(connection)
         done = 0
 

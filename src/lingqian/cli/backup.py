@@ -10,9 +10,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
 from lingqian.cli.progress import keys_of, progress
-from lingqian.compose import DATABASE, HEADS, KEYS
+from lingqian.compose import HEADS, KEYS
 from lingqian.kernel.clock import rfc3339
 from lingqian.storage.archive import (
     Lock,
@@ -50,8 +50,7 @@ def backup(  # noqa: PLR0913 - one argument for each option of the command line
     """
     if file is None and keys is None:
         _refuse("name a file for the ledger, or --keys FILE for the keys, or both")
-    if not (data / DATABASE).exists():
-        _refuse(f"there is no ledger at {data / DATABASE}")
+    ledger = ledger_or_exit(data)
     made_at = rfc3339(time.time_ns() // 1_000)
     said: dict[str, object] = {}
     if keys is not None:
@@ -64,7 +63,7 @@ def backup(  # noqa: PLR0913 - one argument for each option of the command line
     if file is not None:
         vault = keys_of(data)
         lock = _lock(vault, passphrase_file, recipient_key_file, is_plain=plain)
-        source = Source(data / DATABASE, data / HEADS, vault)
+        source = Source(ledger, data / HEADS, vault)
         with progress(is_shown=not as_json) as tick:
             said["ledger"] = _told(back_up(source, file, lock, made_at=made_at, tick=tick), lock)
     _print(said, as_json=as_json)

@@ -1,7 +1,7 @@
 """`lingqian funnel`: how far people come on the way to a top-up, from a data directory (漏斗).
 
 Runs beside a running wallet and changes nothing. Exit code: 0 told; 1 the surroundings failed;
-2 asked wrongly.
+2 asked wrongly, or there is no ledger.
 """
 
 import csv
@@ -19,8 +19,8 @@ from lingqian.analytics.funnel import Row
 from lingqian.analytics.funnel import funnel as told_by
 from lingqian.analytics.step import LADDER, Step
 from lingqian.clearing.report import read_day, show_day, yuan
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, load_or_exit
-from lingqian.compose import DATABASE, price_list
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit, load_or_exit
+from lingqian.compose import price_list
 from lingqian.kernel.bound import FUNNEL_DAYS_MAX
 from lingqian.kernel.clock import day_start_us
 from lingqian.kernel.fault import Fault
@@ -63,7 +63,7 @@ def funnel(  # noqa: PLR0913 - the options of a command, by name
     Runs beside a running wallet and changes nothing. Days are business days (Asia/Shanghai).
     """
     try:
-        with snapshot(data / DATABASE) as connection:
+        with snapshot(ledger_or_exit(data)) as connection:
             days = _days(since, until, newest_day(connection))
             found = behaviour(connection, day_start_us(days.start), day_start_us(days.stop))
             if found is None:

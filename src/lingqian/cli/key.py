@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 from apsw import Connection
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
 from lingqian.compose import DATABASE, KEYS
 from lingqian.identity.key import ROLES, Key, Scope
 from lingqian.identity.possession import read64, write64
@@ -67,10 +67,11 @@ def enrol(
 
     Prints, this once, the address an authenticator app reads. Doing it again replaces the old one.
     """
+    ledger = ledger_or_exit(data)
     if not has_root(data / KEYS):
         typer.echo(f"lingqian: there are no keys of a ledger at {data}; start it once", err=True)
         raise typer.Exit(2)
-    with closing(open_beside(data / DATABASE)) as connection:
+    with closing(open_beside(ledger)) as connection:
         found = _good(connection, word)
         secret = add_authenticator(
             connection, open_vault(data / KEYS), found.key_id, time.time_ns() // 1_000
@@ -88,7 +89,7 @@ def passkeys(
     ] = None,
 ) -> None:
     """List the passkeys that act under a key; they are added over the API, on the device itself."""
-    with closing(open_beside(data / DATABASE)) as connection:
+    with closing(open_beside(ledger_or_exit(data))) as connection:
         found = _good(connection, word)
         if forget is not None:
             raw = read64(forget)
@@ -123,7 +124,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every key there was; secrets are not among what is known."""
-    with closing(open_beside(data / DATABASE)) as connection:
+    with closing(open_beside(ledger_or_exit(data))) as connection:
         keys = list_keys(connection)
     if as_json:
         typer.echo(json.dumps([_row(key) for key in keys], ensure_ascii=False, indent=2))
@@ -151,7 +152,7 @@ def revoke(
     data: DataFolder = DATA_DEFAULT,
 ) -> None:
     """Revoke a key; whoever uses it is refused within a second."""
-    with closing(open_beside(data / DATABASE)) as connection:
+    with closing(open_beside(ledger_or_exit(data))) as connection:
         if not revoke_key(connection, word):
             typer.echo(f"lingqian: no good key is called {word}", err=True)
             raise typer.Exit(1)

@@ -1,6 +1,7 @@
 """The command `lingqian`: its table of commands, each loaded only when it is used.
 
-Exit codes: 0 done; 1 found wrong, or the surroundings failed; 2 asked wrongly; 130 interrupted.
+Exit codes: 0 done; 1 found wrong, or the surroundings failed; 2 asked wrongly, or there is no
+ledger; 130 interrupted.
 """
 
 import sys

@@ -11,9 +11,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from lingqian.simulation.market import Market, Report, rough
+from lingqian.simulation.market import Market, Report
 from lingqian.simulation.property import PROPERTIES
 from lingqian.simulation.rehearsal import Ratio, add, faults, missed, ratios
+from lingqian.simulation.town import rough
 
 MARKET_ORDERS: Final = 1_000
 # Markets are large and leave little behind: garbage is looked for less often than by default.

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder
-from lingqian.compose import DATABASE, migrate_folder
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
+from lingqian.compose import migrate_folder
 
 
 def migrate(
@@ -21,9 +21,7 @@ def migrate(
 
     Each step is one transaction: it is done whole or not at all. `serve` runs them too.
     """
-    if not (data / DATABASE).exists():
-        typer.echo(f"lingqian migrate: there is no ledger at {data / DATABASE}", err=True)
-        raise typer.Exit(2)
+    ledger_or_exit(data)
     steps = list(migrate_folder(data))
     if as_json:
         typer.echo(json.dumps({"steps": steps}))

@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
 from lingqian.cli.progress import progress
 from lingqian.compose import DATABASE
 from lingqian.storage.audit import row_count, snapshot
@@ -51,9 +51,7 @@ def rebuild(
 
 
 def _folder(data: Path) -> Path:
-    if not (data / DATABASE).exists():
-        typer.echo(f"lingqian rebuild: there is no ledger at {data / DATABASE}", err=True)
-        raise typer.Exit(2)
+    ledger_or_exit(data)
     return data
 
 

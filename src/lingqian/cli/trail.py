@@ -21,16 +21,16 @@ def trail(
     """Tell a number's whole story in time order, and why it is or is not credited.
 
     Works beside a running server. With the folder's keys the lines of the channel's bills are told
-    as well. Exit code 1: nothing has this number.
+    as well. Exit code 1: nothing has this number; 2: there is no ledger.
     """
     import msgspec  # noqa: PLC0415 - help must be quick
 
-    from lingqian.compose import DATABASE  # noqa: PLC0415 - as above
+    from lingqian.cli.config import ledger_or_exit  # noqa: PLC0415 - as above
     from lingqian.storage.keyring import open_beside  # noqa: PLC0415 - as above
     from lingqian.storage.story import story  # noqa: PLC0415 - as above
     from lingqian.web.route.trail import trail_shown  # noqa: PLC0415 - as above
 
-    with closing(open_beside(data / DATABASE)) as connection:
+    with closing(open_beside(ledger_or_exit(data))) as connection:
         found = story(connection, number, _shelf(data))
     if found is None:
         typer.echo(f"lingqian: nothing is known by {number}", err=True)

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, load_or_exit
-from lingqian.compose import DATABASE, KEYS
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit, load_or_exit
+from lingqian.compose import KEYS
 from lingqian.storage.keyring import open_beside
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.reseal import reseal
@@ -46,14 +46,15 @@ def rotate(
     --keep-root. Exit code: 0 done; 1 a row does not open, or the server runs; 2 asked wrongly.
     """
     config = load_or_exit(data)
-    if not (data / DATABASE).exists() or not has_root(data / KEYS):
-        typer.echo(f"lingqian: there is no ledger with its keys at {data}", err=True)
+    ledger = ledger_or_exit(data)
+    if not has_root(data / KEYS):
+        typer.echo(f"lingqian: the keys of the ledger are not at {data / KEYS}", err=True)
         raise typer.Exit(2)
     lock = DirectoryLock(data)
     try:
         newest = None if keep_root else add_root(data / KEYS)
         vault = open_vault(data / KEYS, config.personal_cipher)
-        with closing(open_beside(data / DATABASE)) as connection:
+        with closing(open_beside(ledger)) as connection:
             found = reseal(connection, vault, _ignore)
     finally:
         lock.release()

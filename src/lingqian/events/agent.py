@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from lingqian.channels.port import Notice, PayoutReading, Reading, RefundReading
 from lingqian.events.errand import Errands, Kit
 from lingqian.events.inbox import read_kept
+from lingqian.events.outbound import Outbound
 from lingqian.events.pace import Priority, Rest
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.fault import BadSignature, Fault, Rejected
@@ -58,6 +59,7 @@ class Agent:
     def __init__(self, kit: Kit) -> None:
         self.kit = kit
         self.errands = Errands(kit)
+        self.outbound = Outbound(kit, self.errands.calls)
         self._running: dict[bytes, asyncio.Task[None]] = {}
         self._rest = Rest()
         # When each attempt was last asked about, to halve what is left of its interval.
@@ -95,9 +97,9 @@ class Agent:
                 if getattr(answer.outcome, "effect", None) == Effect.DOUBTED:
                     await self._ask_instead(subject, account, key)
             case RefundReading():
-                await self.errands.note_refund(subject, account, Source.NOTICE, reading, key)
+                await self.outbound.note_refund(subject, account, Source.NOTICE, reading, key)
             case PayoutReading():
-                await self.errands.note_payout(subject, Source.NOTICE, reading, key)
+                await self.outbound.note_payout(subject, Source.NOTICE, reading, key)
             case None:
                 return
 
@@ -131,9 +133,9 @@ class Agent:
             priority = Priority.UNKNOWN if is_unknown else Priority.OLDEST
             self._start(due.attempt_id, self._attend(due, priority))
         for identity in due_ids(reader, SELECT_REFUNDS, now_us, RUNNING_MAX):
-            self._start(identity, self._push(self.errands.push_refund, identity))
+            self._start(identity, self._push(self.outbound.push_refund, identity))
         for identity in due_ids(reader, SELECT_PAYOUTS, now_us, RUNNING_MAX):
-            self._start(identity, self._push(self.errands.push_payout, identity))
+            self._start(identity, self._push(self.outbound.push_payout, identity))
 
     def _attend(self, due: DueAttempt, priority: Priority) -> Callable[[], Awaitable[None]]:
         async def attend() -> None:

@@ -183,23 +183,24 @@ class Post:
         endpoint_id = self._endpoint.endpoint_id
         fresh = [(_first(endpoint_id, each), each) for each in found.events if self._wants(each)]
         has_more = ends != self._ends
-        self._ends = ends
-        await self._settle(fresh)
+        await self._settle(fresh, ends)
         return has_more
 
     async def _retry(self) -> None:
         kit = self._kit
         due = due_deliveries(kit.reader, self._endpoint.endpoint_id, _now_us(), _ROWS_MAX)
         again = [(each, kit.journal.one(each.lane, each.seq, _number(each))) for each in due]
-        await self._settle([(each, event) for each, event in again if event is not None])
+        tries = [(each, event) for each, event in again if event is not None]
+        await self._settle(tries, self._ends)
 
     def _wants(self, event: Event) -> bool:
         return not self._endpoint.types or event.type in self._endpoint.types
 
-    async def _settle(self, tries: list[tuple[Delivery, Event]]) -> None:
+    async def _settle(self, tries: list[tuple[Delivery, Event]], ends: dict[int, int]) -> None:
         """Try deliveries side by side; then write in one go what failed, what is done, how far.
 
         How far alone is written only now and then: what is forgotten of it is delivered again.
+        Nothing goes on from here before what failed is durable: it would be delivered never.
         """
         statuses = await asyncio.gather(*[self._try(event) for _, event in tries])
         failed = []
@@ -213,15 +214,16 @@ class Post:
         now_s = time.monotonic()
         self._is_behind = not failed and not again and now_s < self._written_s + _WRITE_EVERY_S
         if self._is_behind:
+            self._ends = ends
             return
-        self._written_s = now_s
-        endpoint_id, ends = self._endpoint.endpoint_id, dict(self._ends)
+        endpoint_id = self._endpoint.endpoint_id
 
         def write(connection: apsw.Connection) -> None:
             settle_deliveries(connection, failed, done)
             put_cursors(connection, endpoint_id, ends)
 
         await self._kit.chore(write)
+        self._ends, self._written_s = ends, now_s
 
     async def _try(self, event: Event) -> int:
         """Send one event; return the status, 0 when there was none."""

@@ -87,8 +87,9 @@ QUEUE_AGE_S_MAX: Final = 10
 COMMIT_TRIES_MAX: Final = 5
 RELAY_ITEMS_MAX: Final = 500
 CACHE_ROWS_MAX: Final = 200_000
-# Of what has a story that ends, such as a packet: more would be memory that fills for days.
-STORY_ROWS_MAX: Final = 8_192
+# How long rows of what has a story that ends stay in memory, such as those of packets and orders:
+# kept until there are too many, they would fill it for days.
+STORY_S: Final = 60
 WAL_PAGES_MAX: Final = 50_000
 
 # A database server. An answer that takes longer is no answer; a pause comes before trying again.

@@ -11,8 +11,8 @@ from lingqian.flows.command import Command
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.kind import KINDS, burns, decide, fold, home_lane, need
 from lingqian.flows.view import Policy, Reveal, View, Wanted
-from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX, STORY_ROWS_MAX
-from lingqian.kernel.clock import Clock
+from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX, STORY_S
+from lingqian.kernel.clock import SECOND_US, Clock
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged, Fault, Unknown, Unsent
 from lingqian.storage.codec import Row, encode, seal
@@ -67,6 +67,7 @@ class Lane:
         self._policy = policy
         self._shell = shell
         self._view = View(row.lane, policy, shell.reveal)
+        self._let_go_us = row.at_us
 
     @property
     def row(self) -> LaneRow:
@@ -173,11 +174,20 @@ class Lane:
         view.seen.clear()
         view.transfers.rows.clear()
         view.behaviour_events.rows.clear()
-        for names, rows_max in ((_LASTING, CACHE_ROWS_MAX), (_PASSING, STORY_ROWS_MAX)):
-            for name in names:
-                rows = getattr(view, name).rows
-                if len(rows) > rows_max:
-                    rows.clear()
+        for name in _CACHED:
+            rows = getattr(view, name).rows
+            if len(rows) > CACHE_ROWS_MAX:
+                rows.clear()
+        if self._row.at_us >= self._let_go_us + STORY_S * SECOND_US:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Drop the stories of the last while; one that goes on is read again when it does."""
+        self._let_go_us = self._row.at_us
+        self._view.secrets.clear()
+        self._view.askers.rows.clear()
+        for name in _PASSING:
+            getattr(self._view, name).rows.clear()
 
     def forget(self, row: LaneRow) -> None:
         """Throw memory away and go on from a stored position: the batch was not committed."""

@@ -5,6 +5,7 @@ import pytest
 from law import all_laws
 from lingqian.channels.port import TradeState
 from lingqian.flows.command import Fund
+from lingqian.kernel.bound import STORY_S
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.redpacket.packet import PacketKind
@@ -142,18 +143,24 @@ def test_memory_is_bounded(world, monkeypatch):
     assert world.balance("h") == 1_003
 
 
-def test_stories_that_end_leave_memory_earlier(world, monkeypatch):
+def test_stories_that_end_leave_memory(world):
     """A packet is asked for for minutes, its people for years: an hour of packets must not stay."""
-    monkeypatch.setattr("lingqian.storage.lane.STORY_ROWS_MAX", 2)
     for name in "pqrs":
-        world.do(world.send(name, "a", PacketKind.EQUAL, 2, 1))
+        world.do(world.send(name, "a", PacketKind.EQUAL, 4, 2))
         world.do(world.claim(name, "b"))
-    for lane in world.writer.lanes.values():
-        for rows in (lane.view.packets, lane.view.progress, lane.view.claims):
-            assert len(rows.rows) <= 2
-    assert sum(len(lane.view.users.rows) for lane in world.writer.lanes.values()) > 2
-    assert world.balance("b") == 1_008
+    lanes = world.writer.lanes.values()
+    known = [lane.view.users.rows.keys() | set() for lane in lanes]
+    assert sum(len(lane.view.packets.rows) for lane in lanes) == 4
+    world.wait(STORY_S * SECOND_US)
+    world.batch(*[world.fund(name, 1) for name in "abcdefgh"])
+    for lane, users in zip(lanes, known, strict=True):
+        stories = (lane.view.packets, lane.view.progress, lane.view.claims)
+        assert [len(each.rows) for each in stories] == [0, 0, 0]
+        assert lane.view.secrets == {}
+        assert lane.view.users.rows.keys() >= users
     assert world.do(world.claim("p", "b")).first is not None
+    assert world.do(world.claim("p", "c")).code == Code.OK
+    assert world.balance("b") == 1_009
 
 
 def test_bug_in_a_decision_is_not_swallowed(world):

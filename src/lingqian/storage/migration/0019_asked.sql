@@ -6,8 +6,9 @@ ALTER TABLE refunds ADD COLUMN subsidy_fen INTEGER NOT NULL DEFAULT 0;
 -- Keyed digests of the device and the address an advance was asked from; empty where none is known.
 ALTER TABLE advances ADD COLUMN device BLOB NOT NULL DEFAULT x'';
 ALTER TABLE advances ADD COLUMN address BLOB NOT NULL DEFAULT x'';
--- A batch may end one advance and open the next, in any order of their rows: the lane sees to it that
--- a person has one, and the audit looks again; an index that minds in between would lose the batch.
+-- A batch may end one advance and open the next, in any order of their rows: the lane sees to it
+-- that a person has one, and the audit looks again; an index that minds in between would lose the
+-- batch.
 DROP INDEX advances_open;
 CREATE INDEX advances_open ON advances (user_id) WHERE state = 1;
 CREATE INDEX advances_by_device ON advances (device) WHERE device <> x'';

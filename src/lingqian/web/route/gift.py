@@ -18,7 +18,9 @@ from lingqian.storage.cashier import GiftWish
 from lingqian.web import field
 from lingqian.web.answer import first_of, refusal
 from lingqian.web.call import Call, user_id
+from lingqian.web.code import FACTOR
 from lingqian.web.door import Door
+from lingqian.web.factor import Payment, factors_of, remember_payee
 from lingqian.web.operation import Given, Operation
 from lingqian.web.problem import Refused
 from lingqian.web.reply import Reply, reply
@@ -130,16 +132,31 @@ async def send(door: Door, call: Call) -> Reply:
         raise Refused(Code.USER_UNKNOWN, field="streamer_id")
     if door.wallet.directory.status(giver) is None:
         raise Refused(Code.USER_UNKNOWN, field="user_id")
+    cost_fen = _cost_fen(door, giver, row.coins * body.count)
+    payment = Payment(giver, cost_fen, key, streamer)
+    await factors_of(door, call, payment)
     wish = GiftWish(giver, streamer, row, body.count, body.scene)
     submission = door.wallet.cashier.send_gift(wish, income_row(body.scene), status, key)
     answer = await door.ask(submission)
     if answer.code:
         return refusal(answer)
+    if call.caller.person:
+        await remember_payee(door, payment)
     first, is_new = first_of(answer)
     gift_id = first.command.gift_id
     found = purse.gift(door.reader, gift_id)
     assert found is not None, "a gift that was answered exists"
     return reply(201 if is_new else 200, _shown(gift_id, found))
+
+
+def _cost_fen(door: Door, giver: bytes, coins: int) -> int:
+    """Return what so many of a person's coins have cost, for the rules of factors alone.
+
+    Units: fen, rounded up. Which coins are spent, and what they had cost, the lane decides.
+    """
+    found = purse.coins(door.reader, giver)
+    have = found.paid + found.bonus
+    return -(-found.worth_fen * min(coins, have) // have) if have else 0
 
 
 async def read(door: Door, call: Call) -> Reply:
@@ -225,6 +242,7 @@ OPERATIONS: Final = (
             Code.REAL_NAME_REQUIRED,
             Code.ACCOUNT_FROZEN,
             Code.EXCEEDS_COINS,
+            *FACTOR,
         ),
         is_keyed=True,
         by_person=True,

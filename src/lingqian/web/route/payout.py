@@ -83,7 +83,7 @@ def _shown(
 
 def _confirmation(door: Door, payout_id: bytes, row: Payout) -> dict[str, str] | UnsetType:
     """Return what the person's client confirms with, while that is wanted and still known."""
-    package = door.agent.errands.packages.get(payout_id)
+    package = door.agent.outbound.packages.get(payout_id)
     channel: Any = door.wallet.channels.get(row.account)
     if row.stage != PayoutStage.WAITING or not package or not isinstance(channel, SheetChannel):
         return UNSET
@@ -138,10 +138,10 @@ async def read(door: Door, call: Call) -> Reply:
         call.belongs()
         raise Refused(Code.PAYOUT_UNKNOWN)
     call.belongs(row.user_id)
-    if row.stage == PayoutStage.WAITING and payout_id not in door.agent.errands.packages:
+    if row.stage == PayoutStage.WAITING and payout_id not in door.agent.outbound.packages:
         # Forgotten by a restart: the channel tells it again.
         try:
-            await door.agent.errands.push_payout(payout_id, Priority.CLIENT)
+            await door.agent.outbound.push_payout(payout_id, Priority.CLIENT)
         except Fault:
             return reply(200, _shown(door, payout_id, row))
         row = purse.payout(door.reader, payout_id) or row

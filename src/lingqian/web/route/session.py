@@ -4,6 +4,7 @@ Source: RFC 9449. A link is the app's word for who somebody is; it opens one dev
 """
 
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Meta
@@ -54,6 +55,10 @@ class NewLink(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     user_id: field.UserId
     path: WalletPath = ""
+    conversation_id: Annotated[
+        field.ConversationId,
+        Meta(description="The talk that the page shows, added to the address."),
+    ] = ""
 
 
 class LinkMade(msgspec.Struct, frozen=True):
@@ -129,9 +134,10 @@ async def add_link(door: Door, call: Call) -> Reply:
         real_us(),
     )
     await door.chore(lambda connection: rows.add_link(connection, link))
+    talk = f"&conversation={quote(body.conversation_id, safe='')}" if body.conversation_id else ""
     shown = LinkMade(
         show(PREFIX_LINK, link.link_id),
-        f"{origin(door, call)}/wallet#link={token}",
+        f"{origin(door, call)}/wallet#link={token}{talk}",
         rfc3339(link.expires_at_us),
     )
     return reply(201, shown)
@@ -273,13 +279,13 @@ OPERATIONS: Final = (
         tag="sessions",
         scopes=(Scope.ACT_USERS,),
         takes=NewLink,
-        example={"user_id": field.USER_EXAMPLE, "path": "/packets"},
+        example={"user_id": field.USER_EXAMPLE, "path": "/packets", "conversation_id": "family"},
         gives={
             201: Given(
                 LinkMade,
                 LinkMade(
                     field.LINK_EXAMPLE,
-                    "https://pay.example/wallet#link=2c3d…",
+                    "https://pay.example/wallet#link=2c3d…&conversation=family",
                     field.MOMENT_EXAMPLE,
                 ),
             )

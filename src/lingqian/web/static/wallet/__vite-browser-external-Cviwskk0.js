@@ -1,1 +1,0 @@
-import{t as e}from"./cipher-B5_3vj92.js";var t=e(((e,t)=>{t.exports={}}));export default t();
