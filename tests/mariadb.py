@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import weakref
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -22,6 +23,7 @@ import pymysql
 import pytest
 
 from lingqian.storage.mysql.address import Address
+from lingqian.storage.mysql.store import MysqlStore
 from need import FOLDERS, needs
 
 START_S = 60
@@ -137,11 +139,18 @@ class Server:
 
     def empty(self):
         """Return a database that may have tables, without rows; give it back with `done`."""
-        return self._spare.pop() if self._spare else self.fresh()
+        if not self._spare:
+            return self.fresh()
+        address = self._spare.pop()
+        self._clean(address.name)
+        return address
 
     def done(self, address):
-        """End whoever is still in a database, empty it, and keep it for the next test."""
-        name = address.name
+        """Take a database back, whatever is in it."""
+        self._spare.append(address)
+
+    def _clean(self, name):
+        """End whoever is still in a database, and empty it."""
         for (number,) in self.do(
             f"SELECT id FROM information_schema.processlist WHERE db = '{name}'"
         ):
@@ -152,7 +161,6 @@ class Server:
             f"WHERE table_schema = '{name}' AND table_name <> 'schema_steps'"
         )
         self.do(f"USE {name}", *[f"DELETE FROM `{table}`" for (table,) in tables], "SELECT 1")
-        self._spare.append(address)
 
 
 @functools.cache
@@ -170,3 +178,21 @@ def database():
     place = server().empty()
     yield place
     server().done(place)
+
+
+class LentStore(MysqlStore):
+    """A store over a lent database, which goes back when nobody uses the store any more."""
+
+    def __init__(self, address):
+        super().__init__(address)
+        self._back = weakref.finalize(self, server().done, address)
+
+    def close(self):
+        """Release the connection and give the database back."""
+        super().close()
+        self._back()
+
+
+def lent_store():
+    """Open a store over an empty database of that server."""
+    return LentStore(server().empty())

@@ -5,6 +5,7 @@ money between lanes. Everything in it follows from names, so a history can be re
 """
 
 import itertools
+import os
 from collections.abc import Iterable
 from hashlib import sha256
 
@@ -67,6 +68,7 @@ from lingqian.topup.refund import Origin, Way
 
 START_US = from_rfc3339("2026-03-01T12:00:00+08:00")
 DAY_S = 86_400
+STORE = os.environ.get("LINGQIAN_TEST_STORE", "memory")
 BEACON_CHAIN = sha256(b"a chain of beacons").digest()
 _numbers = itertools.count()
 
@@ -88,7 +90,12 @@ def digest(*parts: str) -> bytes:
 
 
 def fresh_store():
-    """Open a store in memory that no other test sees."""
+    """Open a store that no other test sees: in memory, or what LINGQIAN_TEST_STORE names."""
+    if STORE == "mariadb":
+        import mariadb  # noqa: PLC0415 - who tests in memory does without a driver
+
+        return mariadb.lent_store()
+    assert STORE == "memory", f"LINGQIAN_TEST_STORE is {STORE}: memory or mariadb"
     return memory_store(f"world-{next(_numbers)}")
 
 

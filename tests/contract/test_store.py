@@ -445,6 +445,19 @@ def test_reader_cannot_write(home, store):
     reader.close()
 
 
+def test_read_that_cannot_be_done_says_so(home, store):
+    """The relay reads between batches; what it cannot read now must not stop the lane."""
+
+    def away(connection):
+        del connection
+        raise home.away
+
+    assert store.read(lambda connection: connection.execute("SELECT 7").fetchall()) == [(7,)]
+    with pytest.raises(Unsent):
+        store.read(away)
+    assert store.lane(0).next_seq == 1, "and nothing is broken by it"
+
+
 def test_chore_is_done_whole_or_not_at_all(store):
     """Keys and endpoints are no money, and still nothing may be half written."""
     insert = "INSERT INTO settings (name, value) VALUES (?, ?)"

@@ -19,7 +19,7 @@ from lingqian.ledger.chart import balance_account
 from lingqian.storage.mysql.store import MysqlStore
 
 pytestmark = [pytest.mark.needs("mariadb"), pytest.mark.timeout(BOUND_S)]
-STOPS = sized(3, 60)
+STOPS = sized(2, 20)
 ANSWERS = 20
 TAKEOVER_S = 45
 

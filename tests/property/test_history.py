@@ -498,7 +498,7 @@ def settled_world(lanes):
 def dump(connection, *, without=()):
     """Return every row of every table but some."""
     names = {*APPENDED, *(table.name for table in TABLES)} - set(without)
-    return {name: sorted(connection.execute(f"SELECT * FROM {name}").fetchall()) for name in names}
+    return {name: sorted(connection.execute(f'SELECT * FROM "{name}"')) for name in names}
 
 
 # What evidence told again adds to: itself, and when to ask next. No money, no order.

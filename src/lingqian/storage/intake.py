@@ -219,8 +219,8 @@ class Intake:
         if len(writer.lanes) == 1:
             return
         try:
-            while commands := [Submission(each) for each in waiting(writer.connection)]:
-                writer.apply(commands)
+            while commands := writer.read(lambda connection: list(waiting(connection))):
+                writer.apply([Submission(each) for each in commands])
         except Fault:
             # What is not delivered now is still in the journal and goes with the next batch.
             return

@@ -214,10 +214,17 @@ class Writer:
         """The store's connection, for reads on the writer's thread."""
         return self._store.connection
 
+    def read(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Do reads on the writer's thread, between batches.
+
+        Raises: Unsent.
+        """
+        return self._store.read(work)
+
     def chore(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
         """Run other writes in a transaction of their own.
 
-        Raises: Unsent.
+        Raises: Unsent, Unknown.
         """
         return self._store.chore(work)
 

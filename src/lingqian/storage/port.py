@@ -64,7 +64,8 @@ class Store(Protocol):
         """Fence an unknown commit by a new epoch, then read back the lanes' rows.
 
         A row whose `batch_id` is the batch's own says that it was committed.
-        Raises: Unknown when the database still cannot be asked.
+        Raises: Unknown when the database still cannot be asked; Fenced when a lane has another
+        owner by now, who will answer for it.
         """
         ...
 
@@ -73,10 +74,17 @@ class Store(Protocol):
         """The writer's connection, for reads on its thread."""
         ...
 
+    def read(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Do reads on the writer's connection, between batches.
+
+        Raises: Unsent when the database cannot be asked now.
+        """
+        ...
+
     def chore(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
         """Run other writes in a transaction of their own.
 
-        Raises: Unsent.
+        Raises: Unsent; Unknown when its commit was cut, and then only a look can tell.
         """
         ...
 
@@ -85,5 +93,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Release the file."""
+        """Release the database."""
         ...

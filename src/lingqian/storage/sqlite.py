@@ -209,6 +209,16 @@ class SqliteStore:
             self._connection.execute(_FENCE_LANE, (lane,))
         return _lane_row(self._connection, lane)
 
+    def read(self, work: Callable[[apsw.Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Do reads on the writer's connection, between batches.
+
+        Raises: Unsent when the engine cannot read now.
+        """
+        try:
+            return work(self._connection)
+        except apsw.Error as error:
+            raise Unsent(f"nothing was read: {error}") from error
+
     def chore(self, work: Callable[[apsw.Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
         """Run other writes (keys, endpoints, settings) in a transaction of their own.
 
@@ -222,10 +232,7 @@ class SqliteStore:
 
         Raises: Unsent when the engine cannot read now.
         """
-        try:
-            _LOADER.load(self._connection, view, wanted)
-        except apsw.Error as error:
-            raise Unsent(f"nothing was read: {error}") from error
+        self.read(lambda connection: _LOADER.load(connection, view, wanted))
 
     def commit(self, batches: list[Batch]) -> None:
         """Write the batches of one or more lanes in one durable transaction.

@@ -47,6 +47,7 @@ _BATCH_ID_NONE: Final = bytes(16)
 _TOKEN_BYTES: Final = 16
 _PAIRS_AT_ONCE: Final = 64
 _LOCK_WAIT: Final = 1205
+_AT_COMMIT: Final = {Unsent: "nothing was written", Unknown: "the commit was cut"}
 _UPTIME: Final = "SHOW GLOBAL STATUS LIKE 'Uptime'"
 _NOW: Final = "SELECT UNIX_TIMESTAMP()"
 _OWN: Final = "SELECT CONNECTION_ID(), UNIX_TIMESTAMP()"
@@ -268,17 +269,25 @@ class MysqlStore:
     def load(self, view: View, wanted: Wanted) -> None:
         """Read every wanted row the view does not have yet, a few set-based reads.
 
-        A connection that was lost while nobody used it is found out here, and mended in passing.
         Raises: Unsent when the server cannot read now.
+        """
+        self.read(lambda link: _LOADER.load(link, view, wanted))
+
+    def read(self, work: Callable[[Link], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Do reads on the writer's connection, between batches.
+
+        A connection that was lost while nobody used it is found out here, and mended in passing:
+        the work is done again.
+        Raises: Unsent when the server cannot be asked now.
         """
         try:
             try:
-                _LOADER.load(self._ready(), view, wanted)
+                return work(self._ready())
             except Error as error:
                 if not meaning_of(error).ends_link:
                     raise
                 self._connection.close()
-                _LOADER.load(self._ready(), view, wanted)
+                return work(self._ready())
         except Error as error:
             raise self._unsent("nothing was read", error) from error
 
@@ -298,7 +307,7 @@ class MysqlStore:
             raise
         except Error as error:
             raise self._unsent("nothing was written", error) from error
-        self._finish("the commit was cut")
+        self._finish()
 
     def _write(self, link: Link, batch: Batch) -> None:
         if link.execute(ADVANCE_LANE, fence(batch)).rowcount != 1:
@@ -310,16 +319,13 @@ class MysqlStore:
         for name, lines in replacements(batch):
             link.executemany(REPLACE[name], lines)
 
-    def _finish(self, words: str) -> None:
+    def _finish(self) -> None:
         """Commit, and say of a commit that failed whether it is known to have failed."""
         try:
             self._connection.execute("COMMIT")
         except Error as error:
-            meaning = meaning_of(error)
-            if meaning.at_commit is Unknown:
-                raise Unknown(f"{words}: {error}") from error
-            self._give_up(error)
-            raise meaning.at_commit(f"nothing was written: {error}") from error
+            fault = self._give_up(error).at_commit
+            raise fault(f"{_AT_COMMIT[fault]}: {error}") from error
         self._troubles = 0
 
     def _rollback(self) -> None:
@@ -342,7 +348,7 @@ class MysqlStore:
         except BaseException:
             self._rollback()
             raise
-        self._finish("a chore's commit was cut")
+        self._finish()
         return done
 
     def resolve(self, batches: list[Batch]) -> list[LaneRow]:
