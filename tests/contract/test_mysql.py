@@ -375,7 +375,7 @@ def test_pause_grows_and_ends(store, monkeypatch):
     monkeypatch.setattr(module.time, "sleep", waits.append)
     for _ in range(20):
         store._pause()
-    assert waits[0] < 0.01 < waits[-1] <= module.DATABASE_PAUSE_S_MAX
+    assert waits[0] < 0.01 < waits[-1] <= module.DATABASE_PAUSE_MS_MAX / 1_000
     store.chore(lambda link: link.execute("SELECT 1"))
     store._pause()
     assert waits[-1] < 0.01, "a commit that worked begins anew"

@@ -93,10 +93,10 @@ STORY_S: Final = 60
 WAL_PAGES_MAX: Final = 50_000
 
 # A database server. An answer that takes longer is no answer; a pause comes before trying again.
-DATABASE_CONNECT_S_MAX: Final = 5.0
-DATABASE_ANSWER_S_MAX: Final = 10.0
-DATABASE_PAUSE_S_MIN: Final = 0.002
-DATABASE_PAUSE_S_MAX: Final = 0.25
+DATABASE_CONNECT_S_MAX: Final = 5
+DATABASE_ANSWER_S_MAX: Final = 10
+DATABASE_PAUSE_MS_MIN: Final = 2
+DATABASE_PAUSE_MS_MAX: Final = 250
 
 # The gate.
 REVIEW_DEADLINE_S: Final = 72 * 3_600
@@ -122,7 +122,7 @@ KEY_LENGTH_MAX: Final = 128
 assert ORDER_FEN_MAX <= AMOUNT_FEN_MAX, "an order is an amount"
 assert ORDER_LIFE_S_MIN <= ORDER_LIFE_S_DEFAULT <= ORDER_LIFE_S_MAX, "the default is allowed"
 assert AMOUNT_FEN_MAX * 2 < BALANCE_FEN_MAX, "two amounts must always fit a balance"
-assert DATABASE_PAUSE_S_MIN < DATABASE_PAUSE_S_MAX < DATABASE_ANSWER_S_MAX, "pauses are short"
+assert DATABASE_PAUSE_MS_MIN < DATABASE_PAUSE_MS_MAX < 1_000 * DATABASE_ANSWER_S_MAX, "short pauses"
 assert BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX, "a full batch must fit the queue"
 assert REFRESH_GRACE_S < ACCESS_LIFE_S < REFRESH_LIFE_S, "a token lives shorter than its session"
 assert RECIPIENTS_MAX <= SHARES_MAX, "each recipient may have a share"

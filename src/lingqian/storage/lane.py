@@ -185,7 +185,6 @@ class Lane:
         """Drop the stories of the last while; one that goes on is read again when it does."""
         self._let_go_us = self._row.at_us
         self._view.secrets.clear()
-        self._view.askers.rows.clear()
         for name in _PASSING:
             getattr(self._view, name).rows.clear()
 

@@ -19,8 +19,8 @@ from lingqian.flows.view import View, Wanted
 from lingqian.kernel.bound import (
     DATABASE_ANSWER_S_MAX,
     DATABASE_CONNECT_S_MAX,
-    DATABASE_PAUSE_S_MAX,
-    DATABASE_PAUSE_S_MIN,
+    DATABASE_PAUSE_MS_MAX,
+    DATABASE_PAUSE_MS_MIN,
 )
 from lingqian.kernel.fault import Fault, Fenced, Unknown, Unsent
 from lingqian.storage.loader import Loader
@@ -202,9 +202,9 @@ class MysqlStore:
 
     def _pause(self) -> None:
         """Wait a moment that grows with each trouble in a row and differs between neighbours."""
-        longest_s = min(DATABASE_PAUSE_S_MAX, DATABASE_PAUSE_S_MIN * 2**self._troubles)
+        longest_ms = min(DATABASE_PAUSE_MS_MAX, DATABASE_PAUSE_MS_MIN * 2**self._troubles)
         self._troubles += 1
-        time.sleep(longest_s * random.uniform(0.5, 1.0))  # noqa: S311 - only when to ask again
+        time.sleep(longest_ms / 1_000 * random.uniform(0.5, 1.0))  # noqa: S311 - only when to ask again
 
     @property
     def connection(self) -> Link:
