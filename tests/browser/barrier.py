@@ -1,19 +1,9 @@
 """Barriers: what on a page would shut somebody out, as axe and a ruler find it."""
 
-import json
-import shutil
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
-
-import pytest
-
-from need import needs, required
+from npm import installed
 from tidy.text import ROOT
 
 HOME = ROOT / "frontend" / "wallet"
-INSTALL_S = 300
 SERIOUS = {"serious", "critical"}
 
 
@@ -22,23 +12,7 @@ def axe_code():
     here = HOME / "node_modules" / "axe-core" / "axe.min.js"
     if here.exists():
         return here.read_text("utf-8")
-    npm = needs("npm")
-    version = json.loads((HOME / "package.json").read_text("utf-8"))["devDependencies"]["axe-core"]
-    home = Path(sys.prefix) / f"npm-axe-{version}"
-    if not home.is_dir():
-        new = Path(tempfile.mkdtemp(prefix="npm-", dir=sys.prefix))
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HOME / name, new)
-        line = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(
-            line, cwd=new, capture_output=True, text=True, timeout=INSTALL_S, check=False
-        )
-        if done.returncode:
-            shutil.rmtree(new)
-            words = f"npm ci failed: {done.stderr[-500:]}"
-            (pytest.fail if "npm" in required() else pytest.skip)(words)
-        new.replace(home)
-    return (home / "node_modules" / "axe-core" / "axe.min.js").read_text("utf-8")
+    return (installed(HOME) / "axe-core" / "axe.min.js").read_text("utf-8")
 
 
 def violations(page, axe):

@@ -1,22 +1,18 @@
 """Two clients in JavaScript, unmodified but for their base address, against the simulator."""
 
-import hashlib
 import json
 import os
-import shutil
 import subprocess
-import sys
-import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from need import needs, required
+from need import needs
+from npm import installed
 
 HERE = Path(__file__).parent / "node"
-INSTALL_S = 300
 RUN_S = 60
 # What an order of 50 yuan with 10 of it refunded does to the account.
 FUNDS = ("交易", "扣除交易手续费", "退款", "退还交易手续费")
@@ -26,26 +22,7 @@ pytestmark = [pytest.mark.needs("node"), pytest.mark.needs("npm")]
 @pytest.fixture(scope="session")
 def packages():
     """Install the locked packages into the environment, once for this lock."""
-    npm = needs("npm")
-    lock = (HERE / "package-lock.json").read_bytes()
-    home = Path(sys.prefix) / f"npm-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if not home.is_dir():
-        new = Path(tempfile.mkdtemp(prefix="npm-", dir=sys.prefix))
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, new)
-        line = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-        done = subprocess.run(
-            line, cwd=new, capture_output=True, text=True, timeout=INSTALL_S, check=False
-        )
-        if done.returncode:
-            shutil.rmtree(new)
-            words = f"npm ci failed: {done.stderr[-500:]}"
-            (pytest.fail if "npm" in required() else pytest.skip)(words)
-        try:
-            new.rename(home)
-        except OSError:
-            shutil.rmtree(new)  # a neighbour was first
-    return home / "node_modules"
+    return installed(HERE)
 
 
 def run(script, running, packages, number):
