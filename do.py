@@ -82,7 +82,7 @@ def full(folder: str) -> Callable[[list[str]], list[Step]]:
 
 def search(rest: list[str]) -> list[Step]:
     """Plan the suite with examples and an order that were never drawn before."""
-    where = rest or ["tests/property", "tests/fuzz"]
+    where = rest or ["tests/property", "tests/fuzz", "tests/simulation"]
     line = (*PYTEST, f"--randomly-seed={time.time_ns() % 2**32}", *where)
     return [Step("search", line, (("LINGQIAN_SEARCH", "1"),))]
 
