@@ -49,9 +49,11 @@ class Register:
 
     def open(self, names: list[str]) -> None:
         """Make leases that are not there yet, and forget members that went long ago."""
+        there = {lease.name for lease in self.look().leases}
 
         def write(connection: Any) -> None:  # noqa: ANN401 - the engine's own type
-            for name in names:
+            # In the order in which they are taken: two who begin together only wait.
+            for name in sorted({*names} - there):
                 connection.execute(PUT_LEASE, (name,))
             gone = connection.execute(SELECT_LONG_GONE, (_GONE_US,)).fetchall()
             for (member,) in gone:
