@@ -1,0 +1,1 @@
+"""Cluster: many processes on one database, and how they know each other (多进程)."""
