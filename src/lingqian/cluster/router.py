@@ -11,7 +11,7 @@ from typing import Final
 
 from lingqian.cluster.lease import Member, Picture, lane_of_lease
 from lingqian.cluster.line import Trust
-from lingqian.cluster.peer import Peer
+from lingqian.cluster.neighbour import Neighbour
 from lingqian.flows.kind import home_lane
 from lingqian.kernel.bound import ASKS_UNDER_WAY_MAX, QUEUE_AGE_S_MAX
 from lingqian.kernel.fault import Busy, Fault, Fenced, Moved, Stopping, Unknown, Unsent
@@ -41,7 +41,7 @@ class Router:
         self._patience_s = patience_s
         self._owners: dict[int, str] = {}
         self._living: dict[str, Member] = {}
-        self._peers: dict[str, Peer] = {}
+        self._neighbours: dict[str, Neighbour] = {}
         self._trust = trust
         # Tasks that nobody waits for; the loop itself would let them go.
         self._telling: set[asyncio.Task[None]] = set()
@@ -61,8 +61,8 @@ class Router:
             for lease in picture.leases
             if (lane := lane_of_lease(lease.name)) is not None
         }
-        for name in [name for name in self._peers if name not in self._living]:
-            self._peers.pop(name).close()
+        for name in [name for name in self._neighbours if name not in self._living]:
+            self._neighbours.pop(name).close()
         seen, self._seen = self._seen, None
         if seen is not None and not seen.done():
             seen.set_result(None)
@@ -101,7 +101,7 @@ class Router:
         member = self._living.get(owner)
         if member is None:
             raise Moved("nobody owns the lane just now")
-        return await self._peer(member).ask(submission, within_s)
+        return await self._neighbour(member).ask(submission, within_s)
 
     def _owner(self, lane: int) -> str:
         """Return the owner of a lane; of one that never was, whoever can say so."""
@@ -110,11 +110,11 @@ class Router:
             owner = self._owners[min(self._owners)]
         return owner or ""
 
-    def _peer(self, member: Member) -> Peer:
-        peer = self._peers.get(member.name)
-        if peer is None or peer.address != member.address:
-            peer = self._peers[member.name] = Peer(member.address, self._trust)
-        return peer
+    def _neighbour(self, member: Member) -> Neighbour:
+        neighbour = self._neighbours.get(member.name)
+        if neighbour is None or neighbour.address != member.address:
+            neighbour = self._neighbours[member.name] = Neighbour(member.address, self._trust)
+        return neighbour
 
     async def _change(self, pause_s: float) -> None:
         """Wait for another picture, but no longer than a pause."""
@@ -125,14 +125,14 @@ class Router:
     def tell(self, members: list[Member]) -> None:
         """Tell members to look: something was let go for them."""
         for member in members:
-            task = asyncio.create_task(self._peer(member).look())
+            task = asyncio.create_task(self._neighbour(member).look())
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
     def close(self) -> None:
         """End the connections to all others."""
-        for peer in self._peers.values():
-            peer.close()
+        for neighbour in self._neighbours.values():
+            neighbour.close()
 
 
 def _last(fault: Fault, *, was_sent: bool) -> Fault:
