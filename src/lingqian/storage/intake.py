@@ -12,14 +12,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-import apsw
-
 from lingqian.kernel.bound import BATCH_COMMANDS_MAX, QUEUE_AGE_S_MAX, QUEUE_COMMANDS_MAX
 from lingqian.kernel.fault import Busy, Fault, Stopping
 from lingqian.storage.lane import Answer, Submission, Writer
+from lingqian.storage.port import Connection
 from lingqian.storage.relay import waiting
 
-Chore = Callable[[apsw.Connection], Any]
+Chore = Callable[[Connection], Any]
 
 
 class Batched(NamedTuple):
