@@ -136,7 +136,8 @@ def test_step_that_ran_and_was_not_written_down_runs_again():
 
 def test_step_that_says_it_was_done_before_is_written_down(store, monkeypatch):
     """A later step adds a column: after a crash it is there already, and that is no fault."""
-    late = schema.Step(9_999, 1, "9999_planted.sql", "ALTER TABLE settings ADD COLUMN planted BIGINT")
+    text = "ALTER TABLE settings ADD COLUMN planted BIGINT"
+    late = schema.Step(9_999, 1, "9999_planted.sql", text)
     known = [*schema.steps(), late]
     monkeypatch.setattr(schema, "steps", lambda: known)
     store.connection.execute(late.text)
