@@ -82,17 +82,17 @@ class Router:
 
     async def _ask(self, submission: Submission, until_s: float) -> Answer:
         pause_s = PAUSE_S_MIN
-        was_sent = False
-        while True:
+        last: Fault = Unsent("there was no time to ask")
+        while (left_s := until_s - time.monotonic()) > 0:
             try:
-                return await self._try(submission, until_s - time.monotonic())
+                return await self._try(submission, left_s)
             except _AGAIN as fault:
-                was_sent = was_sent or isinstance(fault, Unknown)
-                if time.monotonic() + pause_s >= until_s:
-                    raise _last(fault, was_sent=was_sent) from fault
+                # Unknown once is unknown to the end: it may have been done.
+                last = last if isinstance(last, Unknown) else fault
             self._nudge()
-            await self._change(pause_s)
+            await self._change(min(pause_s, left_s))
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
+        raise last if isinstance(last, Unknown) else Unsent(str(last)) from last
 
     async def _try(self, submission: Submission, within_s: float) -> Answer:
         owner = self._owner(home_lane(submission.command))
@@ -133,8 +133,3 @@ class Router:
         """End the connections to all others."""
         for neighbour in self._neighbours.values():
             neighbour.close()
-
-
-def _last(fault: Fault, *, was_sent: bool) -> Fault:
-    """Return what the caller is told at the end: unknown, if anything may have been done."""
-    return Unknown(str(fault)) if was_sent else Unsent(str(fault))

@@ -12,15 +12,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-import apsw
-
 from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.bound import BATCH_COMMANDS_MAX, QUEUE_AGE_S_MAX, QUEUE_COMMANDS_MAX
 from lingqian.kernel.fault import Busy, Fault, Fenced, Moved, Stopping
 from lingqian.storage.lane import Answer, Submission, Writer
+from lingqian.storage.port import Connection
 from lingqian.storage.relay import waiting
 
-Chore = Callable[[apsw.Connection], Any]
+Chore = Callable[[Connection], Any]
 
 
 class Batched(NamedTuple):
