@@ -98,6 +98,11 @@ DATABASE_ANSWER_S_MAX: Final = 10
 DATABASE_PAUSE_MS_MIN: Final = 2
 DATABASE_PAUSE_MS_MAX: Final = 250
 
+# A bus. A message that is not on its line by then goes out anew.
+BUS_ANSWER_S_MAX: Final = 10
+BUS_MESSAGES_MAX: Final = 512
+BUS_MESSAGE_BYTES_MAX: Final = 4 * 1_048_576
+
 # The gate.
 REVIEW_DEADLINE_S: Final = 72 * 3_600
 CHALLENGE_DEADLINE_S: Final = 600
