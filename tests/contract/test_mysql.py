@@ -136,19 +136,20 @@ def test_step_that_ran_and_was_not_written_down_runs_again():
 
 def test_step_that_says_it_was_done_before_is_written_down(store, monkeypatch):
     """A later step adds a column: after a crash it is there already, and that is no fault."""
-    late = schema.Step(99, 1, "0099_planted.sql", "ALTER TABLE settings ADD COLUMN planted BIGINT")
+    text = "ALTER TABLE settings ADD COLUMN planted BIGINT"
+    late = schema.Step(9_999, 1, "9999_planted.sql", text)
     known = [*schema.steps(), late]
     monkeypatch.setattr(schema, "steps", lambda: known)
     store.connection.execute(late.text)
     assert schema.migrate(store.connection) == [late.name]
     assert schema.migrate(store.connection) == []
     store.connection.execute("ALTER TABLE settings DROP COLUMN planted")
-    store.connection.execute("DELETE FROM schema_steps WHERE number = 99")
+    store.connection.execute("DELETE FROM schema_steps WHERE number = 2")
 
 
 def test_step_that_fails_otherwise_is_not_written_down(store, monkeypatch):
     """Else the next start would go on from a schema that is not there."""
-    broken = schema.Step(99, 1, "0099_planted.sql", "ALTER TABLE nothing ADD COLUMN x BIGINT")
+    broken = schema.Step(9_999, 1, "9999_planted.sql", "ALTER TABLE nothing ADD COLUMN x BIGINT")
     known = [*schema.steps(), broken]
     monkeypatch.setattr(schema, "steps", lambda: known)
     with pytest.raises(Error):
