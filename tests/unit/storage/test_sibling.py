@@ -14,6 +14,8 @@ from lingqian.storage.sqlite import migrate
 
 # Who owns a lane, and through which connection: only a server has more than one that may ask.
 BESIDE = {("lanes", name) for name in ("owner", "connection", "connected_s")}
+# Who is there and does what: one process on one file has nobody to tell.
+OF_MANY = {"members", "leases"}
 TYPES = {"INTEGER": "BIGINT", "BLOB": "VARBINARY(16)", "TEXT": "VARCHAR(255)"}
 DEFAULTS = {"INTEGER": "0", "BLOB": "x''", "TEXT": "''"}
 CREATED = re.compile(r'CREATE TABLE IF NOT EXISTS "?(\w+)"? \(\n(.*)\n\) ENGINE', re.DOTALL)
@@ -118,7 +120,8 @@ def test_columns_stand_in_one_order_and_none_is_of_the_server_alone():
     """Rows of the tables that only grow are read as a whole, by place."""
     ours = sibling(step.text for step in schema.steps())
     theirs = embedded()
-    assert set(ours) == set(theirs), f"{set(ours) ^ set(theirs)}: one schema only"
+    odd = set(ours) - OF_MANY ^ set(theirs)
+    assert not odd, f"{odd}: one schema only"
     for table, columns in theirs.items():
         here = [name for name in ours[table] if (table, name) not in BESIDE]
         assert here == [name for name, _ in columns], table
