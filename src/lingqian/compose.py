@@ -16,6 +16,7 @@ from lingqian.channels.verifier import Verifier
 from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
+from lingqian.cluster.credential import Credential
 from lingqian.compliance.factor import CAPS, FactorCap, agreed, factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
 from lingqian.flows.view import Policy
@@ -51,7 +52,7 @@ from lingqian.storage.intake import Batched, Intake
 from lingqian.storage.kept_bill import ReadBill
 from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
-from lingqian.storage.port import LaneRow
+from lingqian.storage.port import Connection, LaneRow
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
 from lingqian.storage.vault import (
@@ -193,6 +194,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     personal_cipher: Literal["aes-256-gcm", "sm4-gcm"] = "aes-256-gcm"
     tls_certificate: str = ""
     tls_key: str = ""
+    credentials: str = ""
+    unencrypted_traffic_because: str = ""
     frame_ancestors: tuple[Origin, ...] = ()
     unencrypted_volume_because: str = ""
     public_origin: OriginOrNone = ""
@@ -338,6 +341,7 @@ class Wallet:
         self.folder = folder
         self.config = config
         check_volume(folder, config.profile, config.unencrypted_volume_because)
+        self.credential = open_credential(folder, config)
         self.lock = DirectoryLock(folder)
         with ExitStack() as undo:
             undo.callback(self.lock.release)
@@ -463,7 +467,7 @@ class Wallet:
         """
         offset_us = self.clock.offset_us + advance_us
 
-        def write(connection: apsw.Connection) -> None:
+        def write(connection: Connection) -> None:
             connection.execute(PUT_SETTING, (CLOCK_SETTING, str(offset_us)))
 
         self.intake.chore(write).result()
@@ -477,6 +481,14 @@ class Wallet:
         self.archive.close()
         self.reader.close()
         self.lock.release()
+
+
+def open_credential(folder: Path, config: Config) -> Credential | None:
+    """Open what a process shows to other processes, the database and the broker, if it has it.
+
+    Raises: Damaged, naming the file that cannot be used.
+    """
+    return Credential(folder / config.credentials) if config.credentials else None
 
 
 def open_keys(folder: Path) -> Vault:

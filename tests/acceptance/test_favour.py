@@ -128,6 +128,8 @@ SAME = {
     "personal_cipher": "nothing",
     "tls_certificate": "nothing",
     "tls_key": "nothing",
+    "credentials": "nothing",
+    "unencrypted_traffic_because": "nothing",
     "frame_ancestors": "nothing",
     "client_address_header": "nothing",
     "unencrypted_volume_because": "profile",

@@ -30,6 +30,7 @@ COMMANDS: Final = (
     Row("serve", "serve", "serve", "Serve the HTTP API from a data directory."),
     Row("key", "key", "app", "Make, enrol, list and revoke API keys."),
     Row("vault", "vault", "app", "Rotate the keys that seal what is told of people."),
+    Row("credential", "credential", "app", "Certificates by which processes know each other."),
     Row("config", "config", "app", "Show every setting and where its value comes from."),
     Row("channel", "channel", "app", "Channel accounts: check, list, mode, report."),
     Row("split", "split", "split", "Split a total by the law of lucky packets."),

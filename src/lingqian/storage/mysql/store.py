@@ -7,6 +7,7 @@ first. Whoever raised the epoch last has left a token, so nobody fences a succes
 
 import random
 import secrets
+import ssl
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -44,6 +45,12 @@ from lingqian.storage.sql import (
 )
 
 _BATCH_ID_NONE: Final = bytes(16)
+# A sum is a decimal there; ours are of whole numbers, and one that is not must not pass.
+_DECIMALS: Final = (
+    pymysql.constants.FIELD_TYPE.DECIMAL,
+    pymysql.constants.FIELD_TYPE.NEWDECIMAL,
+)
+_DECODERS: Final = {**pymysql.converters.decoders, **dict.fromkeys(_DECIMALS, int)}
 _TOKEN_BYTES: Final = 16
 _PAIRS_AT_ONCE: Final = 64
 _LOCK_WAIT: Final = 1205
@@ -90,13 +97,15 @@ SELECT_HOLDER: Final = "SELECT connection, connected_s FROM lanes WHERE lane = ?
 class Options(NamedTuple):
     """How a store behaves towards its server. Units: seconds.
 
-    `is_optimistic`: a lane's commit takes no locks where the engine can do without.
+    `is_optimistic`: a lane's commit takes no locks where the engine can do without. `tls`: what
+    each new connection begins with; a server that does not speak it is then not spoken to.
     """
 
     is_sandbox: bool = False
     is_optimistic: bool = True
     answer_s: float = DATABASE_ANSWER_S_MAX
     connect_s: float = DATABASE_CONNECT_S_MAX
+    tls: Callable[[], ssl.SSLContext] | None = None
 
 
 class _Holder(NamedTuple):
@@ -139,7 +148,10 @@ class MysqlStore:
             password=at.password,
             database=at.name,
             unix_socket=at.socket or None,
+            ssl=options.tls() if options.tls is not None else None,
             charset="utf8mb4",
+            collation="utf8mb4_bin",
+            conv=_DECODERS,
             autocommit=True,
             client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
             connect_timeout=options.connect_s,
