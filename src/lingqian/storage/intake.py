@@ -83,6 +83,14 @@ class Intake:
         return len(self._queue)
 
     @property
+    def age_s(self) -> float:
+        """How long the command that has waited longest has waited, in seconds."""
+        try:
+            return time.monotonic() - self._queue[0].since_s
+        except IndexError:
+            return 0.0
+
+    @property
     def waits_s(self) -> float:
         """How long the commands taken but not answered have waited, in seconds."""
         since_s = self._busy_since_s
