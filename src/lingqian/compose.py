@@ -52,7 +52,7 @@ from lingqian.storage.intake import Batched, Intake
 from lingqian.storage.kept_bill import ReadBill
 from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
-from lingqian.storage.port import LaneRow
+from lingqian.storage.port import Connection, LaneRow
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
 from lingqian.storage.vault import (
@@ -477,7 +477,7 @@ class Wallet:
         """
         offset_us = self.clock.offset_us + advance_us
 
-        def write(connection: apsw.Connection) -> None:
+        def write(connection: Connection) -> None:
             connection.execute(PUT_SETTING, (CLOCK_SETTING, str(offset_us)))
 
         self.intake.chore(write).result()

@@ -136,7 +136,8 @@ def test_step_that_ran_and_was_not_written_down_runs_again():
 
 def test_step_that_says_it_was_done_before_is_written_down(store, monkeypatch):
     """A later step adds a column: after a crash it is there already, and that is no fault."""
-    late = schema.Step(2, 1, "0002_planted.sql", "ALTER TABLE settings ADD COLUMN planted BIGINT")
+    text = "ALTER TABLE settings ADD COLUMN planted BIGINT"
+    late = schema.Step(9_999, 1, "9999_planted.sql", text)
     known = [*schema.steps(), late]
     monkeypatch.setattr(schema, "steps", lambda: known)
     store.connection.execute(late.text)
@@ -148,7 +149,7 @@ def test_step_that_says_it_was_done_before_is_written_down(store, monkeypatch):
 
 def test_step_that_fails_otherwise_is_not_written_down(store, monkeypatch):
     """Else the next start would go on from a schema that is not there."""
-    broken = schema.Step(2, 1, "0002_planted.sql", "ALTER TABLE nothing ADD COLUMN x BIGINT")
+    broken = schema.Step(9_999, 1, "9999_planted.sql", "ALTER TABLE nothing ADD COLUMN x BIGINT")
     known = [*schema.steps(), broken]
     monkeypatch.setattr(schema, "steps", lambda: known)
     with pytest.raises(Error):

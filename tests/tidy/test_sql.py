@@ -16,7 +16,11 @@ from tidy.text import ROOT, files, name_of
 STORAGE = ROOT / "src" / "lingqian" / "storage"
 # Said on every engine, or on all that speak the MySQL protocol.
 SHARED = tuple(STORAGE / name for name in ("sql.py", "loader.py", "relay.py"))
-PROTOCOL = tuple(path for path in files(".py", ".sql") if STORAGE / "mysql" in path.parents)
+REGISTER = STORAGE.with_name("cluster") / "register.py"
+PROTOCOL = (
+    *[path for path in files(".py", ".sql") if STORAGE / "mysql" in path.parents],
+    REGISTER,
+)
 STEPS = tuple(path for path in PROTOCOL if path.suffix == ".sql")
 # What is banned, and why. Words of SQL are capitals in our texts; prose is not.
 ONE_ENGINE = (

@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import Annotated, Final
 
 import typer
-from apsw import Connection
 
 from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
 from lingqian.compose import DATABASE, KEYS
@@ -17,6 +16,7 @@ from lingqian.storage.authenticator import address
 from lingqian.storage.authenticator import enrol as add_authenticator
 from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_beside, revoke_key
 from lingqian.storage.operator_passkey import delete_passkey, passkeys_of
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import has_root, open_vault
 
 _NAME_LENGTH_MAX: Final = 64

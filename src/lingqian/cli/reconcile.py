@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Final
 
-import apsw
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +22,7 @@ from lingqian.compose import bill_reader
 from lingqian.kernel.fault import Fault
 from lingqian.storage import reconciliation as books
 from lingqian.storage.audit import snapshot
+from lingqian.storage.port import Connection
 from lingqian.storage.rederive import faults
 
 _DAYS_MAX: Final = 31
@@ -75,7 +75,7 @@ def _number(text: str) -> int | None:
     return number
 
 
-def _rows(connection: apsw.Connection, number: int | None, account: str) -> list[Day]:
+def _rows(connection: Connection, number: int | None, account: str) -> list[Day]:
     rows = books.newest_days(connection, _DAYS_MAX if number is None else -1)
     return [
         row
@@ -158,7 +158,7 @@ def _differences(told: Report) -> Table:
     return table
 
 
-def _rederive(connection: apsw.Connection, data: Path, rows: list[Day]) -> int:
+def _rederive(connection: Connection, data: Path, rows: list[Day]) -> int:
     """Say of each day whether it follows from its inputs; return the exit code."""
     vault = keys_of(data)
     if vault is None:

@@ -1,1 +1,1 @@
-"""Cluster: many processes on one database, and how they know each other (多进程)."""
+"""Many processes on one database: who does what, and how they know each other (集群)."""

@@ -11,7 +11,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-import apsw
 import msgspec
 
 from lingqian.clearing.day import Day
@@ -25,6 +24,7 @@ from lingqian.kernel.clock import rfc3339
 from lingqian.redpacket.packet import Packet
 from lingqian.storage import purse, query, reconciliation
 from lingqian.storage.codec import Row, decode
+from lingqian.storage.port import Connection
 from lingqian.topup.order import Order
 from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
@@ -67,7 +67,7 @@ class Found(NamedTuple):
 class Facts:
     """Rows that events are told with; packets are asked for again and again, so some are kept."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._packets: OrderedDict[bytes, Packet] = OrderedDict()
 
@@ -140,7 +140,7 @@ class Facts:
 class Journal:
     """The journal as events; what was told lately is kept, for all who read along."""
 
-    def __init__(self, connection: apsw.Connection, source: str) -> None:
+    def __init__(self, connection: Connection, source: str) -> None:
         self._connection = connection
         self._source = source
         self._facts = Facts(connection)

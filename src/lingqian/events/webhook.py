@@ -32,6 +32,7 @@ from lingqian.storage.endpoint import (
     settle_deliveries,
     waiting_count,
 )
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what a secret begins with
@@ -51,7 +52,7 @@ _SECOND_US: Final = 1_000_000
 _GONE: Final = 410
 _log = logging.getLogger(__name__)
 
-Chore = Callable[[Callable[[apsw.Connection], Any]], Awaitable[Any]]
+Chore = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
 
 def new_secret() -> bytes:
@@ -83,7 +84,7 @@ class Kit(NamedTuple):
     """What delivering needs; `on_disabled` is told of an endpoint that is given up."""
 
     journal: Journal
-    reader: apsw.Connection
+    reader: Connection
     chore: Chore
     vault: Vault
     bell: Bell
@@ -218,7 +219,7 @@ class Post:
             return
         endpoint_id = self._endpoint.endpoint_id
 
-        def write(connection: apsw.Connection) -> None:
+        def write(connection: Connection) -> None:
             settle_deliveries(connection, failed, done)
             put_cursors(connection, endpoint_id, ends)
 

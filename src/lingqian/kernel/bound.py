@@ -98,6 +98,14 @@ DATABASE_ANSWER_S_MAX: Final = 10
 DATABASE_PAUSE_MS_MIN: Final = 2
 DATABASE_PAUSE_MS_MAX: Final = 250
 
+# Many processes. A member lives so long after it last said so, and says so so often; whoever asks
+# waits for a lane's next owner as long as that may take. A frame is a command or an answer.
+LEASE_S_DEFAULT: Final = 9
+BEAT_S_DEFAULT: Final = 3
+TAKEOVER_S_MAX: Final = 3
+ASKS_UNDER_WAY_MAX: Final = 32_768
+FRAME_BYTES_MAX: Final = 32 * 1_024 * 1_024
+
 # The gate.
 REVIEW_DEADLINE_S: Final = 72 * 3_600
 CHALLENGE_DEADLINE_S: Final = 600
@@ -123,6 +131,7 @@ assert ORDER_FEN_MAX <= AMOUNT_FEN_MAX, "an order is an amount"
 assert ORDER_LIFE_S_MIN <= ORDER_LIFE_S_DEFAULT <= ORDER_LIFE_S_MAX, "the default is allowed"
 assert AMOUNT_FEN_MAX * 2 < BALANCE_FEN_MAX, "two amounts must always fit a balance"
 assert DATABASE_PAUSE_MS_MIN < DATABASE_PAUSE_MS_MAX < 1_000 * DATABASE_ANSWER_S_MAX, "short pauses"
+assert 2 * BEAT_S_DEFAULT < LEASE_S_DEFAULT, "one renewal may fail"
 assert BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX, "a full batch must fit the queue"
 assert REFRESH_GRACE_S < ACCESS_LIFE_S < REFRESH_LIFE_S, "a token lives shorter than its session"
 assert RECIPIENTS_MAX <= SHARES_MAX, "each recipient may have a share"

@@ -19,6 +19,7 @@ from lingqian.storage.head import NAME, await_heads, check_heads, lane_rows, log
 from lingqian.storage.law import LAW_TABLES, broken_laws
 from lingqian.storage.operation import OPERATION_TABLES, operation_faults
 from lingqian.storage.personal import personal_faults
+from lingqian.storage.port import Connection
 from lingqian.storage.replay import IMPOSSIBLE, Emit, Replay, Tick
 from lingqian.storage.sqlite import connect, migrations
 from lingqian.storage.vault import Vault
@@ -39,7 +40,7 @@ class Scope(NamedTuple):
     rows the snapshot does not have.
     """
 
-    connection: apsw.Connection
+    connection: Connection
     heads: Path | None
     heads_bytes: int
     vault: Vault | None
@@ -159,7 +160,7 @@ def _ignore(rows: int) -> None:
 
 
 def _run_each(
-    faults: Callable[[apsw.Connection, Vault | None], Iterator[Finding]],
+    faults: Callable[[Connection, Vault | None], Iterator[Finding]],
 ) -> Callable[[Scope], None]:
     def run(scope: Scope) -> None:
         for finding in faults(scope.connection, scope.vault):
@@ -184,13 +185,13 @@ PASSES: Final[tuple[Pass, ...]] = (
 )
 
 
-def row_count(connection: apsw.Connection) -> int:
+def row_count(connection: Connection) -> int:
     """Return how many journal rows an audit will replay, for progress."""
     return sum(row.next_seq - 1 for row in lane_rows(connection))
 
 
 def audit(
-    connection: apsw.Connection,
+    connection: Connection,
     *,
     heads: Path | None,
     vault: Vault | None,
@@ -234,7 +235,7 @@ def _run_pass(each: Pass, scope: Scope) -> None:
         scope.emit(Finding(FindingKind.FILE_UNREADABLE, "", 0, 0, "", words))
 
 
-def _notes(connection: apsw.Connection, heads: Path | None, vault: Vault | None) -> tuple[str, ...]:
+def _notes(connection: Connection, heads: Path | None, vault: Vault | None) -> tuple[str, ...]:
     notes = []
     if heads is None:
         notes.append(f"{NAME} was not given: a tail that was cut cannot be seen")
@@ -246,7 +247,7 @@ def _notes(connection: apsw.Connection, heads: Path | None, vault: Vault | None)
     return tuple(notes)
 
 
-def _erased(connection: apsw.Connection) -> int:
+def _erased(connection: Connection) -> int:
     try:
         return int(str(next(connection.execute(COUNT_ERASED))[0]))
     except apsw.Error:
@@ -255,7 +256,7 @@ def _erased(connection: apsw.Connection) -> int:
 
 
 @contextmanager
-def snapshot(database: Path) -> Iterator[apsw.Connection]:
+def snapshot(database: Path) -> Iterator[Connection]:
     """Open a ledger for reading, beside whoever writes; close it.
 
     Raises: Damaged when there is none, or it is no database of this program's schema.

@@ -5,8 +5,7 @@ For whoever watches; nothing is decided by it.   Units: rows; µs of business ti
 
 from typing import Any, Final, NamedTuple
 
-import apsw
-
+from lingqian.storage.port import Connection
 from lingqian.storage.relay import SELECT_WAITING
 
 # Each pair of lanes is looked at by itself; the oldest of so many says enough.
@@ -39,7 +38,7 @@ class Backlog(NamedTuple):
     deliveries: int
 
 
-def backlog(connection: apsw.Connection) -> Backlog:
+def backlog(connection: Connection) -> Backlog:
     """Look at all that waits."""
     ((relayed,),) = _rows(connection, SELECT_RELAYED)
     ((deliveries,),) = _rows(connection, SELECT_DELIVERIES)
@@ -47,11 +46,11 @@ def backlog(connection: apsw.Connection) -> Backlog:
     return Backlog(int(relayed), _oldest_us(connection), behind, deliveries)
 
 
-def _rows(connection: apsw.Connection, statement: str, values: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - rows of the engine
+def _rows(connection: Connection, statement: str, values: tuple[Any, ...] = ()) -> Any:  # noqa: ANN401 - rows of the engine
     return connection.execute(statement, values).fetchall()
 
 
-def _oldest_us(connection: apsw.Connection) -> int:
+def _oldest_us(connection: Connection) -> int:
     found = []
     for source, target, mark in _rows(connection, SELECT_WAITING)[:_PAIRS_MAX]:
         lane = int.from_bytes(source, "big")

@@ -2,11 +2,10 @@
 
 from typing import Final
 
-import apsw
-
 from lingqian.flows.user import conversation_key
 from lingqian.identity.user import Status
 from lingqian.kernel.bound import CACHE_ROWS_MAX
+from lingqian.storage.port import Connection
 
 SELECT_STATUS: Final = "SELECT version, account_class, state FROM users WHERE user_id = ?"
 SELECT_MEMBERS: Final = "SELECT members FROM conversations WHERE conversation = ?"
@@ -15,7 +14,7 @@ SELECT_MEMBERS: Final = "SELECT members FROM conversations WHERE conversation = 
 class Directory:
     """Statuses and memberships, read once and kept until told that they changed."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._statuses: dict[bytes, Status] = {}
         self._members: dict[str, frozenset[bytes] | None] = {}

@@ -8,9 +8,8 @@ not fit comes back.
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.port import Connection
 from lingqian.storage.schema import APPENDED, TABLES
 
 _KEYS: Final = {
@@ -59,7 +58,7 @@ DELIVERED: Final = _expectation("relays", _KEYS["relays"], ("account", "amount_f
 
 
 def probe(
-    connection: apsw.Connection, expectation: Expectation, lines: Sequence[tuple[Any, ...]]
+    connection: Connection, expectation: Expectation, lines: Sequence[tuple[Any, ...]]
 ) -> Iterable[Finding]:
     """Yield a finding for every expected line that is not in the table exactly so."""
     missed = connection.executemany(expectation.probe, lines).fetchall()

@@ -17,7 +17,7 @@ import apsw
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.finding import Finding, FindingKind
-from lingqian.storage.port import LaneRow
+from lingqian.storage.port import Connection, LaneRow
 
 NAME: Final = "heads.log"
 PUBLISH_S: Final = 1
@@ -173,7 +173,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def lane_rows(connection: apsw.Connection) -> list[LaneRow]:
+def lane_rows(connection: Connection) -> list[LaneRow]:
     """Return every lane's row, for publishing and for checks."""
     return [LaneRow(*row) for row in connection.execute(SELECT_LANES)]
 
@@ -238,7 +238,7 @@ def last_heads(path: Path, lanes: Iterable[int]) -> dict[int, Head]:
     return heads
 
 
-def check_tail(connection: apsw.Connection, path: Path) -> list[Finding]:
+def check_tail(connection: Connection, path: Path) -> list[Finding]:
     """Compare each lane with its last published head; empty when the file has lost nothing.
 
     For every start: a few reads, however long the journal is. `check_heads` compares every line.
@@ -252,14 +252,14 @@ def check_tail(connection: apsw.Connection, path: Path) -> list[Finding]:
         raise Damaged(f"the ledger is damaged ({error}); restore a backup of it") from error
 
 
-def _absent(connection: apsw.Connection, heads: dict[int, Head]) -> Iterator[Finding]:
+def _absent(connection: Connection, heads: dict[int, Head]) -> Iterator[Finding]:
     for row in lane_rows(connection):
         if row.next_seq > 1 and row.lane not in heads:
             words = f"lane {row.lane} has {row.next_seq - 1} rows and no head of it was published"
             yield Finding(FindingKind.HEAD_ABSENT, "lanes", row.lane, 0, "", words)
 
 
-def check_head(connection: apsw.Connection, head: Head) -> Finding | None:
+def check_head(connection: Connection, head: Head) -> Finding | None:
     """Compare one published head with the seal at its place."""
     row = connection.execute(SELECT_HEAD, (head.lane, head.seq)).fetchone()
     if row is not None and row[0] == head.head:
@@ -278,7 +278,7 @@ def check_head(connection: apsw.Connection, head: Head) -> Finding | None:
     return Finding(FindingKind.HEAD_DIFFERS, "seals", head.lane, head.seq, "", words)
 
 
-def await_heads(connection: apsw.Connection, path: Path) -> None:
+def await_heads(connection: Connection, path: Path) -> None:
     """Give a wallet that runs beside us the time it has to publish the first head of a lane.
 
     Returns at once when every lane with rows has one, and after twice that time anyway: what is
@@ -290,7 +290,7 @@ def await_heads(connection: apsw.Connection, path: Path) -> None:
         time.sleep(_LOOK_S)
 
 
-def check_heads(connection: apsw.Connection, path: Path, bytes_max: int) -> Iterator[Finding]:
+def check_heads(connection: Connection, path: Path, bytes_max: int) -> Iterator[Finding]:
     """Compare every published line; name each lane's first that differs and the rows in doubt."""
     yield from _absent(connection, last_heads(path, [row.lane for row in lane_rows(connection)]))
     fits: dict[int, int] = {}

@@ -12,14 +12,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-import apsw
-
+from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.bound import BATCH_COMMANDS_MAX, QUEUE_AGE_S_MAX, QUEUE_COMMANDS_MAX
-from lingqian.kernel.fault import Busy, Fault, Stopping
+from lingqian.kernel.fault import Busy, Fault, Fenced, Moved, Stopping
 from lingqian.storage.lane import Answer, Submission, Writer
+from lingqian.storage.port import Connection
 from lingqian.storage.relay import waiting
 
-Chore = Callable[[apsw.Connection], Any]
+Chore = Callable[[Connection], Any]
 
 
 class Batched(NamedTuple):
@@ -34,11 +34,11 @@ class _Waiting(NamedTuple):
     submission: Submission
     future: "asyncio.Future[Answer] | Future[Answer]"
     loop: asyncio.AbstractEventLoop | None
-    since_s: float
+    until_s: float
 
 
-class _Chore(NamedTuple):
-    work: Chore
+class _Turn(NamedTuple):
+    work: Callable[[Writer], Any]
     future: "Future[Any]"
 
 
@@ -58,8 +58,10 @@ class Intake:
         self._queue_max = queue_max
         # Called in the writer's thread after each batch; may be set while the intake runs.
         self.on_batch = on_batch
+        # Called there when the lanes turn out to be somebody else's, where they are shared.
+        self.on_fenced: Callable[[], None] | None = None
         self._queue: deque[_Waiting] = deque()
-        self._chores: deque[_Chore] = deque()
+        self._turns: deque[_Turn] = deque()
         self._wake = threading.Event()
         # The loop that will wake the writer once it has run what is ready now.
         self._gathering: asyncio.AbstractEventLoop | None = None
@@ -107,15 +109,19 @@ class Intake:
         if len(self._queue) >= self._queue_max:
             raise Busy(f"{self._queue_max} commands are waiting")
 
-    def ask(self, submission: Submission) -> "asyncio.Future[Answer]":
+    def ask(
+        self, submission: Submission, within_s: float = QUEUE_AGE_S_MAX
+    ) -> "asyncio.Future[Answer]":
         """Queue a command from a coroutine; await the future for the durable answer.
 
-        Raises: Busy, Stopping at once; Unsent, Unknown, Fenced from the future.
+        It is not tried any more when `within_s` has passed.
+        Raises: Busy, Stopping at once; Busy, Unsent, Unknown, Fenced, Moved from the future.
         """
         self._admit()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
-        self._queue.append(_Waiting(submission, future, loop, time.monotonic()))
+        until_s = time.monotonic() + within_s
+        self._queue.append(_Waiting(submission, future, loop, until_s))
         if self._gathering is not loop and not self._wake.is_set():
             self._gathering = loop
             loop.call_soon(self._gathered)
@@ -132,11 +138,11 @@ class Intake:
         Raises: Busy, Stopping.
         """
         self._admit()
-        since = time.monotonic()
+        until_s = time.monotonic() + QUEUE_AGE_S_MAX
         futures: list[Future[Answer]] = [Future() for _ in submissions]
         self._queue.extend(
             [
-                _Waiting(each, future, None, since)
+                _Waiting(each, future, None, until_s)
                 for each, future in zip(submissions, futures, strict=True)
             ]
         )
@@ -145,11 +151,27 @@ class Intake:
 
     def chore(self, work: Chore) -> "Future[Any]":
         """Queue other writes for the writer's connection, in a transaction of their own."""
+        return self._turn(lambda writer: writer.chore(work))
+
+    def share(self, known: frozenset[int]) -> "Future[None]":
+        """Be told which lanes there are, some of them other processes'."""
+        return self._turn(lambda writer: writer.share(known))
+
+    def take(self, lane: int) -> "Future[None]":
+        """Own a lane before the next batch; Unsent from the future when that cannot be now."""
+        return self._turn(lambda writer: writer.take(lane))
+
+    def give(self, lane: int) -> "Future[None]":
+        """Let a lane go behind the batch that is under way; what waits for it is told Moved."""
+        return self._turn(lambda writer: writer.give(lane))
+
+    def _turn(self, work: Callable[[Writer], Any]) -> "Future[Any]":
+        """Queue something for the writer's own thread, to be done between two batches."""
         future: Future[Any] = Future()
         if not self.is_open:
             future.set_exception(Stopping("the process takes nothing new"))
             return future
-        self._chores.append(_Chore(work, future))
+        self._turns.append(_Turn(work, future))
         self._wake.set()
         return future
 
@@ -179,35 +201,46 @@ class Intake:
         while True:
             self._wake.wait()
             self._wake.clear()
-            while self._queue or self._chores:
-                while self._chores:
-                    self._do_chore(writer, self._chores.popleft())
+            while self._queue or self._turns:
+                while self._turns:
+                    self._do_turn(writer, self._turns.popleft())
                 if self._queue:
                     self._do_batch(writer)
-            if self._is_stopping and not self._queue and not self._chores:
+            if self._is_stopping and not self._queue and not self._turns:
                 return
 
-    def _do_chore(self, writer: Writer, chore: _Chore) -> None:
-        if not chore.future.set_running_or_notify_cancel():
+    def _do_turn(self, writer: Writer, turn: _Turn) -> None:
+        if not turn.future.set_running_or_notify_cancel():
             return  # whoever asked is gone
         try:
-            chore.future.set_result(writer.chore(chore.work))
-        except Exception as error:  # noqa: BLE001 - belongs to whoever asked for the chore
-            chore.future.set_exception(error)
+            turn.future.set_result(turn.work(writer))
+        except Exception as error:  # noqa: BLE001 - belongs to whoever asked for the turn
+            turn.future.set_exception(error)
 
-    def _do_batch(self, writer: Writer) -> None:
+    def _next(self, writer: Writer) -> list[_Waiting]:
+        """Return the commands of the next batch; those too late or not ours are told so."""
         queue = self._queue
         batch = [queue.popleft() for _ in range(min(len(queue), self._batch_max))]
-        oldest = time.monotonic() - QUEUE_AGE_S_MAX
-        if batch[0].since_s < oldest:
-            late = [each for each in batch if each.since_s < oldest]
+        now_s = time.monotonic()
+        if late := [each for each in batch if each.until_s < now_s]:
             _fail(late, Busy("the command waited too long and was not tried"))
-            batch = [each for each in batch if each.since_s >= oldest]
-            if not batch:
-                return
+            batch = [each for each in batch if each.until_s >= now_s]
+        if writer.is_shared:
+            strays = [each for each in batch if not writer.is_home(each.submission.command)]
+            _fail(strays, Moved("the lane is with another process"))
+            batch = [each for each in batch if writer.is_home(each.submission.command)]
+        return batch
+
+    def _do_batch(self, writer: Writer) -> None:
+        batch = self._next(writer)
+        if not batch:
+            return
         began_s = self._busy_since_s = time.monotonic()
         try:
             answers = writer.apply([each.submission for each in batch])
+        except Fenced as error:
+            _fail(batch, self._fenced(writer, error))
+            return
         except Fault as error:
             _fail(batch, error)
             return
@@ -222,12 +255,27 @@ class Intake:
         if self.on_batch is not None:
             self.on_batch(Batched(writer, answers, took_s))
 
+    def _fenced(self, writer: Writer, error: Fenced) -> Fault:
+        """Return what a fenced batch is told: where lanes are shared, to look for their owner."""
+        if not writer.is_shared:
+            return error
+        writer.give_all()
+        if self.on_fenced is not None:
+            self.on_fenced()
+        return Moved(str(error))
+
     def _deliver_relay(self, writer: Writer) -> None:
-        """Carry money between lanes right behind the batch that let it go."""
-        if len(writer.lanes) == 1:
+        """Carry money between our lanes right behind the batch that let it go."""
+        lanes = writer.lanes
+        if len(lanes) == 1 or (writer.is_shared and not writer.has_let_go):
             return
+
+        def look(connection: Any) -> list[DeliverRelay]:  # noqa: ANN401 - the engine's own type
+            found = waiting(connection)
+            return [each for each in found if each.lane in lanes and each.source in lanes]
+
         try:
-            while commands := writer.read(lambda connection: list(waiting(connection))):
+            while commands := writer.read(look):
                 writer.apply([Submission(each) for each in commands])
         except Fault:
             # What is not delivered now is still in the journal and goes with the next batch.
@@ -236,8 +284,8 @@ class Intake:
     def _refuse_rest(self) -> None:
         while self._queue:
             _fail([self._queue.popleft()], Stopping("the process has stopped"))
-        while self._chores:
-            self._chores.popleft().future.set_exception(Stopping("the process has stopped"))
+        while self._turns:
+            self._turns.popleft().future.set_exception(Stopping("the process has stopped"))
 
 
 def _resolve(batch: list[_Waiting], answers: list[Answer]) -> None:

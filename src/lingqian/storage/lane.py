@@ -196,11 +196,22 @@ class Lane:
 
 
 class Writer:
-    """Owns lanes and commits their batches together; belongs to one thread."""
+    """Owns lanes and commits their batches together; belongs to one thread.
+
+    Where several processes share the lanes it gains and loses some between batches.
+    """
 
     def __init__(self, store: Store, lanes: Sequence[int], policy: Policy, shell: Shell) -> None:
         self._store = store
-        self._lanes = {each: Lane(store, store.lane(each), policy, shell) for each in lanes}
+        self._policy = policy
+        self._shell = shell
+        # Every lane there is, where others may own some of them; empty when all are ours.
+        self._known: frozenset[int] = frozenset()
+        self._lanes: dict[int, Lane] = {}
+        for each in lanes:
+            self.take(each)
+        # Whether the last batch let money go to another lane.
+        self.has_let_go = False
         # Lanes whose last commit is unknown and could not be resolved yet.
         self._unresolved: list[Batch] = []
         # How commits ended, for whoever watches; written by this thread, read by any.
@@ -235,6 +246,37 @@ class Writer:
         """The lanes by number."""
         return self._lanes
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may own some of the lanes."""
+        return bool(self._known)
+
+    def share(self, known: frozenset[int]) -> None:
+        """Be told which lanes there are; those that are not ours are other processes'."""
+        self._known = known
+
+    def take(self, number: int) -> None:
+        """Become a lane's owner, which fences whoever was it before.
+
+        Raises: Unsent; taking it again is always safe.
+        """
+        self._lanes[number] = Lane(self._store, self._store.lane(number), self._policy, self._shell)
+
+    def give(self, number: int) -> None:
+        """Be a lane's owner no more; a commit of it that was cut is its next owner's to read."""
+        self._lanes.pop(number, None)
+        self._unresolved = [each for each in self._unresolved if each.before.lane != number]
+
+    def give_all(self) -> None:
+        """Be nobody's owner any more: what we believed about our lanes is not true."""
+        self._lanes.clear()
+        self._unresolved = []
+
+    def is_home(self, command: Command) -> bool:
+        """Say whether we answer a command: its lane is ours, or never was and so is anybody's."""
+        number = home_lane(command)
+        return number in self._lanes or (number not in self._known and bool(self._lanes))
+
     def apply(self, submissions: Sequence[Submission]) -> list[Answer]:
         """Decide a batch and make it durable; one answer per command, in order.
 
@@ -257,6 +299,7 @@ class Writer:
         except Fault:
             self._abandon()
             raise
+        self.has_let_go = any(batch.relays for batch in batches)
         self._store.checkpoint()
         return answers
 

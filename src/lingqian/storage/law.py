@@ -8,8 +8,6 @@ in the fold itself shows.
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-import apsw
-
 from lingqian.gift.gift import GiftState
 from lingqian.ledger.chart import (
     CHART,
@@ -24,6 +22,7 @@ from lingqian.ledger.hold import HoldState
 from lingqian.redpacket.packet import PacketState
 from lingqian.storage.expectation import show_key
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.port import Connection
 from lingqian.topup.advance import AdvanceState
 from lingqian.topup.attempt import AttemptState
 from lingqian.topup.order import CreditState
@@ -107,7 +106,7 @@ LAWS: Final[tuple[Law, ...]] = (
                 sum(iif(instr(:house, substr(account, 17, 1)),
                     credits_posted - debits_posted, 0)) AS house
             FROM accounts GROUP BY 1
-        ) WHERE house <> 0
+        ) AS found WHERE house <> 0
         """,
     ),
     Law(
@@ -122,7 +121,7 @@ LAWS: Final[tuple[Law, ...]] = (
                 sum(iif(instr(:backing, substr(account, 17, 1)),
                     debits_posted - credits_posted, 0)) AS backing
             FROM accounts GROUP BY 1
-        ) WHERE owed <> backing
+        ) AS found WHERE owed <> backing
         """,
     ),
     Law(
@@ -159,7 +158,7 @@ LAWS: Final[tuple[Law, ...]] = (
                 (credits_posted - debits_posted)
                     * iif(instr(:debit_normal, substr(account, 17, 1)), -1, 1) AS balance
             FROM accounts
-        ) WHERE entered <> balance
+        ) AS found WHERE entered <> balance
         """,
     ),
     Law(
@@ -173,7 +172,7 @@ LAWS: Final[tuple[Law, ...]] = (
                 COALESCE((SELECT sum(amount_fen) FROM claims c
                     WHERE c.packet_id = g.packet_id), 0) AS paid
             FROM progress g LEFT JOIN packets p ON p.packet_id = g.packet_id
-        )
+        ) AS found
         WHERE total_fen IS NULL OR paid <> claimed_fen OR claimed_fen + returned_fen > total_fen
             OR (state IN (:finished, :expired, :invalidated)
                 AND claimed_fen + returned_fen <> total_fen)
@@ -191,7 +190,7 @@ LAWS: Final[tuple[Law, ...]] = (
                 COALESCE(a.credits_posted - a.debits_posted, 0) AS escrowed
             FROM packets p JOIN progress g ON g.packet_id = p.packet_id
             LEFT JOIN accounts a ON a.account = CAST(p.packet_id || :escrow AS BLOB)
-        ) WHERE remaining <> escrowed
+        ) AS found WHERE remaining <> escrowed
         """,
     ),
     Law(
@@ -255,8 +254,8 @@ LAWS: Final[tuple[Law, ...]] = (
                 UNION ALL
                 SELECT user_id, 0, 0, paid_left + bonus_left, paid_frozen + bonus_frozen
                 FROM grants
-            ) GROUP BY user_id
-        ) WHERE coins <> granted OR frozen <> granted_frozen
+            ) AS found GROUP BY user_id
+        ) AS found WHERE coins <> granted OR frozen <> granted_frozen
         """,
     ),
     Law(
@@ -285,8 +284,8 @@ LAWS: Final[tuple[Law, ...]] = (
                 FROM accounts WHERE substr(account, 17, 1) = :coin_value
                 UNION ALL
                 SELECT substr(order_id, 1, 2), 0, cash_fen - released_fen FROM grants
-            ) GROUP BY lane
-        ) WHERE carried <> granted
+            ) AS found GROUP BY lane
+        ) AS found WHERE carried <> granted
         """,
     ),
     Law(
@@ -306,7 +305,7 @@ LAWS: Final[tuple[Law, ...]] = (
                 ), 0) AS back
             FROM orders o LEFT JOIN attempts a ON a.order_id = o.order_id
             GROUP BY o.order_id
-        ) WHERE received_fen <> proven OR refunding_fen <> leaving OR refunded_fen <> back
+        ) AS found WHERE received_fen <> proven OR refunding_fen <> leaving OR refunded_fen <> back
         """,
     ),
     Law(
@@ -320,7 +319,7 @@ LAWS: Final[tuple[Law, ...]] = (
             FROM orders o
             LEFT JOIN attempts a ON a.attempt_id = o.paid_attempt
             LEFT JOIN accounts h ON h.account = CAST(o.order_id || :held_book AS BLOB)
-        ) WHERE held <> due
+        ) AS found WHERE held <> due
         """,
     ),
     Law(
@@ -346,8 +345,8 @@ LAWS: Final[tuple[Law, ...]] = (
                 FROM accounts WHERE substr(account, 17, 1) = :unallocated
                 UNION ALL
                 SELECT substr(transaction_key, 1, 2), 0, parked_fen FROM transactions
-            ) GROUP BY lane
-        ) WHERE carried <> parked
+            ) AS found GROUP BY lane
+        ) AS found WHERE carried <> parked
         """,
     ),
     # What is receivable is what is advanced, at every moment; the line has what is not at stake.
@@ -369,7 +368,7 @@ LAWS: Final[tuple[Law, ...]] = (
                 COALESCE((SELECT debits_posted - credits_posted FROM accounts
                     WHERE account = CAST(l.lane || :house_owner || :line AS BLOB)), 0) AS lying
             FROM lines l
-        )
+        ) AS found
         WHERE open_fen <> advanced OR open_fen <> receivable
             OR lying <> limit_fen - open_fen - lost_fen OR open_fen + lost_fen > limit_fen
         """,
@@ -402,7 +401,7 @@ LAWS: Final[tuple[Law, ...]] = (
                 COALESCE((SELECT debits_posted - credits_posted FROM accounts
                     WHERE account = CAST(b.user_id || :user_debt AS BLOB)), 0) AS debt
             FROM borrowers b
-        ) WHERE is_open <> opened OR owed_fen > debt
+        ) AS found WHERE is_open <> opened OR owed_fen > debt
         """,
     ),
     # A device, or an address, has at most one advance open, and knows the newest that names it.
@@ -441,8 +440,8 @@ LAWS: Final[tuple[Law, ...]] = (
                 UNION ALL
                 SELECT payout_id, 0, amount_fen FROM payouts
                 WHERE instr(:payout_set_aside, CAST(char(stage) AS BLOB))
-            ) GROUP BY owner
-        ) WHERE carried <> asked
+            ) AS found GROUP BY owner
+        ) AS found WHERE carried <> asked
         """,
     ),
     Law(
@@ -460,8 +459,8 @@ LAWS: Final[tuple[Law, ...]] = (
                 SELECT CAST(substr(gift_id, 1, 2) || substr(streamer_id, 3) AS BLOB), 0,
                     streamer_fen
                 FROM gifts WHERE state = :gift_pending
-            ) GROUP BY owner
-        ) WHERE carried <> given
+            ) AS found GROUP BY owner
+        ) AS found WHERE carried <> given
         """,
     ),
     Law(
@@ -504,7 +503,7 @@ LAWS: Final[tuple[Law, ...]] = (
                 LEFT JOIN relay_marks m ON m.target = r.target AND m.source = r.source
                 WHERE r.number > COALESCE(m.value, 0)
             ) AS waiting
-        ) WHERE lying <> waiting
+        ) AS found WHERE lying <> waiting
         """,
     ),
 )
@@ -512,7 +511,7 @@ LAWS: Final[tuple[Law, ...]] = (
 LAW_TABLES: Final = frozenset(table for law in LAWS for table in law.tables)
 
 
-def broken_laws(connection: apsw.Connection) -> Iterator[Finding]:
+def broken_laws(connection: Connection) -> Iterator[Finding]:
     """Yield a finding for everything that breaks a law."""
     for law in LAWS:
         for key, words in connection.execute(law.query, _WORDS):

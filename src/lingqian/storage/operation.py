@@ -6,13 +6,12 @@ Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0018.
 from collections.abc import Iterator
 from typing import Final
 
-import apsw
-
 from lingqian.identity.real_name import RealName
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.act import broken_acts
 from lingqian.storage.cover import macs as cover_macs
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.port import Connection
 from lingqian.storage.real_name import macs, open_told
 from lingqian.storage.vault import Vault
 
@@ -145,7 +144,7 @@ _PASSKEY_TABLES: Final = ("passkeys", "operator_passkeys")
 OPERATION_TABLES: Final = frozenset(_QUERIES) | {"acts"}
 
 
-def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterator[Finding]:
+def operation_faults(connection: Connection, vault: Vault | None) -> Iterator[Finding]:
     """Yield what is wrong with the tables of operation."""
     for table, query in _QUERIES.items():
         for key, words in connection.execute(query):
@@ -159,7 +158,7 @@ def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterat
         yield from _untrue_covers(connection, vault)
 
 
-def _untrue_covers(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+def _untrue_covers(connection: Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the covers whose picture does not open, or is not the one that its digests are of."""
     query = (
         "SELECT cover_id, user_id, content_mac, image_sealed FROM covers WHERE image_sealed <> x''"
@@ -175,7 +174,7 @@ def _untrue_covers(connection: apsw.Connection, vault: Vault) -> Iterator[Findin
             yield Finding(FindingKind.OPERATION_ROW, "covers", 0, 0, cover_id.hex(), words)
 
 
-def _lost_secrets(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+def _lost_secrets(connection: Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the authenticators whose secret does not open under their own key."""
     for key_id, sealed in connection.execute("SELECT key_id, secret_sealed FROM authenticators"):
         try:
@@ -185,7 +184,7 @@ def _lost_secrets(connection: apsw.Connection, vault: Vault) -> Iterator[Finding
             yield Finding(FindingKind.OPERATION_ROW, "authenticators", 0, 0, str(key_id), words)
 
 
-def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+def _untrue_names(connection: Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the people whose verified name does not open, or is not the one that is looked for."""
     query = (
         "SELECT user_id, name_sealed, number_sealed, name_mac, number_mac, checks, "
@@ -205,7 +204,7 @@ def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding
             yield Finding(FindingKind.OPERATION_ROW, "real_names", 0, 0, user_id.hex(), words)
 
 
-def _unread_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+def _unread_names(connection: Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the devices and passkeys whose name does not open under their own id."""
     named = ("devices", "device_id"), *[(each, "credential_id") for each in _PASSKEY_TABLES]
     for table, key in named:

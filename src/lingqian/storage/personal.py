@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final
 
-import apsw
-
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.cashier import FIELD_CARD, FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
 from lingqian.storage.desk import (
@@ -26,6 +24,7 @@ from lingqian.storage.kept_bill import (
     FIELD_TRADE_BILL,
     unpacked,
 )
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
 
 # Where the journal's digest of each field is folded to.
@@ -59,7 +58,7 @@ def _select_strangers(field: int) -> str:
     )
 
 
-def personal_faults(connection: apsw.Connection, vault: Vault | None) -> Iterator[Finding]:
+def personal_faults(connection: Connection, vault: Vault | None) -> Iterator[Finding]:
     """Yield what is wrong with personal rows; without a vault only their digests are compared."""
     for field in _HOMES:
         for (owner_id,) in connection.execute(_select_strangers(field)):

@@ -1,12 +1,57 @@
 """What a lane needs of a database; every adapter passes one contract suite."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from lingqian.flows.view import Relay, View, Wanted
 from lingqian.ledger.posting import Entry
 from lingqian.storage.codec import Row
+
+Values = Sequence[Any] | Mapping[str, Any]
+
+
+class Rows(Protocol):
+    """The answer to one statement: rows to iterate over or to fetch."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield the rows that are left."""
+        ...
+
+    def __next__(self) -> Any:  # noqa: ANN401 - a row of the engine
+        """Return the next row."""
+        ...
+
+    def fetchone(self) -> Any:  # noqa: ANN401 - a row of the engine
+        """Return the next row; None when there is none."""
+        ...
+
+    def fetchall(self) -> list[Any]:
+        """Return the rows that are left."""
+        ...
+
+
+class Connection(Protocol):
+    """One connection to a database, as readers and chores use it; belongs to one thread.
+
+    Statements are written as the embedded engine reads them; values are `?`, `?2` or `:name`.
+    """
+
+    def execute(self, text: str, values: Any = ..., /) -> Rows:  # noqa: ANN401 - each engine has its own word for values
+        """Run one statement and return its rows."""
+        ...
+
+    def executemany(self, text: str, lines: Iterable[Any], /) -> Any:  # noqa: ANN401 - rows, where there are any
+        """Run one statement for each line of values."""
+        ...
+
+    def changes(self) -> int:
+        """Return how many rows the last statement found and wrote, or removed."""
+        ...
+
+    def close(self) -> None:
+        """Let the connection go."""
+        ...
 
 
 class LaneRow(NamedTuple):

@@ -11,8 +11,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.flows.decision import Record
 from lingqian.flows.kind import KINDS, fold, need
 from lingqian.flows.view import Policy, View, Wanted
@@ -24,7 +22,7 @@ from lingqian.storage.chain import Seal
 from lingqian.storage.codec import Row, decode, seal
 from lingqian.storage.head import lane_rows, sync_folder
 from lingqian.storage.operation import OPERATION_TABLES
-from lingqian.storage.port import Batch, LaneRow, Store
+from lingqian.storage.port import Batch, Connection, LaneRow, Store
 from lingqian.storage.replay import IMPOSSIBLE, SELECT_JOURNAL, SELECT_SEALS, Tick
 from lingqian.storage.schema import APPENDED, TABLES
 from lingqian.storage.sqlite import SqliteStore
@@ -60,7 +58,7 @@ def _no_luck(packet_id: bytes, packet: Packet, progress: Progress) -> Secret:
     raise AssertionError("a fold derives no shares", packet_id, packet, progress)
 
 
-def fold_journal(source: apsw.Connection, store: Store, tick: Tick) -> None:
+def fold_journal(source: Connection, store: Store, tick: Tick) -> None:
     """Fold every lane's journal into an empty store.
 
     Raises: Damaged when the journal cannot be read or folded; the audit says where and why.
@@ -79,7 +77,7 @@ class _Folding:
         self._at = store.lane(row.lane)
         self._view = View(row.lane, Policy({}), _no_luck)
 
-    def run(self, source: apsw.Connection, tick: Tick) -> None:
+    def run(self, source: Connection, tick: Tick) -> None:
         for group in _groups(source, self._goal.lane):
             self._fold_group(group)
             tick(sum(len(each.rows) for each in group))
@@ -170,7 +168,7 @@ class _Folding:
                 loaded.rows.clear()
 
 
-def _groups(source: apsw.Connection, lane: int) -> Iterator[list[_Sealed]]:
+def _groups(source: Connection, lane: int) -> Iterator[list[_Sealed]]:
     """Yield a lane's sealed batches, a commit's worth at a time."""
     journal = (Row._make(row) for row in source.execute(SELECT_JOURNAL, (lane,)))
     group: list[_Sealed] = []
@@ -192,10 +190,10 @@ def _groups(source: apsw.Connection, lane: int) -> Iterator[list[_Sealed]]:
         raise Damaged(f"lane {lane} has rows behind its last seal; run the audit")
 
 
-def _copy_beside(source: apsw.Connection, store: Store) -> None:
+def _copy_beside(source: Connection, store: Store) -> None:
     """Copy what the journal does not hold: personal data, and the tables of operation."""
 
-    def write(target: apsw.Connection) -> None:
+    def write(target: Connection) -> None:
         for name in _COPIED:
             columns = [row[1] for row in source.execute(f"PRAGMA table_info({name})")]
             marks = ", ".join("?" * len(columns))
@@ -207,7 +205,7 @@ def _copy_beside(source: apsw.Connection, store: Store) -> None:
     store.chore(write)
 
 
-def compare(source: apsw.Connection, target: apsw.Connection) -> Iterator[TableCheck]:
+def compare(source: Connection, target: Connection) -> Iterator[TableCheck]:
     """Compare every table of the ledger in both databases, row by row in key order.
 
     Raises: Damaged when stored text is not text.
@@ -220,7 +218,7 @@ def compare(source: apsw.Connection, target: apsw.Connection) -> Iterator[TableC
 
 
 def _compare(
-    source: apsw.Connection, target: apsw.Connection, name: str, columns: tuple[str, ...]
+    source: Connection, target: Connection, name: str, columns: tuple[str, ...]
 ) -> TableCheck:
     keys = [row[1] for row in source.execute(f"PRAGMA table_info({name})") if row[5]]
     others = [column for column in columns if column not in keys]
@@ -275,7 +273,7 @@ def _told(one: object, two: object, order: int) -> str:
     return f"the journal makes {two}" + ("" if order else f", stored is {one}")
 
 
-def rebuild(source: apsw.Connection, target: Path, tick: Tick) -> list[TableCheck]:
+def rebuild(source: Connection, target: Path, tick: Tick) -> list[TableCheck]:
     """Fold a ledger's journal into a new file, durably, and compare; one snapshot throughout.
 
     Raises: Damaged when the journal cannot be folded.

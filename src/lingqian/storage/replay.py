@@ -17,8 +17,6 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
-import apsw
-
 from lingqian.flows.command import SendPacket
 from lingqian.flows.decision import Record
 from lingqian.flows.kind import BY_NUMBER, burns
@@ -38,7 +36,7 @@ from lingqian.storage.expectation import DELIVERED, EXPECTATIONS, probe
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.luck import LUCKY, Luck
 from lingqian.storage.movement import movement
-from lingqian.storage.port import LaneRow
+from lingqian.storage.port import Connection, LaneRow
 from lingqian.storage.schema import TABLES, TableRow
 from lingqian.storage.tally import Tally
 from lingqian.storage.vault import Vault
@@ -125,7 +123,7 @@ class Replay:
     """One lane's journal, folded and checked row by row."""
 
     def __init__(
-        self, connection: apsw.Connection, row: LaneRow, *, vault: Vault | None, emit: Emit
+        self, connection: Connection, row: LaneRow, *, vault: Vault | None, emit: Emit
     ) -> None:
         self._connection = connection
         self._row = row

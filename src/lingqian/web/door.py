@@ -8,8 +8,6 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any, Final
 
-import apsw
-
 from lingqian.compose import Wallet, fee_plans, real_us
 from lingqian.events import beacon
 from lingqian.events.agent import Agent
@@ -34,6 +32,7 @@ from lingqian.storage.endpoint import Endpoint
 from lingqian.storage.intake import Batched
 from lingqian.storage.keyring import Keyring
 from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.port import Connection
 from lingqian.storage.session import Sessions
 from lingqian.storage.sweep import due
 from lingqian.storage.vault import fingerprint
@@ -165,7 +164,7 @@ class Door:
         self.bell.strike()
 
     @property
-    def reader(self) -> apsw.Connection:
+    def reader(self) -> Connection:
         """The connection for reads, of the event loop's thread."""
         return self.wallet.reader
 
@@ -180,7 +179,7 @@ class Door:
         """
         return await self.wallet.intake.ask(submission)
 
-    async def chore(self, work: Callable[[apsw.Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
+    async def chore(self, work: Callable[[Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
         """Run other writes on the writer's connection.
 
         Raises: Unsent, Stopping.

@@ -156,19 +156,19 @@ class Kind(IntEnum):
 )
 def test_value_is_written_so_that_nothing_ends_it(value, text):
     """No quote, backslash or mode of the server makes a value into a statement."""
-    assert link.said(("=", ";"), [value]) == f"={text};"
+    assert link.filled(("=", ";"), [value]) == f"={text};"
 
 
 def test_value_of_no_known_kind_is_refused():
     """A float never comes near money, here neither."""
     with pytest.raises(TypeError):
-        link.said(("", ""), [object()])
+        link.filled(("", ""), [object()])
 
 
 def test_statement_and_values_fit():
     """A value too few would shift all that follow."""
-    with pytest.raises(AssertionError, match="question mark"):
-        link.said(("", ""), [1, 2])
+    with pytest.raises(AssertionError, match="a value for each"):
+        link.filled(("", ""), [1, 2])
 
 
 def test_many_lines_are_cut_into_statements_below_the_bound(monkeypatch):

@@ -11,10 +11,10 @@ from lingqian.kernel.fault import Unsent
 # A statement waits for a row this long; a transaction that stands still is ended after so long.
 LOCK_WAIT_S: Final = 2
 IDLE_TRANSACTION_S: Final = 10
-# Text is compared byte by byte, names may be quoted, and nothing is cut to fit.
+# Names may be quoted, two bars join texts, no sign escapes, and nothing is cut to fit.
 _MODES: Final = (
-    "ANSI_QUOTES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,STRICT_ALL_TABLES,"
-    "STRICT_TRANS_TABLES"
+    "ANSI_QUOTES,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,"
+    "PIPES_AS_CONCAT,STRICT_ALL_TABLES,STRICT_TRANS_TABLES"
 )
 _SESSION: Final = (
     f"SET SESSION sql_mode = '{_MODES}'",

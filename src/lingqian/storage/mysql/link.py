@@ -4,6 +4,7 @@ Law: a value never meets the text of a statement as it is. Bytes and text travel
 digits, so no mode of the server and no character can end a literal.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
@@ -12,8 +13,13 @@ from typing import Any, Final
 
 import pymysql  # type: ignore[import-untyped]  # the driver has no types
 
+from lingqian.storage.mysql.dialect import said
+from lingqian.storage.port import Values
+
 # As much as one statement carries of many lines; the server must take at least four times this.
 STATEMENT_BYTES_MAX: Final = 1_000_000
+# Adds rows, each of values only.
+_ADDS: Final = re.compile(r"INSERT INTO \S+ \([^)]*\) VALUES ")
 _LITERALS: Final[dict[type, Callable[[Any], str]]] = {
     int: str,
     bool: lambda value: str(int(value)),
@@ -30,22 +36,18 @@ def _literal(value: Any) -> str:  # noqa: ANN401 - any column's value
 
 
 @lru_cache(maxsize=512)
-def _parts(text: str) -> tuple[str, ...]:
-    return tuple(text.split("?"))
-
-
-@lru_cache(maxsize=512)
 def _line(text: str) -> tuple[str, tuple[str, ...], str]:
     """Cut a statement that adds rows into what stands before a row, the row, and what follows."""
-    head, _, rest = text.partition(" VALUES ")
-    end = rest.index(")") + 1
-    return f"{head} VALUES ", tuple(rest[:end].split("?")), rest[end:]
+    (first, *between, last) = said(text).parts
+    head, _, start = first.partition(" VALUES ")
+    end = last.index(")") + 1
+    return f"{head} VALUES ", (start, *between, last[:end]), last[end:]
 
 
-def said(parts: tuple[str, ...], values: Iterable[Any]) -> str:
-    """Return a statement with its values; `parts` is what stood between the question marks."""
+def filled(parts: tuple[str, ...], values: Iterable[Any]) -> str:
+    """Return a statement with its values; `parts` is what stands between them."""
     literals = list(map(_literal, values))
-    assert len(literals) == len(parts) - 1, "a value for each question mark"
+    assert len(literals) == len(parts) - 1, "a value for each place"
     return "".join(chain.from_iterable(zip(parts, literals, strict=False))) + parts[-1]
 
 
@@ -58,22 +60,48 @@ class _Rows(pymysql.cursors.Cursor):  # type: ignore[misc]  # the driver has no 
 
 
 class Link:
-    """One connection; belongs to one thread. Every method raises what the driver raises."""
+    """One connection; belongs to one thread. Every method raises what the driver raises.
+
+    A `Connection` of the port: statements are our own, and are said in the protocol's words here.
+    """
 
     def __init__(self, connection: Any) -> None:  # noqa: ANN401 - the driver has no types
         self._connection = connection
+        self._changes = 0
 
-    def execute(self, text: str, values: Iterable[Any] = ()) -> Any:  # noqa: ANN401 - a cursor
+    def execute(self, text: str, values: Values = ()) -> Any:  # noqa: ANN401 - a cursor
         """Run one statement; return its rows, to iterate over or to fetch."""
-        values = tuple(values)
+        statement = said(text)
         cursor = self._connection.cursor(_Rows)
-        cursor.execute(said(_parts(text), values) if values else text)
+        self._run(cursor, filled(statement.parts, statement.arranged(values)))
+        self._changes = cursor.rowcount
         return cursor
 
-    def executemany(self, text: str, lines: Iterable[Iterable[Any]]) -> None:
-        """Add many rows, as few statements as carry them."""
+    def _run(self, cursor: Any, text: str) -> None:  # noqa: ANN401 - the driver has no types
+        """Send a statement and read its answer to the end, or never use the connection again.
+
+        What is left of an answer would be taken for that of the next statement.
+        """
+        try:
+            cursor.execute(text)
+        except pymysql.err.Error:
+            raise
+        except BaseException:
+            self.close()
+            raise
+
+    def executemany(self, text: str, lines: Iterable[Values]) -> None:
+        """Run a statement for each line; add many rows in as few statements as carry them."""
+        if not _ADDS.match(text):
+            for line in lines:
+                self.execute(text, line)
+            return
         for statement in statements(text, lines):
-            self._connection.cursor().execute(statement)
+            self._run(self._connection.cursor(), statement)
+
+    def changes(self) -> int:
+        """Return how many rows the last `execute` found and wrote, or removed."""
+        return self._changes
 
     @property
     def is_open(self) -> bool:
@@ -92,13 +120,13 @@ class Link:
             self._connection.close()
 
 
-def statements(text: str, lines: Iterable[Iterable[Any]]) -> Iterator[str]:
+def statements(text: str, lines: Iterable[Values]) -> Iterator[str]:
     """Yield statements that add all the lines, each below the bound unless one line is larger."""
     head, parts, tail = _line(text)
     rows: list[str] = []
     size = 0
     for line in lines:
-        row = said(parts, line)
+        row = filled(parts, line)
         if rows and size + len(row) > STATEMENT_BYTES_MAX:
             yield head + ",".join(rows) + tail
             rows, size = [], 0

@@ -46,6 +46,12 @@ from lingqian.storage.sql import (
 )
 
 _BATCH_ID_NONE: Final = bytes(16)
+# A sum is a decimal there; ours are of whole numbers, and one that is not must not pass.
+_DECIMALS: Final = (
+    pymysql.constants.FIELD_TYPE.DECIMAL,
+    pymysql.constants.FIELD_TYPE.NEWDECIMAL,
+)
+_DECODERS: Final = {**pymysql.converters.decoders, **dict.fromkeys(_DECIMALS, int)}
 _TOKEN_BYTES: Final = 16
 _PAIRS_AT_ONCE: Final = 64
 _LOCK_WAIT: Final = 1205
@@ -147,6 +153,8 @@ class MysqlStore:
             unix_socket=at.socket or None,
             ssl=options.tls() if options.tls is not None else None,
             charset="utf8mb4",
+            collation="utf8mb4_bin",
+            conv=_DECODERS,
             autocommit=True,
             client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
             connect_timeout=options.connect_s,
