@@ -98,6 +98,11 @@ DATABASE_ANSWER_S_MAX: Final = 10
 DATABASE_PAUSE_MS_MIN: Final = 2
 DATABASE_PAUSE_MS_MAX: Final = 250
 
+# A bus. A message that is not on its line by then goes out anew.
+BUS_ANSWER_S_MAX: Final = 10
+BUS_MESSAGES_MAX: Final = 512
+BUS_MESSAGE_BYTES_MAX: Final = 4 * 1_048_576
+
 # Many processes. A member lives so long after it last said so, and says so so often; whoever asks
 # waits for a lane's next owner as long as that may take. A frame is a command or an answer.
 LEASE_S_DEFAULT: Final = 9
