@@ -82,6 +82,9 @@ FUNNEL_ROWS_MAX: Final = 2_000_000
 
 # The lane.
 BATCH_COMMANDS_MAX: Final = 4_096
+# Before a server that cannot keep up a batch shrinks to no fewer, and gathers no longer. Unit: ms.
+BATCH_COMMANDS_MIN: Final = 8
+LINGER_MS_MAX: Final = 50
 QUEUE_COMMANDS_MAX: Final = 32_768
 QUEUE_AGE_S_MAX: Final = 10
 COMMIT_TRIES_MAX: Final = 5
@@ -97,6 +100,11 @@ DATABASE_CONNECT_S_MAX: Final = 5
 DATABASE_ANSWER_S_MAX: Final = 10
 DATABASE_PAUSE_MS_MIN: Final = 2
 DATABASE_PAUSE_MS_MAX: Final = 250
+
+# A bus. A message that is not on its line by then goes out anew.
+BUS_ANSWER_S_MAX: Final = 10
+BUS_MESSAGES_MAX: Final = 512
+BUS_MESSAGE_BYTES_MAX: Final = 4 * 1_048_576
 
 # Many processes. A member lives so long after it last said so, and says so so often; whoever asks
 # waits for a lane's next owner as long as that may take. A frame is a command or an answer.
