@@ -35,6 +35,7 @@ class _Waiting(NamedTuple):
     submission: Submission
     future: "asyncio.Future[Answer] | Future[Answer]"
     loop: asyncio.AbstractEventLoop | None
+    since_s: float
     until_s: float
 
 
@@ -94,6 +95,14 @@ class Intake:
         return 100 * len(self._queue) // self._queue_max
 
     @property
+    def age_s(self) -> float:
+        """How long the command that has waited longest has waited, in seconds."""
+        try:
+            return time.monotonic() - self._queue[0].since_s
+        except IndexError:
+            return 0.0
+
+    @property
     def waits_s(self) -> float:
         """How long the commands taken but not answered have waited, in seconds."""
         since_s = self._busy_since_s
@@ -121,8 +130,8 @@ class Intake:
         self._admit()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
-        until_s = time.monotonic() + within_s
-        self._queue.append(_Waiting(submission, future, loop, until_s))
+        now_s = time.monotonic()
+        self._queue.append(_Waiting(submission, future, loop, now_s, now_s + within_s))
         if self._gathering is not loop and not self._wake.is_set():
             self._gathering = loop
             loop.call_soon(self._gathered)
@@ -139,11 +148,12 @@ class Intake:
         Raises: Busy, Stopping.
         """
         self._admit()
-        until_s = time.monotonic() + QUEUE_AGE_S_MAX
+        now_s = time.monotonic()
+        until_s = now_s + QUEUE_AGE_S_MAX
         futures: list[Future[Answer]] = [Future() for _ in submissions]
         self._queue.extend(
             [
-                _Waiting(each, future, None, until_s)
+                _Waiting(each, future, None, now_s, until_s)
                 for each, future in zip(submissions, futures, strict=True)
             ]
         )

@@ -40,6 +40,7 @@ from lingqian.storage.session import Sessions
 from lingqian.storage.sweep import due
 from lingqian.storage.vault import fingerprint
 from lingqian.topup.evidence import Source
+from lingqian.web.lookout import Lookout
 from lingqian.web.meter import Meter
 from lingqian.web.once import UsedKeys
 from lingqian.web.person import Spent
@@ -68,7 +69,7 @@ class Door:
         self.page_keys = UsedKeys()
         self.spent = Spent(real_us() // SECOND_US)
         self.meter = Meter()
-        self.meter.watch_depth(lambda: wallet.intake.depth)
+        self.lookout = Lookout(wallet, self.meter)
         self.body_bytes_max = wallet.config.body_bytes_max
         self.bell = Bell()
         self.notices = Notices(self.bell)
