@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import apsw
 
+from lingqian.kernel.bound import PAGE_CACHE_MIB_DEFAULT
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.keyring import open_beside
 from lingqian.storage.port import Connection
@@ -12,9 +13,10 @@ from lingqian.storage.sqlite import SqliteStore, connect
 
 
 class SqliteFile(NamedTuple):
-    """Where a database lies."""
+    """Where a database lies, and how much of it the writer keeps in memory. Units: MiB."""
 
     path: Path
+    cache_mib: int = PAGE_CACHE_MIB_DEFAULT
 
     def store(self) -> SqliteStore:
         """Open the writer's store, with the newest schema.
@@ -22,7 +24,7 @@ class SqliteFile(NamedTuple):
         Raises: Damaged, Unsent.
         """
         try:
-            return SqliteStore(self.path)
+            return SqliteStore(self.path, cache_mib=self.cache_mib)
         except apsw.Error as error:
             raise Damaged(f"{self.path} cannot be opened: {error}") from error
 
