@@ -329,7 +329,7 @@ def _lane_row(connection: apsw.Connection, lane: int) -> LaneRow:
 
 
 class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT around a chore; any engine error means it was not done."""
+    """BEGIN IMMEDIATE … COMMIT around a chore; any engine error in it means it was not done."""
 
     def __init__(self, connection: apsw.Connection, what: str) -> None:
         self._connection = connection
@@ -341,13 +341,17 @@ class _Transaction:
         except apsw.Error as error:
             raise Unsent(f"{self._what}: {error}") from error
 
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         try:
             self._connection.execute("ROLLBACK" if kind else "COMMIT")
         except apsw.Error as failure:
             with suppress(apsw.Error):
                 self._connection.execute("ROLLBACK")
             raise Unsent(f"{self._what}: {failure}") from failure
+        if isinstance(error, apsw.Error):
+            raise Unsent(f"{self._what}: {error}") from error
 
 
 def writes(batch: Batch) -> Iterator[tuple[str, Lines]]:
