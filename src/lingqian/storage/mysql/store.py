@@ -9,6 +9,7 @@ import random
 import secrets
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
@@ -164,6 +165,8 @@ class MysqlStore:
         self._lanes: set[int] = set()
         self._troubles = 0
         self._holder = _Holder(0, 0)
+        # Errors by their class, for whoever watches; written by this thread, read by any.
+        self.errors: Counter[str] = Counter()
         try:
             self._connection = self._open()
             migrate(self._connection)
@@ -206,9 +209,14 @@ class MysqlStore:
                 link.execute(NOTE_CONNECTION, (*self._holder, lane, self._token))
         return self._connection
 
+    def _counted(self, error: Error) -> Meaning:
+        meaning = meaning_of(error)
+        self.errors[meaning.name] += 1
+        return meaning
+
     def _give_up(self, error: Error) -> Meaning:
         """Leave no transaction behind: end it by name, or end the connection it is in."""
-        meaning = meaning_of(error)
+        meaning = self._counted(error)
         if not meaning.ends_link:
             try:
                 self._connection.execute("ROLLBACK")
@@ -262,6 +270,7 @@ class MysqlStore:
             except Error as error:
                 if code_of(error) != _LOCK_WAIT:
                     raise
+                self._counted(error)
             self._connection.execute("ROLLBACK")
             self._end_holder(lane)
             return self._take(lane)
@@ -306,6 +315,7 @@ class MysqlStore:
             except Error as error:
                 if not meaning_of(error).ends_link:
                     raise
+                self._counted(error)
                 self._connection.close()
                 return work(self._ready())
         except Error as error:
@@ -391,6 +401,8 @@ class MysqlStore:
             self._rollback()
             raise
         except (Error, Unsent) as error:
+            if isinstance(error, Error):
+                self._counted(error)
             self._connection.close()
             raise Unknown(f"the database cannot be asked: {error}") from error
 
