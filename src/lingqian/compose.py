@@ -1,7 +1,7 @@
 """The only place that picks real adapters: builds a running wallet from a folder and a Config."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -53,15 +53,15 @@ from lingqian.storage.desk import Desk, reveal_with
 from lingqian.storage.directory import Directory
 from lingqian.storage.file import SqliteFile
 from lingqian.storage.finding import FindingKind
+from lingqian.storage.ground import Ledger
 from lingqian.storage.head import HeadLog, check_tail, cut_torn
 from lingqian.storage.intake import Batched, Intake
 from lingqian.storage.kept_bill import ReadBill
 from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.mysql.address import Address, parse
-from lingqian.storage.port import Connection, Database, LaneRow, Store
+from lingqian.storage.port import Connection, LaneRow, Store
 from lingqian.storage.publisher import Publisher
-from lingqian.storage.sqlite import connect, migrate
 from lingqian.storage.vault import (
     Vault,
     fingerprint,
@@ -543,7 +543,7 @@ def shown_address(database: str) -> str:
     return repr(parse(database)) if database else ""
 
 
-def open_database(folder: Path, config: Config, credential: Credential | None) -> Database:
+def open_database(folder: Path, config: Config, credential: Credential | None) -> Ledger:
     """Return where the rows of a wallet are: a file of its folder, or a server; nothing is opened.
 
     Raises: Damaged when a server may not be spoken to, or its driver is not installed.
@@ -557,7 +557,7 @@ def open_database(folder: Path, config: Config, credential: Credential | None) -
     return _server(address, config, credential)
 
 
-def _server(address: Address, config: Config, credential: Credential | None) -> Database:
+def _server(address: Address, config: Config, credential: Credential | None) -> Ledger:
     try:
         # An extra: whoever has one file never loads the driver.
         from lingqian.storage.mysql.opening import Options  # noqa: PLC0415 - as said above
@@ -582,17 +582,3 @@ def open_credential(folder: Path, config: Config) -> Credential | None:
 def open_keys(folder: Path) -> Vault:
     """Open the keys of a data directory without starting anything."""
     return open_vault(folder / KEYS)
-
-
-def migrate_folder(folder: Path) -> Iterable[str]:
-    """Bring a data directory's database to the newest schema; return the steps that ran.
-
-    Raises: Damaged when it is newer than this program, Fenced when it is in use.
-    """
-    with ExitStack() as undo:
-        lock = DirectoryLock(folder)
-        undo.callback(lock.release)
-        connection = connect(str(folder / DATABASE))
-        undo.callback(connection.close)
-        connection.execute("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL")
-        return migrate(connection)
