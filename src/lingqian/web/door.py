@@ -158,6 +158,11 @@ class Door:
         intake = self.wallet.intake
         return not self.is_stopping and intake.is_open and intake.waits_s < STUCK_S
 
+    @property
+    def full_pct(self) -> int:
+        """How busy the process is: how much of the queue is taken, in per cent."""
+        return self.wallet.intake.full_pct
+
     def stop(self) -> None:
         """Say that the process is about to end: streams close, readiness is withdrawn."""
         self.is_stopping = True

@@ -109,6 +109,40 @@ class Options(NamedTuple):
     tls: Callable[[], ssl.SSLContext] | None = None
 
 
+def connect(address: Address, options: Options) -> tuple[Link, Engine]:
+    """Open a connection with the settings every session of ours has.
+
+    Raises: what the driver raises; Unsent when the server is too old or promises too little.
+    """
+    connection = pymysql.connect(
+        host=address.host or None,
+        port=address.port,
+        user=address.user,
+        password=address.password,
+        database=address.name,
+        unix_socket=address.socket or None,
+        ssl=options.tls() if options.tls is not None else None,
+        charset="utf8mb4",
+        collation="utf8mb4_bin",
+        conv=_DECODERS,
+        autocommit=True,
+        client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
+        connect_timeout=options.connect_s,
+        read_timeout=options.answer_s,
+        write_timeout=options.answer_s,
+    )
+    link = Link(connection)
+    try:
+        engine = engine_of(link.execute("SELECT VERSION()").fetchone()[0])
+        for statement in engine.session:
+            link.execute(statement)
+        check(link, engine, is_sandbox=options.is_sandbox)
+    except BaseException:
+        link.close()
+        raise
+    return link, engine
+
+
 class _Holder(NamedTuple):
     """A connection as the server knows it: its number, and since when by the server's clock."""
 
@@ -142,34 +176,8 @@ class MysqlStore:
     # --- connections ----------------------------------------------------------------------------
 
     def _connect(self) -> Link:
-        """Open a connection with the settings every session of ours has; raises as the driver."""
-        at, options = self._address, self._options
-        connection = pymysql.connect(
-            host=at.host or None,
-            port=at.port,
-            user=at.user,
-            password=at.password,
-            database=at.name,
-            unix_socket=at.socket or None,
-            ssl=options.tls() if options.tls is not None else None,
-            charset="utf8mb4",
-            collation="utf8mb4_bin",
-            conv=_DECODERS,
-            autocommit=True,
-            client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
-            connect_timeout=options.connect_s,
-            read_timeout=options.answer_s,
-            write_timeout=options.answer_s,
-        )
-        link = Link(connection)
-        try:
-            self._engine = engine_of(link.execute("SELECT VERSION()").fetchone()[0])
-            for statement in self._engine.session:
-                link.execute(statement)
-            check(link, self._engine, is_sandbox=options.is_sandbox)
-        except BaseException:
-            link.close()
-            raise
+        """Open a connection; raises as the driver, and Unsent."""
+        link, self._engine = connect(self._address, self._options)
         return link
 
     def _open(self) -> Link:
