@@ -16,6 +16,7 @@ from lingqian.channels.verifier import Verifier
 from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
+from lingqian.cluster.company import Alone, Company
 from lingqian.cluster.credential import Credential
 from lingqian.compliance.factor import CAPS, FactorCap, agreed, factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
@@ -23,8 +24,10 @@ from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.bound import (
     BATCH_COMMANDS_MAX,
+    BEAT_S_DEFAULT,
     BODY_BYTES_MAX,
     LATE_GRACE_S_DEFAULT,
+    LEASE_S_DEFAULT,
     LIFETIME_S_DEFAULT,
     LIFETIME_S_MAX,
     ORDER_COINS_MAX,
@@ -159,6 +162,28 @@ class SignatureRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     because: Annotated[str, msgspec.Meta(min_length=1)]
 
 
+class PeersRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How processes that share one database find each other; port 0 takes a free one.
+
+    `address` is where the others reach this one, when that is not where it listens. A process is
+    taken for dead `lease_s` after it last said that it lives, every `beat_s`. Units: seconds.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    address: str = ""
+    lease_s: Annotated[int, msgspec.Meta(ge=2, le=600)] = LEASE_S_DEFAULT
+    beat_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = BEAT_S_DEFAULT
+
+    def __post_init__(self) -> None:
+        """Refuse a life that one missed renewal would end.
+
+        Raises: ValueError, which msgspec turns into a message with the field's path.
+        """
+        if 2 * self.beat_s >= self.lease_s:
+            raise ValueError("lease_s is more than two times beat_s")
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything that can be set. No setting changes anybody's luck.
 
@@ -201,6 +226,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     public_origin: OriginOrNone = ""
     client_address_header: Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{0,64}$")] = ""
     signature: SignatureRow | None = None
+    roles: tuple[Literal["edge", "lane", "relay", "jobs", "all"], ...] = ()
+    peers: PeersRow = PeersRow()
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -374,6 +401,7 @@ class Wallet:
             self.channels = self._open_channels()
             self.verifier = self._open_verifier()
             self.reveal = reveal_with(self.vault)
+            self.company = self._company()
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
             undo.pop_all()
@@ -401,6 +429,10 @@ class Wallet:
         shell = Shell(self.clock, secrets.token_bytes, reveal_with(self.vault))
         self._writer = Writer(store, self.lanes, self.policy, shell)
         return self._writer
+
+    def _company(self) -> Alone | Company:
+        """Return how this process stands to others on its database."""
+        return Alone(self.intake)
 
     def _open_channels(self) -> dict[str, Channel]:
         """Read the keys of every channel account; nothing is called yet.
@@ -458,7 +490,8 @@ class Wallet:
 
     def lane_rows(self) -> list[LaneRow]:
         """Return every lane's position after its last durable batch."""
-        return [lane.row for lane in self._writer.lanes.values()]
+        # A copy: where lanes are shared, the writer's thread gains and loses some meanwhile.
+        return [lane.row for lane in tuple(self._writer.lanes.values())]
 
     @property
     def outcomes(self) -> Mapping[str, int]:
@@ -482,6 +515,12 @@ class Wallet:
 
         self.intake.chore(write).result()
         self.clock.offset_us = offset_us
+
+    def follow_clock(self) -> None:
+        """Go by the sandbox's clock as another process has set it."""
+        if self.config.profile == "sandbox":
+            row = self.reader.execute(SELECT_SETTING, (CLOCK_SETTING,)).fetchone()
+            self.clock.offset_us = int(row[0]) if row else 0
 
     def close(self) -> None:
         """Finish what waits, publish, release the folder."""

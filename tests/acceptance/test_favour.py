@@ -130,6 +130,8 @@ SAME = {
     "tls_key": "nothing",
     "credentials": "nothing",
     "unencrypted_traffic_because": "nothing",
+    "roles": "nothing",
+    "peers": "nothing",
     "frame_ancestors": "nothing",
     "client_address_header": "nothing",
     "unencrypted_volume_because": "profile",
