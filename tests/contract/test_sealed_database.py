@@ -15,7 +15,8 @@ from lingqian.cluster.credential import Credential
 from lingqian.cluster.role import Role
 from lingqian.kernel.fault import Unsent
 from lingqian.storage.mysql.address import Address
-from lingqian.storage.mysql.store import MysqlStore, Options
+from lingqian.storage.mysql.opening import Options
+from lingqian.storage.mysql.store import MysqlStore
 from tidy.text import ROOT
 from world import World
 
