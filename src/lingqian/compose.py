@@ -4,9 +4,8 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
-import apsw
 import msgspec
 
 from lingqian.channels.faceid.client import FaceId, RealNameRow
@@ -17,7 +16,14 @@ from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.cluster.company import Alone, Company
+from lingqian.cluster.courier import Courier
 from lingqian.cluster.credential import Credential
+from lingqian.cluster.keeper import Timing
+from lingqian.cluster.line import Key, Trust
+from lingqian.cluster.node import Node, Setting
+from lingqian.cluster.register import Register
+from lingqian.cluster.role import OURS
+from lingqian.cluster.traffic import check_traffic
 from lingqian.compliance.factor import CAPS, FactorCap, agreed, factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
 from lingqian.flows.view import Policy
@@ -48,16 +54,18 @@ from lingqian.storage.cashier import Cashier
 from lingqian.storage.clock import BusinessClock, unix_ms
 from lingqian.storage.collector import calm_collector
 from lingqian.storage.desk import Desk, reveal_with
-from lingqian.storage.directory import Directory
+from lingqian.storage.directory import STATUS_LIFE_S, Directory
+from lingqian.storage.file import SqliteFile
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.head import HeadLog, check_tail, cut_torn
 from lingqian.storage.intake import Batched, Intake
 from lingqian.storage.kept_bill import ReadBill
 from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
-from lingqian.storage.port import Connection, LaneRow
+from lingqian.storage.mysql.address import Address, parse
+from lingqian.storage.port import Connection, Database, LaneRow, SharedStore, Store
 from lingqian.storage.publisher import Publisher
-from lingqian.storage.sqlite import SqliteStore, connect, migrate
+from lingqian.storage.sqlite import connect, migrate
 from lingqian.storage.vault import (
     Vault,
     fingerprint,
@@ -77,6 +85,7 @@ KEYS: Final = "keys"
 SETTINGS: Final = "lingqian.toml"
 CLOCK_SETTING: Final = "clock_offset_us"
 KEYS_SETTING: Final = "keys"
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 SELECT_SETTING: Final = "SELECT value FROM settings WHERE name = ?"
 PUT_SETTING: Final = (
     "INSERT INTO settings (name, value) VALUES (?, ?) "
@@ -193,6 +202,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     profile: str = "sandbox"
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
+    database: str = ""
     lanes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     batch_commands_max: Annotated[int, msgspec.Meta(ge=1, le=BATCH_COMMANDS_MAX)] = (
         BATCH_COMMANDS_MAX
@@ -244,6 +254,10 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("two plans have the same plan_id")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key are set together or not at all")
+        if self.database:
+            parse(self.database)
+        elif self.roles:
+            raise ValueError("roles are for processes that share a database server: set `database`")
         policy(self)
 
 
@@ -376,21 +390,23 @@ class Wallet:
             self.vault = open_vault(folder / KEYS, config.personal_cipher)
             self.clock = BusinessClock()
             self.policy = policy(config)
+            self.database = open_database(folder, config, self.credential)
             self.intake = Intake(
                 self._open_writer,
                 batch_max=config.batch_commands_max,
                 queue_max=config.queue_commands_max,
                 on_batch=on_batch,
+                is_paced=bool(config.database),
             )
             self.intake.start()
             undo.callback(self.intake.stop)
-            self.reader = connect(str(folder / DATABASE), readonly=True)
+            self.reader = self.database.reader()
             undo.callback(self.reader.close)
             # Apart, so that whoever asks about a payment does not wait for a large day's bill.
-            self.beside, self.archive = Aside(folder / DATABASE), Aside(folder / DATABASE)
+            self.beside, self.archive = Aside(self.database.reader), Aside(self.database.reader)
             undo.callback(self.beside.close)
             undo.callback(self.archive.close)
-            self.directory = Directory(self.reader)
+            self.directory = Directory(self.reader, STATUS_LIFE_S if config.roles else 0.0)
             self.board = Board(self.reader)
             self.beacon = _beacon(config.beacon)
             self.desk = Desk(self.vault, len(self.lanes), self.beacon)
@@ -408,10 +424,7 @@ class Wallet:
 
     def _open_writer(self) -> Writer:
         """Open the store and every lane; runs in the writer's thread."""
-        try:
-            store = SqliteStore(self.folder / DATABASE)
-        except apsw.Error as error:
-            raise Damaged(f"{self.folder / DATABASE} cannot be opened: {error}") from error
+        store = self.database.store()
         # A journal shorter than what was published is reported with what was lost, never served.
         cut_torn(self.folder / HEADS)
         findings = check_tail(store.connection, self.folder / HEADS)
@@ -422,17 +435,42 @@ class Wallet:
             raise Damaged("; ".join(lost))
         self._check_keys(store)
         rows = store.connection.execute("SELECT lane FROM lanes").fetchall()
-        known: set[int] = {lane for (lane,) in rows}  # type: ignore[misc]  # an INTEGER column
+        known: set[int] = {lane for (lane,) in rows}
         self.lanes = sorted(known | set(range(self.config.lanes)))
         value = store.connection.execute(SELECT_SETTING, (CLOCK_SETTING,)).fetchone()
         self.clock.offset_us = int(value[0]) if value and self.config.profile == "sandbox" else 0
         shell = Shell(self.clock, secrets.token_bytes, reveal_with(self.vault))
-        self._writer = Writer(store, self.lanes, self.policy, shell)
+        # One of several begins with nothing, and owns what its leases say.
+        own = [] if self.config.roles else self.lanes
+        self._writer = Writer(store, own, self.policy, shell)
         return self._writer
 
     def _company(self) -> Alone | Company:
-        """Return how this process stands to others on its database."""
-        return Alone(self.intake)
+        """Return how this process stands to others on its database.
+
+        Raises: Damaged when it may not speak to them in the clear.
+        """
+        config, row = self.config, self.config.peers
+        if not config.roles:
+            return Alone(self.intake)
+        is_sealed = self.credential is not None or row.host in _LOOPBACK
+        because = config.unencrypted_traffic_because
+        check_traffic(config.profile, because, f"{row.host}:{row.port}", is_sealed=is_sealed)
+        setting = Setting(
+            frozenset(OURS if "all" in config.roles else config.roles),
+            tuple(self.lanes),
+            host=row.host,
+            port=row.port,
+            timing=Timing(row.lease_s, row.beat_s),
+            address=row.address,
+        )
+        trust = Trust(Key(self.vault.secret("cluster", b"")), self.credential)
+        node = Node(self.intake, self._open_register, setting, trust)
+        return Company(self.intake, node, Courier(self.database.store, node.ask))
+
+    def _open_register(self, life_s: float) -> Register:
+        # Only a server has what others write too, and roles are refused without one.
+        return Register(cast("SharedStore", self.database.store()), life_s)
 
     def _open_channels(self) -> dict[str, Channel]:
         """Read the keys of every channel account; nothing is called yet.
@@ -469,7 +507,7 @@ class Wallet:
             if isinstance(channel, WechatPay):
                 await channel.close_session()
 
-    def _check_keys(self, store: SqliteStore) -> None:
+    def _check_keys(self, store: Store) -> None:
         """Refuse keys that are not those of this database: nobody known would be found again.
 
         Raises: Damaged.
@@ -530,6 +568,39 @@ class Wallet:
         self.archive.close()
         self.reader.close()
         self.lock.release()
+
+
+def shown_address(database: str) -> str:
+    """Return where the rows are as it may be read by anybody: without the password."""
+    return repr(parse(database)) if database else ""
+
+
+def open_database(folder: Path, config: Config, credential: Credential | None) -> Database:
+    """Return where the rows of a wallet are: a file of its folder, or a server; nothing is opened.
+
+    Raises: Damaged when a server may not be spoken to, or its driver is not installed.
+    """
+    if not config.database:
+        return SqliteFile(folder / DATABASE)
+    address = parse(config.database)
+    is_sealed = credential is not None or bool(address.socket)
+    because = config.unencrypted_traffic_because
+    check_traffic(config.profile, because, repr(address), is_sealed=is_sealed)
+    return _server(address, config, credential)
+
+
+def _server(address: Address, config: Config, credential: Credential | None) -> Database:
+    try:
+        # An extra: whoever has one file never loads the driver.
+        from lingqian.storage.mysql.opening import Options  # noqa: PLC0415 - as said above
+        from lingqian.storage.mysql.server import MysqlServer  # noqa: PLC0415 - as said above
+    except ModuleNotFoundError as error:
+        raise Damaged(
+            f"{address!r} is spoken to through {error.name}, which is not installed; "
+            "`pip install 'lingqian[mysql]'` brings it"
+        ) from error
+    tls = None if credential is None or address.socket else lambda: credential.client
+    return MysqlServer(address, Options(is_sandbox=config.profile == "sandbox", tls=tls))
 
 
 def open_credential(folder: Path, config: Config) -> Credential | None:

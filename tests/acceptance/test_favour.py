@@ -128,6 +128,7 @@ SAME = {
     "personal_cipher": "nothing",
     "tls_certificate": "nothing",
     "tls_key": "nothing",
+    "database": "nothing",
     "credentials": "nothing",
     "unencrypted_traffic_because": "nothing",
     "roles": "nothing",

@@ -16,7 +16,7 @@ import msgspec
 import typer
 from msgspec.structs import FieldInfo, fields
 
-from lingqian.compose import DATABASE, SETTINGS, Config
+from lingqian.compose import DATABASE, SETTINGS, Config, shown_address
 
 PREFIX: Final = "LINGQIAN_"
 FILE_SUFFIX: Final = "_FILE"
@@ -28,6 +28,7 @@ _ELSEWHERE: Final = frozenset(
     for word in (
         "DATA",
         "TEST_REQUIRE",
+        "TEST_DATABASE",
         "STATISTICS",
         "CRASH",
         "SOAK",
@@ -181,6 +182,8 @@ def _refuse(error: SettingError) -> NoReturn:
 
 def _shown(field: FieldInfo, config: Config, found: Mapping[str, Setting]) -> dict[str, Any]:
     value = msgspec.to_builtins(getattr(config, field.name))
+    if field.name == "database":
+        value = shown_address(value)
     source = found[field.name].source if field.name in found else "default"
     return {"name": field.name, "value": value, "source": source}
 

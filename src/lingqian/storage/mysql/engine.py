@@ -50,6 +50,7 @@ class Engine(NamedTuple):
     read_only: tuple[str, ...]
     begin: str
     begin_lane: str
+    begin_chore: tuple[str, ...]
     kill: str
     reuses_numbers: bool
     isolation: str
@@ -72,6 +73,7 @@ MARIADB: Final = Engine(
     read_only=_READ_ONLY,
     begin="START TRANSACTION",
     begin_lane="START TRANSACTION",
+    begin_chore=("START TRANSACTION",),
     kill="KILL CONNECTION {0:d}",
     reuses_numbers=True,
     isolation="tx_isolation",
@@ -89,6 +91,7 @@ MYSQL: Final = Engine(
     read_only=_READ_ONLY,
     begin="START TRANSACTION",
     begin_lane="START TRANSACTION",
+    begin_chore=("START TRANSACTION",),
     kill="KILL CONNECTION {0:d}",
     reuses_numbers=True,
     isolation="transaction_isolation",
@@ -111,6 +114,8 @@ TIDB: Final = Engine(
     read_only=(),
     begin="BEGIN PESSIMISTIC",
     begin_lane="BEGIN OPTIMISTIC",
+    # What a transaction sees there is fixed when it begins, before its turn has come.
+    begin_chore=("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "BEGIN PESSIMISTIC"),
     kill="KILL TIDB {0:d}",
     reuses_numbers=False,
     isolation="transaction_isolation",
