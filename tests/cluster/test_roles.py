@@ -105,7 +105,7 @@ def town(tmp_path):
 
 def shown(server, line):
     """Return every number that a process shows behind a line's beginning."""
-    text = server.call("GET", "/metrics").body
+    text = server.call("GET", "/metrics").body["text"]
     found = re.findall(rf"^{line}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE)
     return [float(each) for each in found]
 
@@ -123,7 +123,8 @@ def test_the_deployed_roles_serve_people_under_their_credentials(town):
         assert server.call("GET", f"/v1/users/{people[0]}").status == 200
         assert shown(server, "lingqian_process_joined") == [1]
         assert shown(server, "lingqian_credential_seconds_left")[0] > 23 * 3_600
-    owned = {name: len(shown(each, "lingqian_lane_sequence")) for name, each in town.servers.items()}
-    assert owned == {"lane-1": 2, "lane-2": 2, "edge-1": 0, "relay-1": 0, "jobs-1": 0}
+    lanes = {name: shown(each, "lingqian_lane_sequence") for name, each in town.servers.items()}
+    counts = {name: len(found) for name, found in lanes.items()}
+    assert counts == {"lane-1": 2, "lane-2": 2, "edge-1": 0, "relay-1": 0, "jobs-1": 0}
     posts = {name: sum(shown(each, "lingqian_posts_held")) for name, each in town.servers.items()}
     assert (posts["relay-1"], posts["jobs-1"] > 1, posts["edge-1"]) == (1, True, 0)
