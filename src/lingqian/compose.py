@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
 
@@ -16,7 +16,13 @@ from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.cluster.company import Alone, Company
+from lingqian.cluster.courier import Courier
 from lingqian.cluster.credential import Credential
+from lingqian.cluster.keeper import Timing
+from lingqian.cluster.line import Key, Trust
+from lingqian.cluster.node import Node, Setting
+from lingqian.cluster.register import Register
+from lingqian.cluster.role import OURS
 from lingqian.cluster.traffic import check_traffic
 from lingqian.compliance.factor import CAPS, FactorCap, agreed, factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
@@ -50,7 +56,7 @@ from lingqian.storage.cashier import Cashier
 from lingqian.storage.clock import BusinessClock, unix_ms
 from lingqian.storage.collector import calm_collector
 from lingqian.storage.desk import Desk, reveal_with
-from lingqian.storage.directory import Directory
+from lingqian.storage.directory import STATUS_LIFE_S, Directory
 from lingqian.storage.file import SqliteFile
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.ground import Ledger
@@ -60,7 +66,7 @@ from lingqian.storage.kept_bill import ReadBill
 from lingqian.storage.lane import Shell, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.mysql.address import Address, parse
-from lingqian.storage.port import Connection, LaneRow, Store
+from lingqian.storage.port import Connection, LaneRow, SharedStore, Store
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.vault import (
     Vault,
@@ -81,6 +87,7 @@ KEYS: Final = "keys"
 SETTINGS: Final = "lingqian.toml"
 CLOCK_SETTING: Final = "clock_offset_us"
 KEYS_SETTING: Final = "keys"
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 SELECT_SETTING: Final = "SELECT value FROM settings WHERE name = ?"
 PUT_SETTING: Final = (
     "INSERT INTO settings (name, value) VALUES (?, ?) "
@@ -252,6 +259,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("tls_certificate and tls_key are set together or not at all")
         if self.database:
             parse(self.database)
+        elif self.roles:
+            raise ValueError("roles are for processes that share a database server: set `database`")
         policy(self)
 
 
@@ -390,6 +399,7 @@ class Wallet:
                 batch_max=config.batch_commands_max,
                 queue_max=config.queue_commands_max,
                 on_batch=on_batch,
+                is_paced=bool(config.database),
             )
             self.intake.start()
             undo.callback(self.intake.stop)
@@ -399,7 +409,7 @@ class Wallet:
             self.beside, self.archive = Aside(self.database.reader), Aside(self.database.reader)
             undo.callback(self.beside.close)
             undo.callback(self.archive.close)
-            self.directory = Directory(self.reader)
+            self.directory = Directory(self.reader, STATUS_LIFE_S if config.roles else 0.0)
             self.board = Board(self.reader)
             self.beacon = _beacon(config.beacon)
             self.desk = Desk(self.vault, len(self.lanes), self.beacon)
@@ -433,12 +443,37 @@ class Wallet:
         value = store.connection.execute(SELECT_SETTING, (CLOCK_SETTING,)).fetchone()
         self.clock.offset_us = int(value[0]) if value and self.config.profile == "sandbox" else 0
         shell = Shell(self.clock, secrets.token_bytes, reveal_with(self.vault))
-        self._writer = Writer(store, self.lanes, self.policy, shell)
+        # One of several begins with nothing, and owns what its leases say.
+        own = [] if self.config.roles else self.lanes
+        self._writer = Writer(store, own, self.policy, shell)
         return self._writer
 
     def _company(self) -> Alone | Company:
-        """Return how this process stands to others on its database."""
-        return Alone(self.intake)
+        """Return how this process stands to others on its database.
+
+        Raises: Damaged when it may not speak to them in the clear.
+        """
+        config, row = self.config, self.config.peers
+        if not config.roles:
+            return Alone(self.intake)
+        is_sealed = self.credential is not None or row.host in _LOOPBACK
+        because = config.unencrypted_traffic_because
+        check_traffic(config.profile, because, f"{row.host}:{row.port}", is_sealed=is_sealed)
+        setting = Setting(
+            frozenset(OURS if "all" in config.roles else config.roles),
+            tuple(self.lanes),
+            host=row.host,
+            port=row.port,
+            timing=Timing(row.lease_s, row.beat_s),
+            address=row.address,
+        )
+        trust = Trust(Key(self.vault.secret("cluster", b"")), self.credential)
+        node = Node(self.intake, self._open_register, setting, trust)
+        return Company(self.intake, node, Courier(self.database.store, node.ask))
+
+    def _open_register(self, life_s: float) -> Register:
+        # Only a server has what others write too, and roles are refused without one.
+        return Register(cast("SharedStore", self.database.store()), life_s)
 
     def _open_channels(self) -> dict[str, Channel]:
         """Read the keys of every channel account; nothing is called yet.
