@@ -568,6 +568,7 @@ export interface components {
             confirmation?: {
                 [key: string]: string;
             };
+            sealed_confirmation?: components["schemas"]["SealedInvocation"];
             /** @description A case. */
             case_id?: string;
         };
@@ -685,7 +686,7 @@ export interface components {
         };
         /**
          * SealedInvocation
-         * @description The pay sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
+         * @description The sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
          *
          *         SM4-GCM under HKDF-SHA256 of ECDH, salt both keys, info `lingqian cashier v1`, bound to the id.
          */

@@ -75,7 +75,7 @@ class OfferShown(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SealedInvocation(msgspec.Struct, frozen=True):
-    """The pay sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
+    """The sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
 
     SM4-GCM under HKDF-SHA256 of ECDH, salt both keys, info `lingqian cashier v1`, bound to the id.
     """
