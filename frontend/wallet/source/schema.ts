@@ -438,6 +438,8 @@ export interface components {
              * @default 0
              */
             refunded_fen?: number;
+            /** @description What could be asked back now; not told in lists. */
+            refundable_fen?: number;
             /** @description A packet. */
             packet_id?: string;
             /** @description RFC 3339, UTC, milliseconds. */
