@@ -210,6 +210,7 @@ const WORDS = {
   packet_sent: ["发出红包", "Packet sent"],
   payout: ["提现", "Withdrawal"],
   payout_returned: ["提现退回", "Withdrawal returned"],
+  refundable: ["现在可退 ¥{0}", "¥{0} can be refunded now"],
   refund_asked: ["申请退款", "Refund asked"],
   refund_returned: ["退款退回", "Refund returned"],
   top_up: ["充值", "Top up"],
