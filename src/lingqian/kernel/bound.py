@@ -98,6 +98,8 @@ WAL_PAGES_MAX: Final = 50_000
 # A database server. An answer that takes longer is no answer; a pause comes before trying again.
 DATABASE_CONNECT_S_MAX: Final = 5
 DATABASE_ANSWER_S_MAX: Final = 10
+# Whoever judges a ledger asks about whole tables.
+DATABASE_JUDGE_S_MAX: Final = 3_600
 DATABASE_PAUSE_MS_MIN: Final = 2
 DATABASE_PAUSE_MS_MAX: Final = 250
 
