@@ -36,10 +36,12 @@ export interface components {
         };
         /**
          * Balances
-         * @description A person's balances.
+         * @description A person's balances, and when they were read by the business clock.
          */
         Balances: {
             balances: components["schemas"]["BalanceShown"][];
+            /** @description RFC 3339, UTC, milliseconds. */
+            as_of: string;
         };
         /**
          * ClaimList

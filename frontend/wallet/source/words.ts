@@ -83,6 +83,7 @@ const WORDS = {
   to_payment: ["原支付", "payment"],
   to_my_balance: ["零钱", "balance"],
   waits_draw: ["{0} 开奖", "Drawn at {0}"],
+  draws_in: ["还有 {0}", "in {0}"],
   proof: ["公平证明", "Proof"],
   prove: ["验证这个红包是公平的", "Check that it was fair"],
   proof_later: ["红包领完或到期后公布证明。", "The proof comes out once it is over."],
