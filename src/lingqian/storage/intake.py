@@ -16,7 +16,7 @@ from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.bound import BATCH_COMMANDS_MAX, QUEUE_AGE_S_MAX, QUEUE_COMMANDS_MAX
 from lingqian.kernel.fault import Busy, Fault, Fenced, Moved, Stopping
 from lingqian.storage.lane import Answer, Submission, Writer
-from lingqian.storage.port import Connection
+from lingqian.storage.port import Connection, Taken
 from lingqian.storage.relay import waiting
 
 Chore = Callable[[Connection], Any]
@@ -38,8 +38,11 @@ class _Waiting(NamedTuple):
 
 
 class _Turn(NamedTuple):
+    """Something to do between two batches; a bug in one that decides stops the lane."""
+
     work: Callable[[Writer], Any]
     future: "Future[Any]"
+    decides: bool = False
 
 
 class Intake:
@@ -145,6 +148,16 @@ class Intake:
         """Queue other writes for the writer's connection, in a transaction of their own."""
         return self._turn(lambda writer: writer.chore(work))
 
+    def consume(
+        self, submissions: Sequence[Submission], taken: Sequence[Taken]
+    ) -> "Future[list[Answer]]":
+        """Decide what was read from a stream as a batch, durable with how far it was read.
+
+        From the future: Unsent, Unknown, Fenced, Moved, Stopping; then nothing is known of the
+        batch but what is stored.
+        """
+        return self._turn(lambda writer: self._consume(writer, submissions, taken), decides=True)
+
     def share(self, known: frozenset[int]) -> "Future[None]":
         """Be told which lanes there are, some of them other processes'."""
         return self._turn(lambda writer: writer.share(known))
@@ -157,13 +170,13 @@ class Intake:
         """Let a lane go behind the batch that is under way; what waits for it is told Moved."""
         return self._turn(lambda writer: writer.give(lane))
 
-    def _turn(self, work: Callable[[Writer], Any]) -> "Future[Any]":
+    def _turn(self, work: Callable[[Writer], Any], *, decides: bool = False) -> "Future[Any]":
         """Queue something for the writer's own thread, to be done between two batches."""
         future: Future[Any] = Future()
         if not self.is_open:
             future.set_exception(Stopping("the process takes nothing new"))
             return future
-        self._turns.append(_Turn(work, future))
+        self._turns.append(_Turn(work, future, decides))
         self._wake.set()
         return future
 
@@ -206,8 +219,23 @@ class Intake:
             return  # whoever asked is gone
         try:
             turn.future.set_result(turn.work(writer))
-        except Exception as error:  # noqa: BLE001 - belongs to whoever asked for the turn
-            turn.future.set_exception(error)
+        except Exception as error:
+            turn.future.set_exception(error)  # it belongs to whoever asked for the turn
+            if turn.decides and not isinstance(error, Fault):
+                raise
+
+    def _consume(
+        self, writer: Writer, submissions: Sequence[Submission], taken: Sequence[Taken]
+    ) -> list[Answer]:
+        began_s = self._busy_since_s = time.monotonic()
+        try:
+            answers = writer.apply(submissions, taken)
+        except Fenced as error:
+            raise self._fenced(writer, error) from error
+        finally:
+            self._busy_since_s = None
+        self._batched(writer, answers, time.monotonic() - began_s)
+        return answers
 
     def _next(self, writer: Writer) -> list[_Waiting]:
         """Return the commands of the next batch; those too late or not ours are told so."""
@@ -243,6 +271,10 @@ class Intake:
             self._busy_since_s = None
         took_s = time.monotonic() - began_s
         _resolve(batch, answers)
+        self._batched(writer, answers, took_s)
+
+    def _batched(self, writer: Writer, answers: list[Answer], took_s: float) -> None:
+        """Do what follows every batch."""
         self._deliver_relay(writer)
         if self.on_batch is not None:
             self.on_batch(Batched(writer, answers, took_s))
