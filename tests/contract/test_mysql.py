@@ -136,15 +136,14 @@ def test_step_that_ran_and_was_not_written_down_runs_again():
 
 def test_step_that_says_it_was_done_before_is_written_down(store, monkeypatch):
     """A later step adds a column: after a crash it is there already, and that is no fault."""
-    text = "ALTER TABLE settings ADD COLUMN planted BIGINT"
-    late = schema.Step(9_999, 1, "9999_planted.sql", text)
+    late = schema.Step(9_999, 1, "9999_planted.sql", "ALTER TABLE settings ADD COLUMN x BIGINT")
     known = [*schema.steps(), late]
     monkeypatch.setattr(schema, "steps", lambda: known)
     store.connection.execute(late.text)
     assert schema.migrate(store.connection) == [late.name]
     assert schema.migrate(store.connection) == []
-    store.connection.execute("ALTER TABLE settings DROP COLUMN planted")
-    store.connection.execute("DELETE FROM schema_steps WHERE number = 2")
+    store.connection.execute("ALTER TABLE settings DROP COLUMN x")
+    store.connection.execute("DELETE FROM schema_steps WHERE number = 9999")
 
 
 def test_step_that_fails_otherwise_is_not_written_down(store, monkeypatch):

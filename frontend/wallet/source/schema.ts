@@ -628,6 +628,11 @@ export interface components {
              * @default
              */
             challenge?: string;
+            /**
+             * @description What is to be proven.
+             * @default 0
+             */
+            amount_fen?: number;
             /** @description Wrong tries left before a lock. */
             tries_left?: number;
             /**

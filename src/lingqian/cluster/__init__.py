@@ -1,1 +1,1 @@
-"""Many processes on one database: who does what, and how they know each other (集群)."""
+"""Many processes on one database: who does what, and how the others find him (集群)."""

@@ -5,13 +5,17 @@ answer or by a fault.
 """
 
 import asyncio
-import ssl
+import logging
 import struct
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from lingqian.cluster.line import Key, Line, Word, write_fault
+from lingqian.cluster.credential import Peer, check_caller, peer_of
+from lingqian.cluster.line import Line, Trust, Word, write_fault
+from lingqian.cluster.role import Call
+from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.bound import QUEUE_AGE_S_MAX
 from lingqian.kernel.fault import Fault, Unknown
 from lingqian.storage.intake import Intake
@@ -20,6 +24,9 @@ from lingqian.storage.wire import read_submission, write_answer
 
 # How long the caller still waits, before the submission. Unit: milliseconds.
 WITHIN: Final = struct.Struct(">I")
+# A day: a timer of the loop must not be set for longer.
+_OPEN_S_MAX: Final = 24 * 3_600.0
+_log = logging.getLogger(__name__)
 
 
 class _Guest(Line):
@@ -29,10 +36,16 @@ class _Guest(Line):
         super().__init__(host.hear, host.left)
         self.challenge = b""
         self.is_proven = False
+        self.peer: Peer | None = None
         self._host = host
 
     def begun(self) -> None:
         """Ask for the proof."""
+        if self.shown is not None:
+            self.peer = peer_of(self.shown)
+            # What was opened by a credential ends with it.
+            left_s = max(0.0, self.peer.until_s - time.time())
+            self._loop.call_later(min(left_s, _OPEN_S_MAX), self.close)
         self.challenge = self._host.key.nonce()
         self._host.guests.add(self)
         self.send(Word.CHALLENGE, 0, self.challenge)
@@ -41,20 +54,21 @@ class _Guest(Line):
 class Host:
     """Listens for the other processes; belongs to the loop that opened it."""
 
-    def __init__(self, intake: Intake, key: Key, look: Callable[[], None]) -> None:
-        self.key = key
+    def __init__(self, intake: Intake, trust: Trust, look: Callable[[], None]) -> None:
+        self.key = trust.key
+        self._tls = trust.called
         self.guests: set[Line] = set()
         self._intake = intake
         self._look = look
         self._server: asyncio.Server | None = None
 
-    async def open(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+    async def open(self, host: str, port: int) -> int:
         """Listen; return the port, a free one for 0.
 
         Raises: OSError when the address is taken.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Guest(self), host, port, ssl=tls)
+        self._server = await loop.create_server(lambda: _Guest(self), host, port, ssl=self._tls)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:
@@ -75,7 +89,7 @@ class Host:
             self._prove(line, word, body)
         elif word == Word.ASK:
             self._ask(line, number, body)
-        elif word == Word.LOOK:
+        elif word == Word.LOOK and _may(line, Call.HAND_OVER):
             self._look()
         else:
             line.close()
@@ -88,15 +102,31 @@ class Host:
         guest.is_proven = True
         guest.send(Word.WELCOME, 0, welcome)
 
-    def _ask(self, guest: Line, number: int, body: bytes) -> None:
+    def _ask(self, guest: _Guest, number: int, body: bytes) -> None:
         try:
             within_s = int.from_bytes(body[: WITHIN.size], "big") / 1_000
             submission = read_submission(body[WITHIN.size :])
+            is_relay = isinstance(submission.command, DeliverRelay)
+            if not _may(guest, Call.DELIVER if is_relay else Call.COMMAND):
+                guest.close()
+                return
             future = self._intake.ask(submission, min(within_s, QUEUE_AGE_S_MAX))
         except Fault as fault:
             guest.send(Word.FAULT, number, write_fault(fault))
         else:
             future.add_done_callback(partial(_answer, guest, number))
+
+
+def _may(guest: _Guest, call: Call) -> bool:
+    """Say whether a guest may ask for something; without TLS the key alone says so."""
+    if guest.peer is None:
+        return True
+    try:
+        check_caller(guest.peer, call)
+    except PermissionError as error:
+        _log.warning("refused: %s", error)
+        return False
+    return True
 
 
 def _answer(guest: Line, number: int, future: "asyncio.Future[Answer]") -> None:

@@ -5,14 +5,9 @@ harm nobody: its epoch lets one of them commit. Whoever reads the same picture d
 """
 
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-EDGE: Final = "edge"
-LANE: Final = "lane"
-RELAY: Final = "relay"
-JOBS: Final = "jobs"
-# What a process may be there for; an edge only takes requests and holds nothing.
-ROLES: Final = (EDGE, LANE, RELAY, JOBS)
+from lingqian.cluster.role import OURS, Role
 
 
 class Member(NamedTuple):
@@ -69,13 +64,13 @@ class Moves(NamedTuple):
 
 def lane_lease(lane: int) -> str:
     """Return the name of a lane's lease; names sort as lanes do."""
-    return f"{LANE}/{lane:05d}"
+    return f"{Role.LANE}/{lane:05d}"
 
 
 def lane_of_lease(name: str) -> int | None:
     """Return the lane that a lease is about; None when it is about something else."""
     role, _, rest = name.partition("/")
-    return int(rest) if role == LANE else None
+    return int(rest) if role == Role.LANE else None
 
 
 def spread(me: str, picture: Picture) -> Moves:
@@ -99,7 +94,7 @@ def spread(me: str, picture: Picture) -> Moves:
 def _shares(picture: Picture, living: dict[str, Member]) -> dict[str, str]:
     """Return who is to hold each lease; what nobody can hold is left out."""
     found: dict[str, str] = {}
-    for role in ROLES:
+    for role in OURS:
         able = sorted(each.name for each in living.values() if role in each.roles)
         if able:
             leases = [each for each in picture.leases if each.role == role]

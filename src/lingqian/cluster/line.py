@@ -15,6 +15,7 @@ from enum import IntEnum
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from lingqian.cluster.credential import Credential
 from lingqian.kernel.bound import FRAME_BYTES_MAX
 from lingqian.kernel.fault import Busy, Damaged, Fault, Fenced, Moved, Stopping, Unknown, Unsent
 
@@ -54,6 +55,14 @@ class Line(asyncio.Protocol):
     def is_open(self) -> bool:
         """Whether frames can be sent."""
         return self._transport is not None and not self._transport.is_closing()
+
+    @property
+    def shown(self) -> ssl.SSLObject | None:
+        """What the other end has shown of itself; None without TLS."""
+        if self._transport is None:
+            return None
+        found: ssl.SSLObject | None = self._transport.get_extra_info("ssl_object")
+        return found
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -137,12 +146,21 @@ class Key:
 class Trust(NamedTuple):
     """What a process goes by when it calls another and when it is called; TLS is None on loopback.
 
-    `called` and `calling` are the two sides of mutual TLS.
+    A credential makes both ends show who they are, and what they may ask is looked up.
     """
 
     key: Key
-    called: ssl.SSLContext | None = None
-    calling: ssl.SSLContext | None = None
+    credential: Credential | None = None
+
+    @property
+    def called(self) -> ssl.SSLContext | None:
+        """What the called goes by."""
+        return None if self.credential is None else self.credential.server
+
+    @property
+    def calling(self) -> ssl.SSLContext | None:
+        """What the caller goes by; to be asked for before each connection."""
+        return None if self.credential is None else self.credential.client
 
 
 def write_fault(fault: Fault) -> bytes:

@@ -14,9 +14,6 @@ from typing import Any, Final, NamedTuple
 from lingqian.cluster.host import Host
 from lingqian.cluster.keeper import Keeper, Timing
 from lingqian.cluster.lease import (
-    EDGE,
-    JOBS,
-    RELAY,
     Member,
     Picture,
     lane_lease,
@@ -25,6 +22,7 @@ from lingqian.cluster.lease import (
 from lingqian.cluster.line import Trust
 from lingqian.cluster.post import Posts
 from lingqian.cluster.register import Register
+from lingqian.cluster.role import Role
 from lingqian.cluster.router import Router
 from lingqian.storage.intake import Intake
 from lingqian.storage.lane import Answer, Submission
@@ -32,12 +30,12 @@ from lingqian.storage.wire import VERSION
 
 # How long work may take to end before its lease is let go; the next round tries again.
 END_S_MAX: Final = 2.0
-RELAY_POST: Final = f"{RELAY}/all"
+RELAY_POST: Final = f"{Role.RELAY}/all"
 
 
 def job(name: str) -> str:
     """Return the name of a timer's lease."""
-    return f"{JOBS}/{name}"
+    return f"{Role.JOBS}/{name}"
 
 
 class Setting(NamedTuple):
@@ -68,11 +66,10 @@ class Node:
         self._intake = intake
         self._open_register = open_register
         self._setting = setting
-        self._trust = trust
         self._known = frozenset(setting.lanes)
         self._loop: asyncio.AbstractEventLoop
         self._keeper: Keeper
-        self._host = Host(intake, trust.key, self.nudge)
+        self._host = Host(intake, trust, self.nudge)
         patience_s = setting.timing.patience_s
         self.router = Router(self.name, intake, self.nudge, trust, patience_s)
         intake.on_fenced = self._fenced
@@ -86,7 +83,7 @@ class Node:
         """
         setting = self._setting
         self._loop = asyncio.get_running_loop()
-        port = await self._host.open(setting.host, setting.port, self._trust.called)
+        port = await self._host.open(setting.host, setting.port)
         address = setting.address or f"{setting.host}:{port}"
         me = Member(self.name, address, setting.roles, VERSION, 0)
         names = [lane_lease(lane) for lane in setting.lanes]
@@ -111,7 +108,7 @@ class Node:
     def is_ready(self) -> bool:
         """Whether our life was renewed in time, and what we are there for is being done."""
         lanes = [name for name in self._keeper.held if lane_of_lease(name) is not None]
-        return self._keeper.is_fresh and (bool(lanes) or EDGE in self._setting.roles)
+        return self._keeper.is_fresh and (bool(lanes) or Role.EDGE in self._setting.roles)
 
     @property
     def held(self) -> frozenset[str]:

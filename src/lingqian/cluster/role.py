@@ -57,7 +57,9 @@ RIGHTS: Final[Mapping[Call, Right]] = {
         "bring money that another lane has let go",
     ),
     Call.HAND_OVER: Right(
-        frozenset({Role.LANE}), frozenset({Role.LANE}), "give a lane to its next owner"
+        frozenset({Role.LANE, Role.RELAY, Role.JOBS}),
+        frozenset({Role.LANE, Role.RELAY, Role.JOBS}),
+        "say that a lease was let go, so that its next holder looks at once",
     ),
 }
 assert RIGHTS.keys() == set(Call), "every call has a row"

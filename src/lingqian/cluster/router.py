@@ -11,7 +11,7 @@ from typing import Final
 
 from lingqian.cluster.lease import Member, Picture, lane_of_lease
 from lingqian.cluster.line import Trust
-from lingqian.cluster.peer import Peer
+from lingqian.cluster.neighbour import Neighbour
 from lingqian.flows.kind import home_lane
 from lingqian.kernel.bound import ASKS_UNDER_WAY_MAX, QUEUE_AGE_S_MAX
 from lingqian.kernel.fault import Busy, Fault, Fenced, Moved, Stopping, Unknown, Unsent
@@ -41,7 +41,7 @@ class Router:
         self._patience_s = patience_s
         self._owners: dict[int, str] = {}
         self._living: dict[str, Member] = {}
-        self._peers: dict[str, Peer] = {}
+        self._neighbours: dict[str, Neighbour] = {}
         self._trust = trust
         # Tasks that nobody waits for; the loop itself would let them go.
         self._telling: set[asyncio.Task[None]] = set()
@@ -61,8 +61,8 @@ class Router:
             for lease in picture.leases
             if (lane := lane_of_lease(lease.name)) is not None
         }
-        for name in [name for name in self._peers if name not in self._living]:
-            self._peers.pop(name).close()
+        for name in [name for name in self._neighbours if name not in self._living]:
+            self._neighbours.pop(name).close()
         seen, self._seen = self._seen, None
         if seen is not None and not seen.done():
             seen.set_result(None)
@@ -82,17 +82,17 @@ class Router:
 
     async def _ask(self, submission: Submission, until_s: float) -> Answer:
         pause_s = PAUSE_S_MIN
-        was_sent = False
-        while True:
+        last: Fault = Unsent("there was no time to ask")
+        while (left_s := until_s - time.monotonic()) > 0:
             try:
-                return await self._try(submission, until_s - time.monotonic())
+                return await self._try(submission, left_s)
             except _AGAIN as fault:
-                was_sent = was_sent or isinstance(fault, Unknown)
-                if time.monotonic() + pause_s >= until_s:
-                    raise _last(fault, was_sent=was_sent) from fault
+                # Unknown once is unknown to the end: it may have been done.
+                last = last if isinstance(last, Unknown) else fault
             self._nudge()
-            await self._change(pause_s)
+            await self._change(min(pause_s, left_s))
             pause_s = min(2 * pause_s, PAUSE_S_MAX)
+        raise last if isinstance(last, Unknown) else Unsent(str(last)) from last
 
     async def _try(self, submission: Submission, within_s: float) -> Answer:
         owner = self._owner(home_lane(submission.command))
@@ -101,7 +101,7 @@ class Router:
         member = self._living.get(owner)
         if member is None:
             raise Moved("nobody owns the lane just now")
-        return await self._peer(member).ask(submission, within_s)
+        return await self._neighbour(member).ask(submission, within_s)
 
     def _owner(self, lane: int) -> str:
         """Return the owner of a lane; of one that never was, whoever can say so."""
@@ -110,11 +110,11 @@ class Router:
             owner = self._owners[min(self._owners)]
         return owner or ""
 
-    def _peer(self, member: Member) -> Peer:
-        peer = self._peers.get(member.name)
-        if peer is None or peer.address != member.address:
-            peer = self._peers[member.name] = Peer(member.address, self._trust)
-        return peer
+    def _neighbour(self, member: Member) -> Neighbour:
+        neighbour = self._neighbours.get(member.name)
+        if neighbour is None or neighbour.address != member.address:
+            neighbour = self._neighbours[member.name] = Neighbour(member.address, self._trust)
+        return neighbour
 
     async def _change(self, pause_s: float) -> None:
         """Wait for another picture, but no longer than a pause."""
@@ -125,16 +125,11 @@ class Router:
     def tell(self, members: list[Member]) -> None:
         """Tell members to look: something was let go for them."""
         for member in members:
-            task = asyncio.create_task(self._peer(member).look())
+            task = asyncio.create_task(self._neighbour(member).look())
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
 
     def close(self) -> None:
         """End the connections to all others."""
-        for peer in self._peers.values():
-            peer.close()
-
-
-def _last(fault: Fault, *, was_sent: bool) -> Fault:
-    """Return what the caller is told at the end: unknown, if anything may have been done."""
-    return Unknown(str(fault)) if was_sent else Unsent(str(fault))
+        for neighbour in self._neighbours.values():
+            neighbour.close()

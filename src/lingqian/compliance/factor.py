@@ -1,7 +1,8 @@
 """Factors: by which kinds of proof a person paid, when they are asked for, their caps (支付要素).
 
 Law: what a person has paid in a day, this payment included, is at most the cap of its factors,
-whichever were used before: who has paid much with two kinds pays nothing more with one.
+whichever were used before: who has paid much with two kinds pays nothing more with one. A gift
+counts what its coins had cost, also where they were bought from the balance the same day.
 Units: fen; Shanghai days.   Source: 公告〔2015〕43 号 23, 24; risk-compliance reference 2.2, 3.
 """
 

@@ -299,7 +299,7 @@ class SendGift(NamedTuple):
     """Give coins to a streamer, whose status travels with the command.
 
     `coins` is the price of one; `streamer_ppm` of what they had cost is the streamer's, settled
-    after `settle_after_us`.
+    after `settle_after_us`. `factors` are bits of compliance.factor.
     """
 
     key: bytes
@@ -314,6 +314,7 @@ class SendGift(NamedTuple):
     scene: str
     streamer_class: int
     streamer_state: int
+    factors: int = 0
 
 
 class SettleGift(NamedTuple):

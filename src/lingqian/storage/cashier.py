@@ -127,6 +127,7 @@ class GiftWish(NamedTuple):
     row: GiftRow
     count: int  # type: ignore[assignment]  # hides tuple.count
     scene: str
+    factors: int = 0
 
 
 class Kept(NamedTuple):
@@ -464,6 +465,7 @@ class Cashier:
             wish.scene,
             streamer.account_class,
             streamer.state,
+            wish.factors,
         )
         return Submission(command)
 

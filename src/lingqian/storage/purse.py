@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from lingqian.gift.gift import Gift
 from lingqian.storage.port import Connection
 from lingqian.storage.schema import TABLES
+from lingqian.topup.coin import Use, take
 from lingqian.topup.grant import Grant
 from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
@@ -46,6 +47,10 @@ SELECT_EXPIRING: Final = (
     "GROUP BY due_at_us ORDER BY due_at_us LIMIT ?"
 )
 SELECT_GRANTS: Final = _page("grants", "AND paid_left + bonus_left > 0 ")
+SELECT_LOTS: Final = (
+    f"SELECT {_columns('grants')} FROM grants "  # noqa: S608 - names from the schema table
+    "WHERE user_id = ? AND paid_left + bonus_left > 0"
+)
 SELECT_GIFT: Final = _one("gifts")
 SELECT_GIFTS_SENT: Final = _page("gifts")
 SELECT_GIFTS_GOT: Final = (
@@ -148,6 +153,15 @@ def grants(
         connection, "grants", SELECT_GRANTS, (user_id, before, rows_max)
     )
     return page
+
+
+def price_fen(connection: Connection, user_id: bytes, coins: int, use: Use, at_us: int) -> int:
+    """Return what the coins had cost that a spend would take now, lot by lot as the lane does.
+
+    Units: fen; 0 when the coins do not suffice.
+    """
+    lots: list[tuple[bytes, Grant]] = _rows(connection, "grants", SELECT_LOTS, (user_id,))
+    return sum(each.released_fen for each in take(lots, coins, use, at_us))
 
 
 def gift(connection: Connection, gift_id: bytes) -> Gift | None:

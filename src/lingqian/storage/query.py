@@ -319,7 +319,7 @@ def ends(connection: Connection) -> dict[int, int]:
 
 SELECT_KEY_KNOWN: Final = "SELECT 1 FROM keys WHERE key = ?"
 SELECT_DEVICE_SINCE: Final = "SELECT created_at_us FROM devices WHERE device_id = ?"
-SELECT_PAID_TODAY: Final = "SELECT day_fen FROM usages WHERE user_id = ? AND day = ?"
+SELECT_PAID_TODAY: Final = "SELECT day_fen + day_gift_fen FROM usages WHERE user_id = ? AND day = ?"
 
 
 def is_key_known(connection: Connection, key: bytes) -> bool:
@@ -334,6 +334,6 @@ def device_since_us(connection: Connection, device_id: bytes) -> int:
 
 
 def paid_today_fen(connection: Connection, user_id: bytes, day: int) -> int:
-    """Return what a person has paid on a business day."""
+    """Return what a person has paid on a business day, in gifts too."""
     row: Any = connection.execute(SELECT_PAID_TODAY, (user_id, day)).fetchone()
     return 0 if row is None else int(row[0])

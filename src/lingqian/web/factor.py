@@ -126,6 +126,7 @@ def _needed(door: Door, call: Call, digest: bytes, why: tuple[FactorRule, Facts]
         detail=f"{rule.zh}；{rule.en}",
         needs=needs,
         challenge=write_challenge(challenge),
+        amount_fen=facts.amount_fen,
     )
     return Refused.by(content)
 

@@ -69,6 +69,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         tuple[str, ...], Meta(description="What proves the payment: any one of these.")
     ] = ()
     challenge: Annotated[str, Meta(description="To be answered for a payment token.")] = ""
+    amount_fen: Annotated[int, Meta(description="What is to be proven.")] = 0
     tries_left: Annotated[int, Meta(description="Wrong tries left before a lock.")] | UnsetType = (
         UNSET
     )

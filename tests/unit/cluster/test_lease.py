@@ -5,10 +5,6 @@ import random
 import pytest
 
 from lingqian.cluster.lease import (
-    JOBS,
-    LANE,
-    RELAY,
-    ROLES,
     Lease,
     Member,
     Picture,
@@ -17,9 +13,10 @@ from lingqian.cluster.lease import (
     level,
     spread,
 )
+from lingqian.cluster.role import OURS, Role
 
 NOW_US = 1_000
-ALL = frozenset(ROLES)
+ALL = frozenset(OURS)
 
 
 def member(name, *, roles=ALL, until_us=NOW_US + 1):
@@ -54,7 +51,7 @@ def settled(members, leases, rounds=10):
     raise AssertionError("they never come to rest")
 
 
-def counts(held, members, role=LANE):
+def counts(held, members, role=Role.LANE):
     """Return how many leases of a role each member has."""
     return [
         sum(each.owner == name and each.role == role for each in held.values())
@@ -110,12 +107,16 @@ def test_last_member_that_leaves_has_nobody_to_give_to():
 
 def test_roles_are_shared_out_among_those_who_have_them():
     """An edge holds nothing; a relay holds no lane."""
-    there = [member("e", roles=["edge"]), member("l", roles=[LANE]), member("r", roles=[RELAY])]
+    there = [
+        member("e", roles=["edge"]),
+        member("l", roles=[Role.LANE]),
+        member("r", roles=[Role.RELAY]),
+    ]
     leases = (*lanes("", ""), Lease("relay/all", "", 0), Lease("jobs/sweep", "", 0))
     held = settled(there, leases)
     assert counts(held, there) == [0, 2, 0]
-    assert counts(held, there, RELAY) == [0, 0, 1]
-    assert counts(held, there, JOBS) == [0, 0, 0], "nobody is there for it"
+    assert counts(held, there, Role.RELAY) == [0, 0, 1]
+    assert counts(held, there, Role.JOBS) == [0, 0, 0], "nobody is there for it"
 
 
 def test_any_cluster_comes_to_rest_with_equal_shares():

@@ -1,4 +1,4 @@
-"""A peer: another process, as we ask it; one connection, opened when it is needed (对端).
+"""A neighbour: another process, as we ask it; one connection, opened when it is needed (对端).
 
 Law: what could not be sent is Unsent; what was sent and not answered is Unknown, and whoever asked
 may ask again with the same command.
@@ -8,8 +8,10 @@ import asyncio
 import itertools
 from typing import Final
 
+from lingqian.cluster.credential import check_answerer, peer_of
 from lingqian.cluster.host import WITHIN
 from lingqian.cluster.line import Line, Trust, Word, read_fault
+from lingqian.cluster.role import Call
 from lingqian.kernel.bound import ASKS_UNDER_WAY_MAX
 from lingqian.kernel.fault import Busy, Damaged, Fault, Unknown, Unsent
 from lingqian.storage.lane import Answer, Submission
@@ -19,13 +21,12 @@ CONNECT_S_MAX: Final = 2.0
 _MS_MAX: Final = 60_000
 
 
-class Peer:
+class Neighbour:
     """Asks another process; belongs to one event loop."""
 
     def __init__(self, address: str, trust: Trust) -> None:
         self.address = address
-        self._key = trust.key
-        self._tls = trust.calling
+        self._trust = trust
         self._line: Line | None = None
         self._opening: asyncio.Task[Line] | None = None
         self._welcomed: asyncio.Future[None] | None = None
@@ -83,20 +84,23 @@ class Peer:
         host, _, port = self.address.rpartition(":")
         loop = asyncio.get_running_loop()
         self._welcomed = welcomed = loop.create_future()
+        tls = self._trust.calling
         try:
             async with asyncio.timeout(CONNECT_S_MAX):
                 _, line = await loop.create_connection(
-                    lambda: Line(self._hear, self._lost), host.strip("[]"), int(port), ssl=self._tls
+                    lambda: Line(self._hear, self._lost), host.strip("[]"), int(port), ssl=tls
                 )
                 await welcomed
+                if tls is not None:
+                    check_answerer(peer_of(line.shown), Call.GREET)
         except (OSError, TimeoutError) as error:
             raise Unsent(f"{self.address} cannot be reached: {error}") from error
         return line
 
     def _hear(self, line: Line, word: Word, number: int, body: bytes) -> None:
         if word == Word.CHALLENGE:
-            self._proof = (body, self._key.nonce())
-            line.send(Word.HELLO, 0, self._key.hello(*self._proof))
+            self._proof = (body, self._trust.key.nonce())
+            line.send(Word.HELLO, 0, self._trust.key.hello(*self._proof))
         elif word == Word.WELCOME:
             self._welcome(line, body)
         elif (future := self._waiting.get(number)) is not None and not future.done():
@@ -104,7 +108,7 @@ class Peer:
 
     def _welcome(self, line: Line, body: bytes) -> None:
         assert self._welcomed is not None, "a connection is being opened"
-        if not self._key.is_welcome(*self._proof, body):
+        if not self._trust.key.is_welcome(*self._proof, body):
             line.close()
         elif not self._welcomed.done():
             self._welcomed.set_result(None)

@@ -1,0 +1,1 @@
+import{t as e}from"./cipher-Dt4rArLi.js";var t=e(((e,t)=>{t.exports={}}));export default t();
