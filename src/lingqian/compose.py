@@ -17,8 +17,21 @@ from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.cluster.credential import Credential
+from lingqian.cluster.traffic import check_traffic
 from lingqian.compliance.factor import CAPS, FactorCap, agreed, factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
+from lingqian.events.carrier import (
+    Carrier,
+    Means,
+    Run,
+    commands_in,
+    events_out,
+    relay_in,
+    relay_out,
+)
+from lingqian.events.kafka.setting import KafkaRow
+from lingqian.events.mailbox import Mailbox
+from lingqian.flows.command import AskPayout, ClaimPacket, SendGift, SendPacket, Transfer
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.bound import (
@@ -50,9 +63,10 @@ from lingqian.storage.finding import FindingKind
 from lingqian.storage.head import HeadLog, check_tail, cut_torn
 from lingqian.storage.intake import Batched, Intake
 from lingqian.storage.kept_bill import ReadBill
-from lingqian.storage.lane import Shell, Writer
+from lingqian.storage.lane import Answer, Shell, Submission, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import Connection, LaneRow
+from lingqian.storage.position import Parker
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.sqlite import SqliteStore, connect, migrate
 from lingqian.storage.vault import (
@@ -194,6 +208,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     personal_cipher: Literal["aes-256-gcm", "sm4-gcm"] = "aes-256-gcm"
     tls_certificate: str = ""
     tls_key: str = ""
+    kafka: KafkaRow | None = None
     credentials: str = ""
     unencrypted_traffic_because: str = ""
     frame_ancestors: tuple[Origin, ...] = ()
@@ -324,6 +339,16 @@ def _beacon(row: BeaconRow | None) -> Beacon | None:
     return Beacon(row.urls, bytes.fromhex(row.chain_hash), row.genesis_s, row.period_s)
 
 
+# What may go over the bus: what people do in a rush, and may ask again about with the same key.
+BY_BUS: Final[dict[str, type]] = {
+    "claims": ClaimPacket,
+    "sends": SendPacket,
+    "transfers": Transfer,
+    "gifts": SendGift,
+    "payouts": AskPayout,
+}
+
+
 class Wallet:
     """A running wallet: the intake in front, readers beside, keys apart.
 
@@ -349,6 +374,7 @@ class Wallet:
             self.vault = open_vault(folder / KEYS, config.personal_cipher)
             self.clock = BusinessClock()
             self.policy = policy(config)
+            self.by_bus = by_bus(config.kafka)
             self.intake = Intake(
                 self._open_writer,
                 batch_max=config.batch_commands_max,
@@ -376,6 +402,8 @@ class Wallet:
             self.reveal = reveal_with(self.vault)
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
+            undo.callback(self.publisher.stop)
+            self.mailbox, self.carrier = self._open_bus()
             undo.pop_all()
 
     def _open_writer(self) -> Writer:
@@ -401,6 +429,49 @@ class Wallet:
         shell = Shell(self.clock, secrets.token_bytes, reveal_with(self.vault))
         self._writer = Writer(store, self.lanes, self.policy, shell)
         return self._writer
+
+    def _open_bus(self) -> tuple[Mailbox | None, Carrier | None]:
+        """Carry between the ledger and a Kafka, where one is set.
+
+        Raises: Damaged when its topics could lose messages; Unsent when it does not answer.
+        """
+        row = broker_row(self.folder, self.config)
+        if row is None:
+            return None, None
+        try:
+            from lingqian.events.kafka.bus import KafkaBus  # noqa: PLC0415 - an extra
+            from lingqian.events.kafka.topic import Topics  # noqa: PLC0415 - as above
+        except ImportError as error:
+            raise Damaged(f"{error}; install lingqian[kafka]") from error
+        if self.config.profile != "sandbox":
+            faults = Topics(row).faults(len(self.lanes))
+            if faults:
+                raise Damaged("; ".join(faults))
+        means = Means(
+            lambda: KafkaBus(row),
+            lambda: connect(str(self.folder / DATABASE), readonly=True),
+            lambda: tuple(self._writer.lanes),
+            self.intake,
+            Parker(self.vault),
+            self.clock.now_us,
+            f"urn:lingqian:{fingerprint(self.vault.public_key)}",
+        )
+        carrier = Carrier(_runs(row, means))
+        carrier.start()
+        if not row.ingress:
+            return None, carrier
+        mailbox = Mailbox(KafkaBus(row), len(self.lanes), row.ingress_wait_ms / 1_000)
+        mailbox.start()
+        return mailbox, carrier
+
+    async def ask(self, submission: Submission) -> Answer:
+        """Put a command to its lane, straight or over the bus, and wait for the durable answer.
+
+        Raises: Busy, Stopping, Unsent, Unknown, Fenced; Accepted when it is on its way.
+        """
+        if self.mailbox is not None and type(submission.command) in self.by_bus:
+            return await self.mailbox.ask(submission)
+        return await self.intake.ask(submission)
 
     def _open_channels(self) -> dict[str, Channel]:
         """Read the keys of every channel account; nothing is called yet.
@@ -475,12 +546,48 @@ class Wallet:
 
     def close(self) -> None:
         """Finish what waits, publish, release the folder."""
+        for each in (self.mailbox, self.carrier):
+            if each is not None:
+                each.stop()
         self.intake.stop()
         self.publisher.stop()
         self.beside.close()
         self.archive.close()
         self.reader.close()
         self.lock.release()
+
+
+def broker_row(folder: Path, config: Config) -> KafkaRow | None:
+    """Return what is set of a Kafka, with this process's credential; None where none is set.
+
+    Raises: Damaged when it would be spoken to in the clear without a reason.
+    """
+    row, credential = config.kafka, open_credential(folder, config)
+    if row is None:
+        return None
+    sealed = {} if credential is None else credential.broker_settings
+    row = msgspec.structs.replace(row, client={**sealed, **row.client})
+    protocol = row.client.get("security.protocol", "plaintext").lower()
+    because = config.unencrypted_traffic_because
+    is_sealed = protocol in ("ssl", "sasl_ssl")
+    check_traffic(config.profile, because, row.servers, is_sealed=is_sealed)
+    return row
+
+
+def _runs(row: KafkaRow, means: Means) -> list[Run]:
+    """Return what is carried: events always, commands and money where it is set."""
+    runs = [events_out(means)]
+    if row.ingress:
+        runs.append(commands_in(means, by_bus(row)))
+    if row.relay == "kafka":
+        means.intake.carries = False
+        runs += [relay_out(means), relay_in(means)]
+    return runs
+
+
+def by_bus(row: KafkaRow | None) -> frozenset[type]:
+    """Return the kinds of command that go over the bus."""
+    return frozenset([BY_BUS[name] for name in row.ingress]) if row is not None else frozenset()
 
 
 def open_credential(folder: Path, config: Config) -> Credential | None:

@@ -395,7 +395,7 @@ def test_a_place_that_is_gone_is_said_in_the_ledger(stage):
 def ferried(stage, again_after_s=60):
     """Return what tells the deliveries that wait, and what reads them."""
     look = stage.world.connection
-    ferry = Ferry(stage.bus, lambda: list(waiting(look)), lambda: True, again_after_s)
+    ferry = Ferry(stage.bus, lambda: list(waiting(look)), again_after_s)
     return ferry, stage.reader(RELAY, frozenset({DeliverRelay}))
 
 

@@ -36,12 +36,10 @@ class Ferry:
         self,
         bus: Bus,
         waiting: Callable[[], Iterable[DeliverRelay]],
-        is_held: Callable[[], bool],
         again_after_s: float = AGAIN_AFTER_S,
     ) -> None:
         self._bus = bus
         self._waiting = waiting
-        self._is_held = is_held
         self._again_after_s = again_after_s
         self._sent: dict[tuple[int, int], _Sent] = {}
 
@@ -50,9 +48,6 @@ class Ferry:
 
         Raises: Unsent.
         """
-        if not self._is_held():
-            self._sent.clear()
-            return 0
         now_s = time.monotonic()
         due = [each for each in self._waiting() if self._is_due(each, now_s)]
         if due:

@@ -61,6 +61,8 @@ class Intake:
         self._queue_max = queue_max
         # Called in the writer's thread after each batch; may be set while the intake runs.
         self.on_batch = on_batch
+        # Whether money between our lanes is carried here; else somebody else carries it.
+        self.carries = True
         # Called there when the lanes turn out to be somebody else's, where they are shared.
         self.on_fenced: Callable[[], None] | None = None
         self._queue: deque[_Waiting] = deque()
@@ -291,7 +293,7 @@ class Intake:
     def _deliver_relay(self, writer: Writer) -> None:
         """Carry money between our lanes right behind the batch that let it go."""
         lanes = writer.lanes
-        if len(lanes) == 1 or (writer.is_shared and not writer.has_let_go):
+        if not self.carries or len(lanes) == 1 or (writer.is_shared and not writer.has_let_go):
             return
 
         def look(connection: Any) -> list[DeliverRelay]:  # noqa: ANN401 - the engine's own type
