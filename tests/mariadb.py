@@ -49,6 +49,9 @@ class Server:
 
     def __init__(self, *extra):
         self.folder = Path(tempfile.mkdtemp(prefix="lingqian-mariadb-"))
+        # A server that starts clears away the temporary tables it finds, its neighbour's too.
+        (self.folder / "passing").mkdir()
+        self._surroundings = {**os.environ, "TMPDIR": str(self.folder / "passing")}
         self.port = free_port()
         self.socket = str(self.folder / "socket")
         self.process = None
@@ -67,7 +70,9 @@ class Server:
         line = [install, "--no-defaults", f"--datadir={self.folder / 'data'}", "--skip-test-db"]
         line += ["--auth-root-authentication-method=normal", *self._own]
         with (self.folder / "log").open("wb") as log:
-            subprocess.run(line, check=True, stdout=log, stderr=log, timeout=120)
+            subprocess.run(
+                line, check=True, stdout=log, stderr=log, timeout=120, env=self._surroundings
+            )
 
     def start(self):
         """Start the server on its folder, as after a power cut when it was killed."""
@@ -80,6 +85,7 @@ class Server:
                 [*line, *self._extra],
                 stdout=log,
                 stderr=log,
+                env=self._surroundings,
                 preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call, nothing of ours
             )
         until = time.monotonic() + START_S

@@ -1,7 +1,7 @@
 """The only place that picks real adapters: builds a running wallet from a folder and a Config."""
 
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -530,6 +530,16 @@ class Wallet:
     def lane_rows(self) -> list[LaneRow]:
         """Return every lane's position after its last durable batch."""
         return [lane.row for lane in self._writer.lanes.values()]
+
+    @property
+    def outcomes(self) -> Mapping[str, int]:
+        """How the writer's commits have ended so far."""
+        return self._writer.outcomes
+
+    @property
+    def database_errors(self) -> Mapping[str, int]:
+        """How often the writer's database has failed so far, by class."""
+        return self._writer.store.errors
 
     def advance_clock(self, advance_us: int) -> None:
         """Move the sandbox's business clock forward, durably.

@@ -128,6 +128,7 @@ SAME = {
     "personal_cipher": "nothing",
     "tls_certificate": "nothing",
     "tls_key": "nothing",
+    "kafka": "nothing",
     "credentials": "nothing",
     "unencrypted_traffic_because": "nothing",
     "frame_ancestors": "nothing",

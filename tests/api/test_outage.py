@@ -200,7 +200,8 @@ def who_is_known_is_advanced(till, story):
         assert till.act(story.waiting, "advance", here).code == "advance_open_here"
     own = phone_of(till.api, story.waiting["user_id"])
     path = f"/v1/top-ups/{story.waiting['id']}/advance"
-    assert own.post(path, once=f"o{next(_names)}").body["state"] == "advanced"
+    headers = {"Payment-Factor": f"password {proven(own, path)}"}
+    assert own.post(path, headers=headers).body["state"] == "advanced"
     assert till.act(story.lost[2], "advance").code == "history_too_short"
     (line,) = till.api.get("/v1/advance-lines").body["lines"]
     assert (line["open_fen"], line["minute_fen"]) == (2 * PRICE_FEN, 2 * PRICE_FEN)
@@ -208,6 +209,17 @@ def who_is_known_is_advanced(till, story):
     second = till.api.get(f"/v1/advances?limit=1&cursor={first['next_cursor']}").body
     shown = [each["order_id"] for each in (*first["advances"], *second["advances"])]
     assert shown == [story.waiting["id"], story.fresh["id"]]
+
+
+def proven(phone, path):
+    """Prove an advance that a new device asks for; return the token."""
+    assert phone.post(path).code == "password_not_set"
+    word = {"password": "274913"}
+    phone.call("PUT", "/v1/users/me/payment-password", word)
+    told = phone.post(path)
+    assert (told.status, told.code, told.body["amount_fen"]) == (403, "factor_needed", PRICE_FEN)
+    answer = {"challenge": told.body["challenge"], **word}
+    return phone.post("/v1/users/me/payment-tokens", answer).body["payment_token"]
 
 
 def it_recovers_by_itself_and_catches_up(till, story):

@@ -28,8 +28,8 @@ APART = (
 )
 # What only the embedded engine is told, and why.
 EMBEDDED = {
-    "lingqian.storage.audit:SELECT_TABLES": "the schema as that engine keeps it",
-    "lingqian.storage.audit:TABLE_INFO": "the schema as that engine keeps it",
+    "lingqian.storage.ground:SELECT_TABLES": "the schema as that engine keeps it",
+    "lingqian.storage.ground:TABLE_INFO": "the schema as that engine keeps it",
 }
 # The first words of statements that others end.
 BEGINNINGS = {

@@ -398,3 +398,20 @@ def test_transaction_that_stands_still_is_ended_by_the_server(store):
     with pytest.raises(Error):
         store.connection.execute("COMMIT")
     assert time.monotonic() - began < 30
+
+
+def test_errors_are_counted_by_their_class(world, monkeypatch):
+    """What an engineer on call sees of a server that cuts, conflicts or is full."""
+    number = world.connection.execute("SELECT CONNECTION_ID()").fetchone()[0]
+    mariadb.server().do(f"KILL {number}")
+    assert world.store.read(lambda link: link.execute("SELECT 1").fetchone()) == (1,)
+    assert world.store.errors == {"lost": 1}
+
+    def conflict(*_):
+        raise OperationalError(1213, "deadlock")
+
+    monkeypatch.setattr(world.store, "_write", conflict)
+    with pytest.raises(Unsent):
+        world.batch(world.fund("a", 1))
+    assert world.store.errors == {"lost": 1, "rolled back": world.writer.outcomes["unsent"]}
+    assert world.store.errors["rolled back"] > 1

@@ -3,7 +3,6 @@
 Law: the client's own time is never counted: processor time is read from the system, of the server.
 """
 
-import os
 import signal
 import socket
 import subprocess
@@ -17,8 +16,9 @@ from typing import Final
 import msgspec
 
 from lingqian.bench.batch import SHARES
-from lingqian.bench.caller import Crowd, run_loop
-from lingqian.bench.report import Bar, Measure, judged
+from lingqian.bench.caller import run_loop
+from lingqian.bench.machine import cpu_s
+from lingqian.bench.report import Bar, Crowd, Measure, judged
 from lingqian.bench.scale import Scale
 from lingqian.bench.wire import Request, Site, press
 from lingqian.bench.world import SHARE_FEN, World
@@ -73,12 +73,6 @@ def _until_open(host: str, port: int) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def cpu_s(pid: int) -> float:
-    """Return the processor time a process has used, all its threads, system calls included."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measured(site: Site, requests: Sequence[Request], connections: int) -> Crowd:

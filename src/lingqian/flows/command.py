@@ -475,7 +475,8 @@ class AskAdvance(NamedTuple):
     `account` is the channel account whose mode allows it. What the person has topped up before
     travels with the command, as it was read when the advance was asked for. So does `is_minor`:
     a row of the journal never has it, for it is refused. `device` and `address` are keys of askers:
-    the order's lane and a keyed digest, empty where nothing is known.
+    the order's lane and a keyed digest, empty where nothing is known. `factors` are bits of
+    compliance.factor: by what the person proved that it is he who will owe.
     """
 
     order_id: bytes
@@ -487,6 +488,7 @@ class AskAdvance(NamedTuple):
     is_minor: bool = False
     device: bytes = b""
     address: bytes = b""
+    factors: int = 0
 
 
 class SettleAdvance(NamedTuple):

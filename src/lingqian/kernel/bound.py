@@ -82,6 +82,9 @@ FUNNEL_ROWS_MAX: Final = 2_000_000
 
 # The lane.
 BATCH_COMMANDS_MAX: Final = 4_096
+# Before a server that cannot keep up a batch shrinks to no fewer, and gathers no longer. Unit: ms.
+BATCH_COMMANDS_MIN: Final = 8
+LINGER_MS_MAX: Final = 50
 QUEUE_COMMANDS_MAX: Final = 32_768
 QUEUE_AGE_S_MAX: Final = 10
 COMMIT_TRIES_MAX: Final = 5
@@ -95,6 +98,8 @@ WAL_PAGES_MAX: Final = 50_000
 # A database server. An answer that takes longer is no answer; a pause comes before trying again.
 DATABASE_CONNECT_S_MAX: Final = 5
 DATABASE_ANSWER_S_MAX: Final = 10
+# Whoever judges a ledger asks about whole tables.
+DATABASE_JUDGE_S_MAX: Final = 3_600
 DATABASE_PAUSE_MS_MIN: Final = 2
 DATABASE_PAUSE_MS_MAX: Final = 250
 

@@ -9,12 +9,13 @@ from typing import Any, Final, NamedTuple
 
 from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
+from lingqian.storage.walk import Way, walk
 
 CHAIN_BYTES: Final = 16
 _COLUMNS: Final = "number, at_us, actor, operation, subject, status, chain"
 SELECT_LAST: Final = f"SELECT {_COLUMNS} FROM acts ORDER BY number DESC LIMIT 1"  # noqa: S608 - our columns
 SELECT_ACTS: Final = f"SELECT {_COLUMNS} FROM acts WHERE number < ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - as above
-SELECT_ALL: Final = f"SELECT {_COLUMNS} FROM acts ORDER BY number"  # noqa: S608 - as above
+_ALL: Final = Way("acts", ("number",), tuple(_COLUMNS.split(", "))[1:])
 INSERT_ACT: Final = f"INSERT INTO acts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - as above
 
 
@@ -67,7 +68,7 @@ def acts(connection: Connection, before: int, count: int) -> list[Act]:
 def broken_acts(connection: Connection, vault: Vault | None) -> Iterator[tuple[int, str]]:
     """Yield the number of each act that contradicts its neighbours, and how."""
     before, expected = b"", 1
-    for row in connection.execute(SELECT_ALL):
+    for row in walk(connection, _ALL):
         act = _act(row)
         if act.number != expected:
             yield act.number, f"acts {expected} to {act.number - 1} are missing"

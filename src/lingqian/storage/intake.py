@@ -16,6 +16,7 @@ from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.bound import BATCH_COMMANDS_MAX, QUEUE_AGE_S_MAX, QUEUE_COMMANDS_MAX
 from lingqian.kernel.fault import Busy, Fault, Fenced, Moved, Stopping
 from lingqian.storage.lane import Answer, Submission, Writer
+from lingqian.storage.pace import Pacer
 from lingqian.storage.port import Connection, Taken
 from lingqian.storage.relay import waiting
 
@@ -34,6 +35,7 @@ class _Waiting(NamedTuple):
     submission: Submission
     future: "asyncio.Future[Answer] | Future[Answer]"
     loop: asyncio.AbstractEventLoop | None
+    since_s: float
     until_s: float
 
 
@@ -55,9 +57,12 @@ class Intake:
         batch_max: int = BATCH_COMMANDS_MAX,
         queue_max: int = QUEUE_COMMANDS_MAX,
         on_batch: Callable[[Batched], None] | None = None,
+        is_paced: bool = False,
     ) -> None:
         self._open_writer = open_writer
         self._batch_max = batch_max
+        # A server has other clients; a file of our own takes whatever it is given.
+        self._pacer = Pacer(batch_max) if is_paced else None
         self._queue_max = queue_max
         # Called in the writer's thread after each batch; may be set while the intake runs.
         self.on_batch = on_batch
@@ -90,6 +95,19 @@ class Intake:
         return len(self._queue)
 
     @property
+    def full_pct(self) -> int:
+        """How much of the queue is taken, in per cent."""
+        return 100 * len(self._queue) // self._queue_max
+
+    @property
+    def age_s(self) -> float:
+        """How long the command that has waited longest has waited, in seconds."""
+        try:
+            return time.monotonic() - self._queue[0].since_s
+        except IndexError:
+            return 0.0
+
+    @property
     def waits_s(self) -> float:
         """How long the commands taken but not answered have waited, in seconds."""
         since_s = self._busy_since_s
@@ -117,8 +135,8 @@ class Intake:
         self._admit()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
-        until_s = time.monotonic() + within_s
-        self._queue.append(_Waiting(submission, future, loop, until_s))
+        now_s = time.monotonic()
+        self._queue.append(_Waiting(submission, future, loop, now_s, now_s + within_s))
         if self._gathering is not loop and not self._wake.is_set():
             self._gathering = loop
             loop.call_soon(self._gathered)
@@ -135,11 +153,12 @@ class Intake:
         Raises: Busy, Stopping.
         """
         self._admit()
-        until_s = time.monotonic() + QUEUE_AGE_S_MAX
+        now_s = time.monotonic()
+        until_s = now_s + QUEUE_AGE_S_MAX
         futures: list[Future[Answer]] = [Future() for _ in submissions]
         self._queue.extend(
             [
-                _Waiting(each, future, None, until_s)
+                _Waiting(each, future, None, now_s, until_s)
                 for each, future in zip(submissions, futures, strict=True)
             ]
         )
@@ -241,8 +260,12 @@ class Intake:
 
     def _next(self, writer: Writer) -> list[_Waiting]:
         """Return the commands of the next batch; those too late or not ours are told so."""
-        queue = self._queue
-        batch = [queue.popleft() for _ in range(min(len(queue), self._batch_max))]
+        queue, batch_max = self._queue, self._batch_max
+        if self._pacer is not None:
+            batch_max, linger_ms = self._pacer.pace
+            if linger_ms and len(queue) < batch_max:
+                time.sleep(linger_ms / 1_000)
+        batch = [queue.popleft() for _ in range(min(len(queue), batch_max))]
         now_s = time.monotonic()
         if late := [each for each in batch if each.until_s < now_s]:
             _fail(late, Busy("the command waited too long and was not tried"))
@@ -264,6 +287,8 @@ class Intake:
             _fail(batch, self._fenced(writer, error))
             return
         except Fault as error:
+            if self._pacer is not None:
+                self._pacer.failed()
             _fail(batch, error)
             return
         except BaseException:
@@ -272,6 +297,8 @@ class Intake:
         finally:
             self._busy_since_s = None
         took_s = time.monotonic() - began_s
+        if self._pacer is not None:
+            self._pacer.took(took_s)
         _resolve(batch, answers)
         self._batched(writer, answers, took_s)
 

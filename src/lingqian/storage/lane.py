@@ -4,6 +4,7 @@ Law: one durable transaction per batch; nobody is answered before it; a refused 
 spoils its neighbours; what is in memory equals what is stored, or is thrown away.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -217,6 +218,8 @@ class Writer:
         self.has_let_go = False
         # Lanes whose last commit is unknown and could not be resolved yet.
         self._unresolved: list[Batch] = []
+        # How commits ended, for whoever watches; written by this thread, read by any.
+        self.outcomes: Counter[str] = Counter()
 
     @property
     def store(self) -> Store:
@@ -339,7 +342,7 @@ class Writer:
     def _commit(self, batches: list[Batch]) -> None:
         for attempt in range(COMMIT_TRIES_MAX):
             try:
-                self._store.commit(batches)
+                self._send(batches)
             except Unsent:
                 if attempt == COMMIT_TRIES_MAX - 1:
                     raise
@@ -353,6 +356,15 @@ class Writer:
                     self._lanes[batch.before.lane].committed(batch.after)
                 return
 
+    def _send(self, batches: list[Batch]) -> None:
+        """Commit once, and count how it ended."""
+        try:
+            self._store.commit(batches)
+        except Fault as fault:
+            self.outcomes[type(fault).__name__.lower()] += 1
+            raise
+        self.outcomes["committed"] += 1
+
     def _resolve(self, batches: list[Batch]) -> bool:
         """Find out what became of an unknown commit; True when it was committed.
 
@@ -365,6 +377,7 @@ class Writer:
             batch.rows and row.batch_id == batch.after.batch_id
             for row, batch in zip(rows, batches, strict=True)
         )
+        self.outcomes["found_committed" if is_committed else "found_missing"] += 1
         for row in rows:
             lane = self._lanes[row.lane]
             if is_committed:

@@ -26,6 +26,7 @@ from lingqian.storage.kept_bill import (
 )
 from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
+from lingqian.storage.walk import LARGE_PAGE_ROWS, Way, walk
 
 # Where the journal's digest of each field is folded to.
 _HOMES: Final = {
@@ -47,7 +48,7 @@ _HOMES: Final = {
 _PACKED: Final = (FIELD_TRADE_BILL, FIELD_FUND_BILL, FIELD_SHEET)
 _PLAIN: Final = (FIELD_NOTICE, *_PACKED)
 _PURPOSES: Final = {FIELD_EXTERNAL: "external"}
-_SELECT_ALL: Final = "SELECT owner_id, field, cipher, mac FROM personal"
+_ALL: Final = Way("personal", ("owner_id", "field"), ("cipher", "mac"), LARGE_PAGE_ROWS)
 
 
 def _select_strangers(field: int) -> str:
@@ -64,7 +65,7 @@ def personal_faults(connection: Connection, vault: Vault | None) -> Iterator[Fin
         for (owner_id,) in connection.execute(_select_strangers(field)):
             words = f"field {field}: its digest is not the one the journal keeps"
             yield _finding(FindingKind.PERSONAL_MAC, owner_id, field, words)
-    for owner_id, field, cipher, mac in connection.execute(_SELECT_ALL):
+    for owner_id, field, cipher, mac in walk(connection, _ALL):
         if field not in _HOMES:
             yield _finding(FindingKind.PERSONAL_MAC, owner_id, field, f"field {field} is unknown")
         elif vault is not None:

@@ -1,5 +1,6 @@
 """What a lane needs of a database; every adapter passes one contract suite."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -113,7 +114,12 @@ class Batch(NamedTuple):
 
 
 class Store(Protocol):
-    """A database for lanes: loads by key, commits batches, and can say what became of one."""
+    """A database for lanes: loads by key, commits batches, and can say what became of one.
+
+    `errors`: how often it has failed, by class; counted by its own thread, read by any.
+    """
+
+    errors: Counter[str]
 
     def lane(self, lane: int) -> LaneRow:
         """Take a lane: raise its epoch, which fences every earlier owner, and return its row."""

@@ -4,6 +4,7 @@ Law: an answer is given only after COMMIT has returned. Reads have connections o
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
@@ -144,6 +145,8 @@ class SqliteStore:
         # Alone: WAL without shared memory, for file systems (and the simulated disk) without it.
         self._is_alone = is_alone
         self._synchronous = synchronous
+        # Errors of commits by the engine's own words, for whoever watches.
+        self.errors: Counter[str] = Counter()
         self._checkpointer = Checkpointer(self._open_beside)
         try:
             self._connection = self._open()
@@ -249,15 +252,21 @@ class SqliteStore:
             self._rollback()
             raise
         except apsw.Error as error:
+            self._note(error)
             self._rollback()
             raise Unsent(f"nothing was written: {error}") from error
         try:
             connection.execute("COMMIT")
         except _RETRIABLE as error:
+            self._note(error)
             self._rollback()
             raise Unsent(f"nothing was written: {error}") from error
         except apsw.Error as error:
+            self._note(error)
             raise Unknown(f"the commit was cut: {error}") from error
+
+    def _note(self, error: apsw.Error) -> None:
+        self.errors[type(error).__name__.removesuffix("Error").lower()] += 1
 
     def _write(self, batch: Batch) -> None:
         connection = self._connection

@@ -37,6 +37,7 @@ from lingqian.storage.session import Sessions
 from lingqian.storage.sweep import due
 from lingqian.storage.vault import fingerprint
 from lingqian.topup.evidence import Source
+from lingqian.web.lookout import Lookout
 from lingqian.web.meter import Meter
 from lingqian.web.once import UsedKeys
 from lingqian.web.person import Spent
@@ -62,7 +63,7 @@ class Door:
         self.page_keys = UsedKeys()
         self.spent = Spent(real_us() // SECOND_US)
         self.meter = Meter()
-        self.meter.watch_depth(lambda: wallet.intake.depth)
+        self.lookout = Lookout(wallet, self.meter)
         self.body_bytes_max = wallet.config.body_bytes_max
         self.bell = Bell()
         self.notices = Notices(self.bell)
@@ -156,6 +157,11 @@ class Door:
         """Whether commands are taken and no batch hangs."""
         intake = self.wallet.intake
         return not self.is_stopping and intake.is_open and intake.waits_s < STUCK_S
+
+    @property
+    def full_pct(self) -> int:
+        """How busy the process is: how much of the queue is taken, in per cent."""
+        return self.wallet.intake.full_pct
 
     def stop(self) -> None:
         """Say that the process is about to end: streams close, readiness is withdrawn."""

@@ -10,7 +10,15 @@ from pathlib import Path
 
 import msgspec
 
-from lingqian.flows.command import AskPayout, AskRefund, OpenOrder, SendGift, SendPacket, Transfer
+from lingqian.flows.command import (
+    AskAdvance,
+    AskPayout,
+    AskRefund,
+    OpenOrder,
+    SendGift,
+    SendPacket,
+    Transfer,
+)
 from lingqian.flows.gift import GiftDone
 from lingqian.flows.kind import KINDS
 from lingqian.ledger.posting import Posted
@@ -36,6 +44,7 @@ def rows():
 # Fields that were appended after a journal had been written; its rows read as if they were 0.
 APPENDED = {
     Transfer: 1, SendPacket: 1, OpenOrder: 1, AskPayout: 1, AskRefund: 1, SendGift: 1, GiftDone: 1,
+    AskAdvance: 1,
 }  # fmt: skip
 
 

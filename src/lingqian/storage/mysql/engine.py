@@ -11,6 +11,8 @@ from lingqian.kernel.fault import Unsent
 # A statement waits for a row this long; a transaction that stands still is ended after so long.
 LOCK_WAIT_S: Final = 2
 IDLE_TRANSACTION_S: Final = 10
+# Whoever judges a ledger stands on one moment of it, and thinks between two pages.
+IDLE_JUDGE_S: Final = 600
 # Names may be quoted, two bars join texts, no sign escapes, and nothing is cut to fit.
 _MODES: Final = (
     "ANSI_QUOTES,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,"
@@ -40,7 +42,8 @@ class Engine(NamedTuple):
 
     `mark` stands in its version; `kill` ends another connection by its number, and
     `reuses_numbers` says that a restarted server begins counting them anew; `read_only` binds a
-    session to reading, and is empty where only the rights of a user can.
+    session to reading, and is empty where only the rights of a user can; `patient` lets a reader
+    think; `check_table` lets the engine look at its own pages.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Engine(NamedTuple):
     oldest: tuple[int, int, int]
     session: tuple[str, ...]
     read_only: tuple[str, ...]
+    patient: tuple[str, ...]
+    check_table: str
     begin: str
     begin_lane: str
     kill: str
@@ -70,6 +75,8 @@ MARIADB: Final = Engine(
     oldest=(10, 6, 0),
     session=(*_SESSION, f"SET SESSION idle_transaction_timeout = {IDLE_TRANSACTION_S}"),
     read_only=_READ_ONLY,
+    patient=(f"SET SESSION idle_transaction_timeout = {IDLE_JUDGE_S}",),
+    check_table='CHECK TABLE "{0}"',
     begin="START TRANSACTION",
     begin_lane="START TRANSACTION",
     kill="KILL CONNECTION {0:d}",
@@ -87,6 +94,8 @@ MYSQL: Final = Engine(
     oldest=(8, 0, 16),
     session=_SESSION,
     read_only=_READ_ONLY,
+    patient=(),
+    check_table='CHECK TABLE "{0}"',
     begin="START TRANSACTION",
     begin_lane="START TRANSACTION",
     kill="KILL CONNECTION {0:d}",
@@ -109,6 +118,8 @@ TIDB: Final = Engine(
     ),
     # It takes the word and does not keep it.
     read_only=(),
+    patient=(f"SET SESSION tidb_idle_transaction_timeout = {IDLE_JUDGE_S}",),
+    check_table='ADMIN CHECK TABLE "{0}"',
     begin="BEGIN PESSIMISTIC",
     begin_lane="BEGIN OPTIMISTIC",
     kill="KILL TIDB {0:d}",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
+from operator import index
 from typing import Any, Final
 
 import pymysql  # type: ignore[import-untyped]  # the driver has no types
@@ -29,10 +30,14 @@ _LITERALS: Final[dict[type, Callable[[Any], str]]] = {
 }
 
 
-def _literal(value: Any) -> str:  # noqa: ANN401 - any column's value
-    write = _LITERALS.get(type(value))
-    # Numbers with names (an enumeration's) are numbers.
-    return write(value) if write is not None else str(int(value))
+def _number(value: Any) -> str:  # noqa: ANN401 - an enumeration's value
+    """Write a number that has a name; what only looks like a number, as a float does, is none."""
+    return str(index(value))
+
+
+def _literals(values: Iterable[Any]) -> list[str]:
+    kinds = _LITERALS
+    return [kinds.get(type(value), _number)(value) for value in values]
 
 
 @lru_cache(maxsize=512)
@@ -41,12 +46,13 @@ def _line(text: str) -> tuple[str, tuple[str, ...], str]:
     (first, *between, last) = said(text).parts
     head, _, start = first.partition(" VALUES ")
     end = last.index(")") + 1
-    return f"{head} VALUES ", (start, *between, last[:end]), last[end:]
+    row = [part.replace("%", "%%") for part in (start, *between, last[:end])]
+    return f"{head} VALUES ", tuple(row), last[end:]
 
 
 def filled(parts: tuple[str, ...], values: Iterable[Any]) -> str:
     """Return a statement with its values; `parts` is what stands between them."""
-    literals = list(map(_literal, values))
+    literals = _literals(values)
     assert len(literals) == len(parts) - 1, "a value for each place"
     return "".join(chain.from_iterable(zip(parts, literals, strict=False))) + parts[-1]
 
@@ -121,16 +127,44 @@ class Link:
 
 
 def statements(text: str, lines: Iterable[Values]) -> Iterator[str]:
-    """Yield statements that add all the lines, each below the bound unless one line is larger."""
+    """Yield statements that add all the lines, each below the bound unless one line is larger.
+
+    Written column by column: a table's column holds one kind of value, and many of one kind are
+    written in one go.
+    """
     head, parts, tail = _line(text)
-    rows: list[str] = []
+    columns = [_column(values) for values in zip(*lines, strict=True)]
+    if not columns:
+        return
+    assert len(columns) == len(parts) - 1, "a value for each place"
+    places = [place for place, _ in columns]
+    row = "".join(chain.from_iterable(zip(parts, places, strict=False))) + parts[-1]
+    rows = list(map(row.__mod__, zip(*[literals for _, literals in columns], strict=True)))
+    for some in _bounded(rows):
+        yield f"{head}{','.join(some)}{tail}"
+
+
+def _column(values: tuple[Any, ...]) -> tuple[str, Iterable[Any]]:
+    """Return how a column stands in a row, and what is put there for each line."""
+    kinds = set(map(type, values))
+    if kinds == {bytes}:
+        return "x'%s'", map(bytes.hex, values)
+    if kinds == {int}:
+        return "%d", values
+    return "%s", _literals(values)
+
+
+def _bounded(rows: list[str]) -> Iterator[list[str]]:
+    """Cut rows into as few runs as fit a statement each."""
+    if sum(map(len, rows)) + len(rows) <= STATEMENT_BYTES_MAX:
+        yield rows
+        return
+    some: list[str] = []
     size = 0
-    for line in lines:
-        row = filled(parts, line)
-        if rows and size + len(row) > STATEMENT_BYTES_MAX:
-            yield head + ",".join(rows) + tail
-            rows, size = [], 0
-        rows.append(row)
+    for row in rows:
+        if some and size + len(row) > STATEMENT_BYTES_MAX:
+            yield some
+            some, size = [], 0
+        some.append(row)
         size += len(row) + 1
-    if rows:
-        yield head + ",".join(rows) + tail
+    yield some

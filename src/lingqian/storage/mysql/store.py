@@ -9,6 +9,7 @@ import random
 import secrets
 import ssl
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
@@ -109,6 +110,40 @@ class Options(NamedTuple):
     tls: Callable[[], ssl.SSLContext] | None = None
 
 
+def connect(address: Address, options: Options) -> tuple[Link, Engine]:
+    """Open a connection with the settings every session of ours has.
+
+    Raises: what the driver raises; Unsent when the server is too old or promises too little.
+    """
+    connection = pymysql.connect(
+        host=address.host or None,
+        port=address.port,
+        user=address.user,
+        password=address.password,
+        database=address.name,
+        unix_socket=address.socket or None,
+        ssl=options.tls() if options.tls is not None else None,
+        charset="utf8mb4",
+        collation="utf8mb4_bin",
+        conv=_DECODERS,
+        autocommit=True,
+        client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
+        connect_timeout=options.connect_s,
+        read_timeout=options.answer_s,
+        write_timeout=options.answer_s,
+    )
+    link = Link(connection)
+    try:
+        engine = engine_of(link.execute("SELECT VERSION()").fetchone()[0])
+        for statement in engine.session:
+            link.execute(statement)
+        check(link, engine, is_sandbox=options.is_sandbox)
+    except BaseException:
+        link.close()
+        raise
+    return link, engine
+
+
 class _Holder(NamedTuple):
     """A connection as the server knows it: its number, and since when by the server's clock."""
 
@@ -131,6 +166,8 @@ class MysqlStore:
         self._lanes: set[int] = set()
         self._troubles = 0
         self._holder = _Holder(0, 0)
+        # Errors by their class, for whoever watches; written by this thread, read by any.
+        self.errors: Counter[str] = Counter()
         try:
             self._connection = self._open()
             migrate(self._connection)
@@ -140,34 +177,8 @@ class MysqlStore:
     # --- connections ----------------------------------------------------------------------------
 
     def _connect(self) -> Link:
-        """Open a connection with the settings every session of ours has; raises as the driver."""
-        at, options = self._address, self._options
-        connection = pymysql.connect(
-            host=at.host or None,
-            port=at.port,
-            user=at.user,
-            password=at.password,
-            database=at.name,
-            unix_socket=at.socket or None,
-            ssl=options.tls() if options.tls is not None else None,
-            charset="utf8mb4",
-            collation="utf8mb4_bin",
-            conv=_DECODERS,
-            autocommit=True,
-            client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
-            connect_timeout=options.connect_s,
-            read_timeout=options.answer_s,
-            write_timeout=options.answer_s,
-        )
-        link = Link(connection)
-        try:
-            self._engine = engine_of(link.execute("SELECT VERSION()").fetchone()[0])
-            for statement in self._engine.session:
-                link.execute(statement)
-            check(link, self._engine, is_sandbox=options.is_sandbox)
-        except BaseException:
-            link.close()
-            raise
+        """Open a connection; raises as the driver, and Unsent."""
+        link, self._engine = connect(self._address, self._options)
         return link
 
     def _open(self) -> Link:
@@ -199,9 +210,14 @@ class MysqlStore:
                 link.execute(NOTE_CONNECTION, (*self._holder, lane, self._token))
         return self._connection
 
+    def _counted(self, error: Error) -> Meaning:
+        meaning = meaning_of(error)
+        self.errors[meaning.name] += 1
+        return meaning
+
     def _give_up(self, error: Error) -> Meaning:
         """Leave no transaction behind: end it by name, or end the connection it is in."""
-        meaning = meaning_of(error)
+        meaning = self._counted(error)
         if not meaning.ends_link:
             try:
                 self._connection.execute("ROLLBACK")
@@ -255,6 +271,7 @@ class MysqlStore:
             except Error as error:
                 if code_of(error) != _LOCK_WAIT:
                     raise
+                self._counted(error)
             self._connection.execute("ROLLBACK")
             self._end_holder(lane)
             return self._take(lane)
@@ -299,6 +316,7 @@ class MysqlStore:
             except Error as error:
                 if not meaning_of(error).ends_link:
                     raise
+                self._counted(error)
                 self._connection.close()
                 return work(self._ready())
         except Error as error:
@@ -386,6 +404,8 @@ class MysqlStore:
             self._rollback()
             raise
         except (Error, Unsent) as error:
+            if isinstance(error, Error):
+                self._counted(error)
             self._connection.close()
             raise Unknown(f"the database cannot be asked: {error}") from error
 

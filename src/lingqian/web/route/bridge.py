@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from lingqian.compliance.factor import Act
 from lingqian.identity.key import Scope
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_ORDER, lane_of
@@ -118,6 +119,8 @@ async def take_advance(door: Door, call: Call) -> Reply:
     cashier, applicant = door.wallet.cashier, await _applicant(door, call, order.user_id)
     if standing.is_asked_elsewhere(door.reader, cashier.askers(lane_of(order_id), applicant)):
         return problem(Code.ADVANCE_OPEN_HERE)
+    payment = Payment(order.user_id, order.amount_fen, "", act=Act.ADVANCE)
+    applicant = applicant._replace(factors=await factors_of(door, call, payment))
     asked = cashier.ask_advance(order_id, account, applicant, call.caller.name)
     answer = await door.ask(asked)
     if answer.code:
@@ -186,6 +189,7 @@ OPERATIONS: Final = (
             Code.EXCEEDS_ADVANCE_MAX,
             Code.LINE_PACED,
             Code.LINE_EXHAUSTED,
+            *FACTOR,
         ),
         by_person=True,
     ),

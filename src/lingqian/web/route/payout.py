@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lingqian.channels.port import SheetChannel
+from lingqian.compliance.factor import Act
 from lingqian.events.pace import Priority
 from lingqian.identity.key import Scope
 from lingqian.kernel.clock import rfc3339
@@ -108,7 +109,7 @@ async def ask(door: Door, call: Call) -> Reply:
     identity = call.who(body.user_id, "user_id")
     if door.wallet.directory.status(identity) is None:
         raise Refused(Code.USER_UNKNOWN, field="user_id")
-    payment = Payment(identity, body.amount_fen, caller[0], is_payout=True)
+    payment = Payment(identity, body.amount_fen, caller[0], act=Act.PAYOUT)
     factors = await factors_of(door, call, payment)
     submission = door.wallet.cashier.ask_payout(
         identity,
