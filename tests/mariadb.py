@@ -169,6 +169,11 @@ class Server:
         self.do(f"USE {name}", *[f"DELETE FROM `{table}`" for (table,) in tables], "SELECT 1")
 
 
+def url(place):
+    """Return where a database is, as a setting says it."""
+    return f"mysql://{place.user}@{place.host}:{place.port}/{place.name}"
+
+
 @functools.cache
 def server():
     """Return the server of this process of tests; without one on this machine, skip."""

@@ -4,9 +4,8 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-import apsw
 import msgspec
 
 from lingqian.channels.faceid.client import FaceId, RealNameRow
@@ -16,28 +15,21 @@ from lingqian.channels.verifier import Verifier
 from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
+from lingqian.cluster.company import Alone, Company
 from lingqian.cluster.credential import Credential
 from lingqian.cluster.traffic import check_traffic
 from lingqian.compliance.factor import CAPS, FactorCap, agreed, factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
-from lingqian.events.carrier import (
-    Carrier,
-    Means,
-    Run,
-    commands_in,
-    events_out,
-    relay_in,
-    relay_out,
-)
+from lingqian.events.carrier import Means
 from lingqian.events.kafka.setting import KafkaRow
-from lingqian.events.mailbox import Mailbox
-from lingqian.flows.command import AskPayout, ClaimPacket, SendGift, SendPacket, Transfer
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.bound import (
     BATCH_COMMANDS_MAX,
+    BEAT_S_DEFAULT,
     BODY_BYTES_MAX,
     LATE_GRACE_S_DEFAULT,
+    LEASE_S_DEFAULT,
     LIFETIME_S_DEFAULT,
     LIFETIME_S_MAX,
     ORDER_COINS_MAX,
@@ -59,16 +51,18 @@ from lingqian.storage.clock import BusinessClock, unix_ms
 from lingqian.storage.collector import calm_collector
 from lingqian.storage.desk import Desk, reveal_with
 from lingqian.storage.directory import Directory
+from lingqian.storage.file import SqliteFile
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.head import HeadLog, check_tail, cut_torn
 from lingqian.storage.intake import Batched, Intake
 from lingqian.storage.kept_bill import ReadBill
 from lingqian.storage.lane import Answer, Shell, Submission, Writer
 from lingqian.storage.lock import DirectoryLock
-from lingqian.storage.port import Connection, LaneRow
+from lingqian.storage.mysql.address import Address, parse
+from lingqian.storage.port import Connection, Database, LaneRow, Store
 from lingqian.storage.position import Parker
 from lingqian.storage.publisher import Publisher
-from lingqian.storage.sqlite import SqliteStore, connect, migrate
+from lingqian.storage.sqlite import connect, migrate
 from lingqian.storage.vault import (
     Vault,
     fingerprint,
@@ -81,6 +75,9 @@ from lingqian.topup.coin import Basis
 from lingqian.topup.fee import FeePlan
 from lingqian.topup.plan import DEFAULT as DEFAULT_PLANS
 from lingqian.topup.plan import Plan
+
+if TYPE_CHECKING:
+    from lingqian.events.kafka.office import Office
 
 DATABASE: Final = "ledger.db"
 HEADS: Final = "heads.log"
@@ -173,6 +170,28 @@ class SignatureRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     because: Annotated[str, msgspec.Meta(min_length=1)]
 
 
+class PeersRow(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """How processes that share one database find each other; port 0 takes a free one.
+
+    `address` is where the others reach this one, when that is not where it listens. A process is
+    taken for dead `lease_s` after it last said that it lives, every `beat_s`. Units: seconds.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 0
+    address: str = ""
+    lease_s: Annotated[int, msgspec.Meta(ge=2, le=600)] = LEASE_S_DEFAULT
+    beat_s: Annotated[int, msgspec.Meta(ge=1, le=300)] = BEAT_S_DEFAULT
+
+    def __post_init__(self) -> None:
+        """Refuse a life that one missed renewal would end.
+
+        Raises: ValueError, which msgspec turns into a message with the field's path.
+        """
+        if 2 * self.beat_s >= self.lease_s:
+            raise ValueError("lease_s is more than two times beat_s")
+
+
 class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Everything that can be set. No setting changes anybody's luck.
 
@@ -182,6 +201,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     profile: str = "sandbox"
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65_535)] = 8080
+    database: str = ""
     lanes: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     batch_commands_max: Annotated[int, msgspec.Meta(ge=1, le=BATCH_COMMANDS_MAX)] = (
         BATCH_COMMANDS_MAX
@@ -216,6 +236,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     public_origin: OriginOrNone = ""
     client_address_header: Annotated[str, msgspec.Meta(pattern="^[a-z0-9-]{0,64}$")] = ""
     signature: SignatureRow | None = None
+    roles: tuple[Literal["edge", "lane", "relay", "jobs", "all"], ...] = ()
+    peers: PeersRow = PeersRow()
 
     def __post_init__(self) -> None:
         """Refuse words that are not in the tables.
@@ -232,6 +254,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("two plans have the same plan_id")
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("tls_certificate and tls_key are set together or not at all")
+        if self.database:
+            parse(self.database)
         policy(self)
 
 
@@ -339,16 +363,6 @@ def _beacon(row: BeaconRow | None) -> Beacon | None:
     return Beacon(row.urls, bytes.fromhex(row.chain_hash), row.genesis_s, row.period_s)
 
 
-# What may go over the bus: what people do in a rush, and may ask again about with the same key.
-BY_BUS: Final[dict[str, type]] = {
-    "claims": ClaimPacket,
-    "sends": SendPacket,
-    "transfers": Transfer,
-    "gifts": SendGift,
-    "payouts": AskPayout,
-}
-
-
 class Wallet:
     """A running wallet: the intake in front, readers beside, keys apart.
 
@@ -374,7 +388,7 @@ class Wallet:
             self.vault = open_vault(folder / KEYS, config.personal_cipher)
             self.clock = BusinessClock()
             self.policy = policy(config)
-            self.by_bus = by_bus(config.kafka)
+            self.database = open_database(folder, config, self.credential)
             self.intake = Intake(
                 self._open_writer,
                 batch_max=config.batch_commands_max,
@@ -383,10 +397,10 @@ class Wallet:
             )
             self.intake.start()
             undo.callback(self.intake.stop)
-            self.reader = connect(str(folder / DATABASE), readonly=True)
+            self.reader = self.database.reader()
             undo.callback(self.reader.close)
             # Apart, so that whoever asks about a payment does not wait for a large day's bill.
-            self.beside, self.archive = Aside(folder / DATABASE), Aside(folder / DATABASE)
+            self.beside, self.archive = Aside(self.database.reader), Aside(self.database.reader)
             undo.callback(self.beside.close)
             undo.callback(self.archive.close)
             self.directory = Directory(self.reader)
@@ -400,18 +414,16 @@ class Wallet:
             self.channels = self._open_channels()
             self.verifier = self._open_verifier()
             self.reveal = reveal_with(self.vault)
+            self.company = self._company()
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
             undo.callback(self.publisher.stop)
-            self.mailbox, self.carrier = self._open_bus()
+            self.office = self._open_office()
             undo.pop_all()
 
     def _open_writer(self) -> Writer:
         """Open the store and every lane; runs in the writer's thread."""
-        try:
-            store = SqliteStore(self.folder / DATABASE)
-        except apsw.Error as error:
-            raise Damaged(f"{self.folder / DATABASE} cannot be opened: {error}") from error
+        store = self.database.store()
         # A journal shorter than what was published is reported with what was lost, never served.
         cut_torn(self.folder / HEADS)
         findings = check_tail(store.connection, self.folder / HEADS)
@@ -422,7 +434,7 @@ class Wallet:
             raise Damaged("; ".join(lost))
         self._check_keys(store)
         rows = store.connection.execute("SELECT lane FROM lanes").fetchall()
-        known: set[int] = {lane for (lane,) in rows}  # type: ignore[misc]  # an INTEGER column
+        known: set[int] = {lane for (lane,) in rows}
         self.lanes = sorted(known | set(range(self.config.lanes)))
         value = store.connection.execute(SELECT_SETTING, (CLOCK_SETTING,)).fetchone()
         self.clock.offset_us = int(value[0]) if value and self.config.profile == "sandbox" else 0
@@ -430,48 +442,44 @@ class Wallet:
         self._writer = Writer(store, self.lanes, self.policy, shell)
         return self._writer
 
-    def _open_bus(self) -> tuple[Mailbox | None, Carrier | None]:
-        """Carry between the ledger and a Kafka, where one is set.
+    def _open_office(self) -> "Office | None":
+        """Begin to carry between the ledger and a Kafka, where one is set.
 
         Raises: Damaged when its topics could lose messages; Unsent when it does not answer.
         """
         row = broker_row(self.folder, self.config)
         if row is None:
-            return None, None
+            return None
         try:
-            from lingqian.events.kafka.bus import KafkaBus  # noqa: PLC0415 - an extra
-            from lingqian.events.kafka.topic import Topics  # noqa: PLC0415 - as above
+            from lingqian.events.kafka.office import Office, opener  # noqa: PLC0415 - an extra
         except ImportError as error:
             raise Damaged(f"{error}; install lingqian[kafka]") from error
-        if self.config.profile != "sandbox":
-            faults = Topics(row).faults(len(self.lanes))
-            if faults:
-                raise Damaged("; ".join(faults))
         means = Means(
-            lambda: KafkaBus(row),
-            lambda: connect(str(self.folder / DATABASE), readonly=True),
+            opener(row),
+            self.database.reader,
             lambda: tuple(self._writer.lanes),
             self.intake,
             Parker(self.vault),
             self.clock.now_us,
             f"urn:lingqian:{fingerprint(self.vault.public_key)}",
         )
-        carrier = Carrier(_runs(row, means))
-        carrier.start()
-        if not row.ingress:
-            return None, carrier
-        mailbox = Mailbox(KafkaBus(row), len(self.lanes), row.ingress_wait_ms / 1_000)
-        mailbox.start()
-        return mailbox, carrier
+        is_sandbox = self.config.profile == "sandbox"
+        office = Office(row, means, len(self.lanes), is_sandbox=is_sandbox)
+        office.start()
+        return office
 
     async def ask(self, submission: Submission) -> Answer:
         """Put a command to its lane, straight or over the bus, and wait for the durable answer.
 
         Raises: Busy, Stopping, Unsent, Unknown, Fenced; Accepted when it is on its way.
         """
-        if self.mailbox is not None and type(submission.command) in self.by_bus:
-            return await self.mailbox.ask(submission)
-        return await self.intake.ask(submission)
+        if self.office is not None and self.office.takes(submission.command):
+            return await self.office.ask(submission)
+        return await self.company.ask(submission)
+
+    def _company(self) -> Alone | Company:
+        """Return how this process stands to others on its database."""
+        return Alone(self.intake)
 
     def _open_channels(self) -> dict[str, Channel]:
         """Read the keys of every channel account; nothing is called yet.
@@ -508,7 +516,7 @@ class Wallet:
             if isinstance(channel, WechatPay):
                 await channel.close_session()
 
-    def _check_keys(self, store: SqliteStore) -> None:
+    def _check_keys(self, store: Store) -> None:
         """Refuse keys that are not those of this database: nobody known would be found again.
 
         Raises: Damaged.
@@ -529,7 +537,8 @@ class Wallet:
 
     def lane_rows(self) -> list[LaneRow]:
         """Return every lane's position after its last durable batch."""
-        return [lane.row for lane in self._writer.lanes.values()]
+        # A copy: where lanes are shared, the writer's thread gains and loses some meanwhile.
+        return [lane.row for lane in tuple(self._writer.lanes.values())]
 
     @property
     def outcomes(self) -> Mapping[str, int]:
@@ -554,17 +563,27 @@ class Wallet:
         self.intake.chore(write).result()
         self.clock.offset_us = offset_us
 
+    def follow_clock(self) -> None:
+        """Go by the sandbox's clock as another process has set it."""
+        if self.config.profile == "sandbox":
+            row = self.reader.execute(SELECT_SETTING, (CLOCK_SETTING,)).fetchone()
+            self.clock.offset_us = int(row[0]) if row else 0
+
     def close(self) -> None:
         """Finish what waits, publish, release the folder."""
-        for each in (self.mailbox, self.carrier):
-            if each is not None:
-                each.stop()
+        if self.office is not None:
+            self.office.stop()
         self.intake.stop()
         self.publisher.stop()
         self.beside.close()
         self.archive.close()
         self.reader.close()
         self.lock.release()
+
+
+def shown_address(database: str) -> str:
+    """Return where the rows are as it may be read by anybody: without the password."""
+    return repr(parse(database)) if database else ""
 
 
 def broker_row(folder: Path, config: Config) -> KafkaRow | None:
@@ -584,20 +603,32 @@ def broker_row(folder: Path, config: Config) -> KafkaRow | None:
     return row
 
 
-def _runs(row: KafkaRow, means: Means) -> list[Run]:
-    """Return what is carried: events always, commands and money where it is set."""
-    runs = [events_out(means)]
-    if row.ingress:
-        runs.append(commands_in(means, by_bus(row)))
-    if row.relay == "kafka":
-        means.intake.carries = False
-        runs += [relay_out(means), relay_in(means)]
-    return runs
+def open_database(folder: Path, config: Config, credential: Credential | None) -> Database:
+    """Return where the rows of a wallet are: a file of its folder, or a server; nothing is opened.
+
+    Raises: Damaged when a server may not be spoken to, or its driver is not installed.
+    """
+    if not config.database:
+        return SqliteFile(folder / DATABASE)
+    address = parse(config.database)
+    is_sealed = credential is not None or bool(address.socket)
+    because = config.unencrypted_traffic_because
+    check_traffic(config.profile, because, repr(address), is_sealed=is_sealed)
+    return _server(address, config, credential)
 
 
-def by_bus(row: KafkaRow | None) -> frozenset[type]:
-    """Return the kinds of command that go over the bus."""
-    return frozenset([BY_BUS[name] for name in row.ingress]) if row is not None else frozenset()
+def _server(address: Address, config: Config, credential: Credential | None) -> Database:
+    try:
+        # An extra: whoever has one file never loads the driver.
+        from lingqian.storage.mysql.opening import Options  # noqa: PLC0415 - as said above
+        from lingqian.storage.mysql.server import MysqlServer  # noqa: PLC0415 - as said above
+    except ModuleNotFoundError as error:
+        raise Damaged(
+            f"{address!r} is spoken to through {error.name}, which is not installed; "
+            "`pip install 'lingqian[mysql]'` brings it"
+        ) from error
+    tls = None if credential is None or address.socket else lambda: credential.client
+    return MysqlServer(address, Options(is_sandbox=config.profile == "sandbox", tls=tls))
 
 
 def open_credential(folder: Path, config: Config) -> Credential | None:

@@ -15,7 +15,8 @@ import time
 from lingqian.cluster.courier import Courier
 from lingqian.cluster.keeper import Timing
 from lingqian.cluster.line import Key, Trust
-from lingqian.cluster.node import RELAY_POST, Node, Setting, job
+from lingqian.cluster.node import Node, Setting
+from lingqian.cluster.post import RELAY_POST, job
 from lingqian.cluster.register import Register
 from lingqian.compliance.factor import factor_caps
 from lingqian.compliance.limit import DEFAULT, caps

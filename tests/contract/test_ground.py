@@ -29,8 +29,9 @@ from lingqian.storage.finding import FindingKind as K
 from lingqian.storage.head import HeadLog, Logs, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
 from lingqian.storage.mysql.ground import snapshot
+from lingqian.storage.mysql.opening import Options, connect
 from lingqian.storage.mysql.schema import PUT_STEP, steps
-from lingqian.storage.mysql.store import MysqlStore, Options, connect
+from lingqian.storage.mysql.store import MysqlStore
 from lingqian.storage.rebuild import rebuild
 from lingqian.storage.relay import waiting
 from unit.storage.test_finding import EDITS

@@ -16,7 +16,8 @@ from lingqian.storage.mysql import durability, schema
 from lingqian.storage.mysql import store as module
 from lingqian.storage.mysql.engine import ENGINES, MARIADB
 from lingqian.storage.mysql.link import STATEMENT_BYTES_MAX
-from lingqian.storage.mysql.store import MysqlStore, Options
+from lingqian.storage.mysql.opening import Options
+from lingqian.storage.mysql.store import MysqlStore
 from lingqian.storage.port import Personal
 from lingqian.storage.schema import APPENDED, TABLES
 from lingqian.storage.sqlite import migrate

@@ -11,7 +11,8 @@ from lingqian.cluster.credential import Credential
 from lingqian.cluster.role import Role
 from lingqian.kernel.fault import Unsent
 from lingqian.storage.mysql.address import Address
-from lingqian.storage.mysql.store import MysqlStore, Options
+from lingqian.storage.mysql.opening import Options
+from lingqian.storage.mysql.store import MysqlStore
 from world import World
 
 pytestmark = pytest.mark.needs("mariadb")

@@ -20,7 +20,7 @@ from lingqian.cluster.lease import (
     lane_of_lease,
 )
 from lingqian.cluster.line import Trust
-from lingqian.cluster.post import Posts
+from lingqian.cluster.post import JOBS, RELAY_POST, Posts, job
 from lingqian.cluster.register import Register
 from lingqian.cluster.role import Role
 from lingqian.cluster.router import Router
@@ -30,12 +30,6 @@ from lingqian.storage.wire import VERSION
 
 # How long work may take to end before its lease is let go; the next round tries again.
 END_S_MAX: Final = 2.0
-RELAY_POST: Final = f"{Role.RELAY}/all"
-
-
-def job(name: str) -> str:
-    """Return the name of a timer's lease."""
-    return f"{Role.JOBS}/{name}"
 
 
 class Setting(NamedTuple):
@@ -43,7 +37,7 @@ class Setting(NamedTuple):
 
     roles: frozenset[str]
     lanes: tuple[int, ...]
-    jobs: tuple[str, ...] = ()
+    jobs: tuple[str, ...] = JOBS
     host: str = "127.0.0.1"
     port: int = 0
     timing: Timing = Timing()
@@ -106,9 +100,10 @@ class Node:
 
     @property
     def is_ready(self) -> bool:
-        """Whether our life was renewed in time, and what we are there for is being done."""
+        """Whether our life was renewed in time, and lanes are ours where we are there for them."""
         lanes = [name for name in self._keeper.held if lane_of_lease(name) is not None]
-        return self._keeper.is_fresh and (bool(lanes) or Role.EDGE in self._setting.roles)
+        serves = bool(lanes) or Role.LANE not in self._setting.roles
+        return self._keeper.is_fresh and serves
 
     @property
     def held(self) -> frozenset[str]:

@@ -6,9 +6,19 @@ alone holds every post from the beginning.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, Final
 
+from lingqian.cluster.role import Role
+
+# The timers of a wallet; each is one process's at a time.
+JOBS: Final = ("agent", "beacon", "degrade", "reconcile", "sweep", "webhooks")
+RELAY_POST: Final = f"{Role.RELAY}/all"
 Work = Callable[[], Coroutine[Any, Any, None]]
+
+
+def job(name: str) -> str:
+    """Return the name of a timer's lease."""
+    return f"{Role.JOBS}/{name}"
 
 
 class Posts:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from lingqian.cluster.lease import Lease, Member, Picture
 from lingqian.kernel.clock import SECOND_US
-from lingqian.storage.port import Store
+from lingqian.storage.port import SharedStore
 
 # By universal time: hours that come twice, where the server's own zone has such, matter to nobody.
 NOW: Final = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))"
@@ -43,7 +43,7 @@ class Register:
     Every method raises Unsent, or Unknown when its commit was cut: all of them may be done again.
     """
 
-    def __init__(self, store: Store, life_s: float) -> None:
+    def __init__(self, store: SharedStore, life_s: float) -> None:
         self._store = store
         self._life_us = int(life_s * SECOND_US)
 
@@ -60,12 +60,12 @@ class Register:
                 connection.execute(RELEASE_ALL, (member,))
                 connection.execute(DROP_MEMBER, (member,))
 
-        self._store.chore(write)
+        self._store.write(write)
 
     def beat(self, me: Member) -> Picture:
         """Say that a member lives on; return the picture as it is then."""
         row = (me.name, me.address, " ".join(sorted(me.roles)), me.version, self._life_us)
-        self._store.chore(lambda connection: connection.execute(PUT_MEMBER, row))
+        self._store.write(lambda connection: connection.execute(PUT_MEMBER, row))
         return self.look()
 
     def look(self) -> Picture:
@@ -84,7 +84,7 @@ class Register:
                     taken.append(Lease(name, owner, epoch + 1))
             return taken
 
-        taken: list[Lease] = self._store.chore(write)
+        taken: list[Lease] = self._store.write(write)
         return taken
 
     def release(self, names: list[str], owner: str) -> None:
@@ -94,7 +94,7 @@ class Register:
             for name in names:
                 connection.execute(RELEASE_LEASE, (name, owner))
 
-        self._store.chore(write)
+        self._store.write(write)
 
     def leave(self, owner: str) -> None:
         """Let everything go and take part no more."""
@@ -103,7 +103,7 @@ class Register:
             connection.execute(RELEASE_ALL, (owner,))
             connection.execute(DROP_MEMBER, (owner,))
 
-        self._store.chore(write)
+        self._store.write(write)
 
     def close(self) -> None:
         """Release the store."""

@@ -53,6 +53,11 @@ class Router:
         """Every lane there is."""
         return sorted(self._owners)
 
+    @property
+    def full_pct(self) -> int:
+        """How much of what may be under way is, in per cent."""
+        return 100 * self._under_way // ASKS_UNDER_WAY_MAX
+
     def see(self, picture: Picture) -> None:
         """Learn who owns what; whoever waits for that looks again."""
         self._living = picture.living()

@@ -35,6 +35,7 @@ _KEYS_MAX: Final = 10_000
 _COLUMNS: Final = "key_id, name, secret_digest, scopes, created_at_us, revoked_at_us"
 SELECT_KEY: Final = f"SELECT {_COLUMNS} FROM api_keys WHERE key_id = ?"  # noqa: S608 - our columns
 SELECT_KEYS: Final = f"SELECT {_COLUMNS} FROM api_keys ORDER BY created_at_us"  # noqa: S608 - ours
+SELECT_GOOD: Final = "SELECT 1 FROM api_keys WHERE name = ? AND revoked_at_us = 0"
 INSERT_KEY: Final = (
     "INSERT INTO api_keys (key_id, name, secret_digest, scopes, created_at_us, revoked_at_us) "
     "VALUES (?, ?, ?, ?, ?, 0)"
@@ -83,6 +84,8 @@ def add_key(connection: Connection, name: str, scopes: frozenset[Scope]) -> str:
     key_id = secrets.token_hex(KEY_ID_CHARS // 2)
     secret = secrets.token_hex(SECRET_CHARS // 2)
     values = (key_id, name, digest(secret), write_scopes(scopes), time.time_ns() // 1_000)
+    if connection.execute(SELECT_GOOD, (name,)).fetchone() is not None:
+        raise NameTakenError(name)
     try:
         connection.execute(INSERT_KEY, values)
     except apsw.ConstraintError as error:

@@ -113,6 +113,31 @@ class Batch(NamedTuple):
     taken: tuple[Taken, ...] = ()
 
 
+class Database(Protocol):
+    """Where the rows of a wallet are; its text says so in messages."""
+
+    def store(self) -> "Store":
+        """Open the writer's store, with the newest schema.
+
+        Raises: Damaged, Unsent.
+        """
+        ...
+
+    def reader(self) -> Connection:
+        """Open a connection for reads, each on what is committed; belongs to the thread that asks.
+
+        Where the rows are somewhere else, its reads raise Unsent while they cannot be asked for.
+        """
+        ...
+
+    def visitor(self) -> Connection:
+        """Open a connection for small writes, whether or not a server is running on the rows.
+
+        Raises: Damaged, Fenced, Unsent.
+        """
+        ...
+
+
 class Store(Protocol):
     """A database for lanes: loads by key, commits batches, and can say what became of one.
 
@@ -158,7 +183,7 @@ class Store(Protocol):
         ...
 
     def chore(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
-        """Run other writes in a transaction of their own.
+        """Run other writes in a transaction of their own; one after the other, whoever asks.
 
         Raises: Unsent; Unknown when its commit was cut, and then only a look can tell.
         """
@@ -170,4 +195,15 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Release the database."""
+        ...
+
+
+class SharedStore(Store, Protocol):
+    """A database that other processes write too."""
+
+    def write(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
+        """Run writes that compare what they set, in a transaction of their own and without a turn.
+
+        Raises: Unsent; Unknown when its commit was cut, and then only a look can tell.
+        """
         ...

@@ -55,6 +55,7 @@ class Engine(NamedTuple):
     check_table: str
     begin: str
     begin_lane: str
+    begin_chore: tuple[str, ...]
     kill: str
     reuses_numbers: bool
     isolation: str
@@ -79,6 +80,7 @@ MARIADB: Final = Engine(
     check_table='CHECK TABLE "{0}"',
     begin="START TRANSACTION",
     begin_lane="START TRANSACTION",
+    begin_chore=("START TRANSACTION",),
     kill="KILL CONNECTION {0:d}",
     reuses_numbers=True,
     isolation="tx_isolation",
@@ -98,6 +100,7 @@ MYSQL: Final = Engine(
     check_table='CHECK TABLE "{0}"',
     begin="START TRANSACTION",
     begin_lane="START TRANSACTION",
+    begin_chore=("START TRANSACTION",),
     kill="KILL CONNECTION {0:d}",
     reuses_numbers=True,
     isolation="transaction_isolation",
@@ -122,6 +125,8 @@ TIDB: Final = Engine(
     check_table='ADMIN CHECK TABLE "{0}"',
     begin="BEGIN PESSIMISTIC",
     begin_lane="BEGIN OPTIMISTIC",
+    # What a transaction sees there is fixed when it begins, before its turn has come.
+    begin_chore=("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "BEGIN PESSIMISTIC"),
     kill="KILL TIDB {0:d}",
     reuses_numbers=False,
     isolation="transaction_isolation",

@@ -20,8 +20,8 @@ from lingqian.storage.mysql.address import Address
 from lingqian.storage.mysql.engine import Engine
 from lingqian.storage.mysql.link import Link
 from lingqian.storage.mysql.meaning import DAMAGED, REFUSED, code_of, meaning_of
+from lingqian.storage.mysql.opening import Options, connect
 from lingqian.storage.mysql.schema import missing
-from lingqian.storage.mysql.store import Options, connect
 from lingqian.storage.port import Connection
 from lingqian.storage.sql import chunks, named
 from lingqian.storage.sqlite import connect as connect_file

@@ -7,30 +7,26 @@ first. Whoever raised the epoch last has left a token, so nobody fences a succes
 
 import random
 import secrets
-import ssl
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-import pymysql  # type: ignore[import-untyped]  # the driver has no types
 from pymysql.err import Error  # type: ignore[import-untyped]  # as above
 
 from lingqian.flows.view import View, Wanted
 from lingqian.kernel.bound import (
-    DATABASE_ANSWER_S_MAX,
-    DATABASE_CONNECT_S_MAX,
     DATABASE_PAUSE_MS_MAX,
     DATABASE_PAUSE_MS_MIN,
 )
 from lingqian.kernel.fault import Fault, Fenced, Unknown, Unsent
 from lingqian.storage.loader import Loader
 from lingqian.storage.mysql.address import Address
-from lingqian.storage.mysql.durability import check
-from lingqian.storage.mysql.engine import Engine, engine_of
+from lingqian.storage.mysql.engine import Engine
 from lingqian.storage.mysql.link import Link
 from lingqian.storage.mysql.meaning import Meaning, code_of, meaning_of
+from lingqian.storage.mysql.opening import Options, connect
 from lingqian.storage.mysql.schema import migrate
 from lingqian.storage.port import Batch, LaneRow
 from lingqian.storage.schema import TABLES, TableRow
@@ -47,12 +43,6 @@ from lingqian.storage.sql import (
 )
 
 _BATCH_ID_NONE: Final = bytes(16)
-# A sum is a decimal there; ours are of whole numbers, and one that is not must not pass.
-_DECIMALS: Final = (
-    pymysql.constants.FIELD_TYPE.DECIMAL,
-    pymysql.constants.FIELD_TYPE.NEWDECIMAL,
-)
-_DECODERS: Final = {**pymysql.converters.decoders, **dict.fromkeys(_DECIMALS, int)}
 _TOKEN_BYTES: Final = 16
 _PAIRS_AT_ONCE: Final = 64
 _LOCK_WAIT: Final = 1205
@@ -93,55 +83,12 @@ FENCE_LANE: Final = (
 NOTE_CONNECTION: Final = (
     "UPDATE lanes SET connection = ?, connected_s = ? WHERE lane = ? AND owner = ?"
 )
+# Whose turn it is to do a chore: the row is there, or it is made; either way it is locked.
+TAKE_TURN: Final = (
+    "INSERT INTO settings (name, value) VALUES ('turn', '') "
+    "ON DUPLICATE KEY UPDATE value = VALUES(value)"
+)
 SELECT_HOLDER: Final = "SELECT connection, connected_s FROM lanes WHERE lane = ?"
-
-
-class Options(NamedTuple):
-    """How a store behaves towards its server. Units: seconds.
-
-    `is_optimistic`: a lane's commit takes no locks where the engine can do without. `tls`: what
-    each new connection begins with; a server that does not speak it is then not spoken to.
-    """
-
-    is_sandbox: bool = False
-    is_optimistic: bool = True
-    answer_s: float = DATABASE_ANSWER_S_MAX
-    connect_s: float = DATABASE_CONNECT_S_MAX
-    tls: Callable[[], ssl.SSLContext] | None = None
-
-
-def connect(address: Address, options: Options) -> tuple[Link, Engine]:
-    """Open a connection with the settings every session of ours has.
-
-    Raises: what the driver raises; Unsent when the server is too old or promises too little.
-    """
-    connection = pymysql.connect(
-        host=address.host or None,
-        port=address.port,
-        user=address.user,
-        password=address.password,
-        database=address.name,
-        unix_socket=address.socket or None,
-        ssl=options.tls() if options.tls is not None else None,
-        charset="utf8mb4",
-        collation="utf8mb4_bin",
-        conv=_DECODERS,
-        autocommit=True,
-        client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
-        connect_timeout=options.connect_s,
-        read_timeout=options.answer_s,
-        write_timeout=options.answer_s,
-    )
-    link = Link(connection)
-    try:
-        engine = engine_of(link.execute("SELECT VERSION()").fetchone()[0])
-        for statement in engine.session:
-            link.execute(statement)
-        check(link, engine, is_sandbox=options.is_sandbox)
-    except BaseException:
-        link.close()
-        raise
-    return link, engine
 
 
 class _Holder(NamedTuple):
@@ -176,14 +123,9 @@ class MysqlStore:
 
     # --- connections ----------------------------------------------------------------------------
 
-    def _connect(self) -> Link:
-        """Open a connection; raises as the driver, and Unsent."""
-        link, self._engine = connect(self._address, self._options)
-        return link
-
     def _open(self) -> Link:
         """Open the writer's connection and end the one before it, which may hold a lane's row."""
-        link = self._connect()
+        link, self._engine = connect(self._address, self._options)
         holder = _Holder(*link.execute(_OWN).fetchone())
         if self._holder.number not in {0, holder.number}:
             self._end(link, self._holder)
@@ -244,19 +186,6 @@ class MysqlStore:
     def engine(self) -> Engine:
         """Which engine answered."""
         return self._engine
-
-    def reader(self) -> Link:
-        """Open a connection for reads; belongs to the thread that asks.
-
-        Raises: Unsent.
-        """
-        try:
-            link = self._connect()
-            for statement in self._engine.read_only:
-                link.execute(statement)
-        except Error as error:
-            raise Unsent(f"{self._address!r} cannot be read: {error}") from error
-        return link
 
     # --- what a lane asks -------------------------------------------------------------------------
 
@@ -368,13 +297,32 @@ class MysqlStore:
             self._connection.close()
 
     def chore(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
-        """Run other writes in a transaction of their own.
+        """Run other writes in a transaction of their own, one after the other as on one machine.
+
+        A chore looks and then writes; on every process's chore there is one turn, which ends with
+        its transaction.
+        Raises: Unsent; Unknown when its commit was cut, and then only a look can tell.
+        """
+
+        def take_turn(link: Link) -> Any:  # noqa: ANN401 - what the work returns
+            link.execute(TAKE_TURN)
+            return work(link)
+
+        return self.write(take_turn, self._engine.begin_chore)
+
+    def write(
+        self,
+        work: Callable[[Any], Any],
+        begin: tuple[str, ...] = (),
+    ) -> Any:  # noqa: ANN401 - what the work returns
+        """Run writes that compare what they set, in a transaction of their own and without a turn.
 
         Raises: Unsent; Unknown when its commit was cut, and then only a look can tell.
         """
         try:
             link = self._ready()
-            link.execute(self._engine.begin)
+            for statement in begin or (self._engine.begin,):
+                link.execute(statement)
             done = work(link)
         except Error as error:
             raise self._unsent("a chore", error) from error
