@@ -1,7 +1,9 @@
 """The benchmark runs, and tells the truth about what it could not do; no figure is asserted."""
 
 import json
+import os
 import shutil
+import time
 
 import msgspec
 import pytest
@@ -10,6 +12,7 @@ from typer.testing import CliRunner
 from lingqian.bench import lane, mariadb
 from lingqian.bench.chart import chart
 from lingqian.bench.group import grouped, lane_of, pairs
+from lingqian.bench.machine import threads_s
 from lingqian.bench.raw import Raw, Recorder, race
 from lingqian.bench.report import HELD, MISSED, SKIPPED, Bar, Report, judged, percentile, skipped
 from lingqian.bench.scale import TINY
@@ -25,7 +28,7 @@ from need import needs
 
 TABLES = ("journal", "entries", "accounts", "keys", "transfers", "usages", "seals", "lanes")
 SERVED = ("lock", "mariadb")
-QUIET = tuple(name for name in NAMES if name not in {*SERVED, "http", "credit", "journey"})
+QUIET = tuple(name for name in NAMES if name not in {*SERVED, "cost", "http", "credit", "journey"})
 
 
 def quiet(part):
@@ -91,6 +94,26 @@ def test_part_on_mariadb_says_that_it_was_skipped(tmp_path, monkeypatch, name):
     assert report.bars
     assert {bar.verdict for bar in report.bars} == {SKIPPED}
     assert all("no MariaDB" in bar.note for bar in report.bars)
+
+
+def test_costs_of_every_role_have_a_table_of_their_own(tmp_path):
+    """A capacity model asks what one command takes in each role, and nothing of the callers."""
+    needs("mariadb")
+    report = run(tmp_path, TINY, ["cost"], quiet)
+    assert {each.group for each in report.measures} == {"database", "edge", "lane", "relay"}
+    assert all(each.cpu_us and each.count for each in report.measures)
+    assert [str(each.title) for each in screen(report).renderables[1:]] == [
+        "Bars: ratios taken in this run",
+        "Processor time of one command, by role",
+    ]
+
+
+def test_cost_is_what_the_threads_took():
+    """Ten milliseconds of work by a thread are seen, to less than a tick of the system."""
+    before_s, own_s = threads_s(os.getpid()), time.thread_time()
+    while time.thread_time() < own_s + 0.01:
+        pass
+    assert threads_s(os.getpid()) - before_s >= 0.009
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,8 @@
 """The crowd of a festival: everybody sends, everybody opens, and whoever hears nothing asks again.
 
-Run as a program it reads its job from the first line of its input and writes every definite answer
-down. An answer that was lost is asked for again, with the same key, by another way in.
+Run as a program it reads its job from the first line of its input, from each other line how many
+more may be opened, and writes every definite answer down. An answer that was lost is asked for
+again, with the same key, by another way in.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parent.parent))
 
 from cluster import member
-from festival.memory import Notebook, Open, Packet, Person
+from festival.memory import Again, Notebook, Open, Packet, Person
 from festival.size import LANES, OPENERS, SHARES
 from lingqian.cluster.keeper import Timing
 from lingqian.kernel.code import Code
@@ -38,9 +39,14 @@ class Told:
 
     def __init__(self, answer, tries, took_s):
         self.code = Code(answer.code)
-        self.found = answer.first or answer.outcome
-        self.tries = tries
-        self.ms = round(took_s * 1_000)
+        self._found = answer.first or answer.outcome
+        self._cost = tries, round(took_s * 1_000)
+
+    @property
+    def row(self):
+        """Return what is written down of an opening."""
+        share, fen = (self._found.share, self._found.amount_fen) if self._found else (0, 0)
+        return self.code.name.lower(), share, fen, *self._cost
 
 
 class Crowd:
@@ -52,6 +58,7 @@ class Crowd:
         self.ways = ways
         self.notebook = notebook
         self.job = job
+        self.gate = asyncio.Semaphore(0)
         self._turns = count()
 
     async def ask(self, command):
@@ -76,6 +83,13 @@ class Crowd:
         told = await self.ask(command)
         assert told.code == Code.OK, (command, told.code)
         return told
+
+    async def listen(self):
+        """Hear how many more may be opened, until nothing more is said."""
+        loop = asyncio.get_running_loop()
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            for _ in range(int(line)):
+                self.gate.release()
 
     async def live(self):
         """Come, send and open until everything is opened."""
@@ -104,17 +118,12 @@ class Crowd:
 
     async def open(self, packet, user):
         """Open, some of them twice at the same time: both have to be told the same."""
+        await self.gate.acquire()
         hands = 2 if self.chance.randrange(DOUBLED) == 0 else 1
         command = self.world.claim(packet, user)
         told = await asyncio.gather(*[self.ask(command) for _ in range(hands)])
-        ids = self.world.ids
-        self.notebook.note(*[opened(ids[packet].hex(), ids[user].hex(), each) for each in told])
-
-
-def opened(packet_id, user_id, told):
-    """Return what somebody was told who opened."""
-    share, fen = (told.found.share, told.found.amount_fen) if told.found else (0, 0)
-    return Open(packet_id, user_id, told.code.name.lower(), share, fen, told.tries, told.ms)
+        who = self.world.ids[packet].hex(), self.world.ids[user].hex()
+        self.notebook.note(Open(*who, *told[0].row), *[Again(*who, *each.row) for each in told[1:]])
 
 
 async def each_of(act, things, at_once=AT_ONCE):
@@ -136,7 +145,10 @@ async def main():
     ways = [member.Crew(parse(job["database"]), ["edge"], timing) for _ in range(job["ways"])]
     for each in ways:
         await each.start()
-    await Crowd(job, ways, notebook).live()
+    crowd = Crowd(job, ways, notebook)
+    listening = asyncio.create_task(crowd.listen())
+    await crowd.live()
+    await listening
     for each in ways:
         await each.stop()
     notebook.close()

@@ -1,7 +1,7 @@
 """The executioner: kills what the product stands on, one after another, and starts it again.
 
-Law: what is killed gets no word of warning. Its moments are shares of the work, drawn from a seed,
-so that it strikes while there is work, however fast a machine is.   Units: seconds.
+Law: what is killed gets no word of warning. The moments are shares of the work, drawn from a seed,
+so that they fall into the work however fast a machine is.   Units: seconds.
 """
 
 import asyncio
@@ -12,14 +12,16 @@ from typing import NamedTuple
 from festival.size import SIZE
 from lingqian.cluster.node import RELAY_POST
 
-DOWN_S = (0.2, 2.0)
+DOWN_S = (0.2, 4.0)
+EARLY = (0.1, 0.5)
 
 
 class Death(NamedTuple):
-    """What was killed, after how many answers, how long until all went on as before."""
+    """What was killed, after how many openings, for how long; how long until all was as before."""
 
     what: str
-    answers: int
+    opens: int
+    down_s: float
     healed_s: float
 
 
@@ -37,47 +39,49 @@ async def relay(stage, chance):
 
 
 async def bereave(stage, process):
-    """Kill a process, wait until the others have what it had, and start another."""
+    """Kill a process, wait until the others have what it had, and start another.
+
+    Nothing of it is back before its heirs have all: that is how long it was gone.
+    """
     stage.processes.remove(process)
     process.kill()
     healed_s = await stage.until(stage.is_held, "the living hold every lease")
     await stage.grow()
-    return healed_s
+    return healed_s, healed_s
 
 
 async def database(stage, chance):
     """Kill the database server and start it again after a while; healed is, when it answers."""
     stage.database.kill()
-    before, began_s = stage.crowd.answers, time.monotonic()
+    before, began_s = stage.crowd.opens, time.monotonic()
     await asyncio.sleep(chance.uniform(*DOWN_S))
     stage.database.start()
-    await stage.until(lambda: stage.crowd.answers > before or stage.crowd.is_done, "an answer")
+    down_s = time.monotonic() - began_s
+    await stage.until(lambda: stage.crowd.opens > before, "an answer")
     healed_s = time.monotonic() - began_s
     await stage.until(stage.is_held, "the living hold every lease")
-    return healed_s
+    return down_s, healed_s
 
 
 WAYS = {"lane owner": owner, "relay": relay, "database": database}
 
 
-def plan(seed, opens, turns):
-    """Return what is to be killed and after how many answers: each in its turn, evenly spread."""
-    chance = random.Random(seed)
-    names = [name for _ in range(turns) for name in WAYS]
-    step = opens / (len(names) + 1)
-    return [
-        (name, round(step * (place + chance.uniform(0.5, 1.0)))) for place, name in enumerate(names)
-    ]
-
-
 async def strike(stage, seed):
-    """Kill everything in turn while the crowd opens; return every death."""
+    """Kill everything in turn while the crowd opens; return every death.
+
+    The work is let go portion by portion, and each strikes early in one: so there is always work
+    under way, and some left for when it is healed.
+    """
     chance = random.Random(seed)
-    quiet = SIZE.people + SIZE.packets
+    names = [name for _ in range(SIZE.turns) for name in WAYS]
+    portion = SIZE.opens // (len(names) + 1)
     deaths = []
-    for name, opens in plan(seed, SIZE.opens, SIZE.turns):
-        await stage.until(lambda at=opens: stage.crowd.answers >= quiet + at, f"{opens} opens")
-        answers = stage.crowd.answers
-        healed_s = await WAYS[name](stage, chance)
-        deaths.append(Death(name, answers, healed_s))
+    for place, name in enumerate(names):
+        stage.crowd.allow(portion)
+        early = round(portion * (place + chance.uniform(*EARLY)))
+        await stage.until(lambda at=early: stage.crowd.opens >= at, f"{early} opens")
+        opens = stage.crowd.opens
+        deaths.append(Death(name, opens, *await WAYS[name](stage, chance)))
+    stage.crowd.allow(SIZE.opens - portion * len(names))
+    stage.crowd.allow_no_more()
     return deaths

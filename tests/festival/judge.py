@@ -44,7 +44,7 @@ def answers_do_not_change(memory, connection):
     """Whoever asks twice is told the same twice, and a refusal has a good reason."""
     del connection
     told = defaultdict(set)
-    for each in memory.opens:
+    for each in (*memory.opens, *memory.agains):
         told[each.packet_id, each.user_id].add((each.share, each.fen))
         if not each.share and each.code not in REFUSED:
             yield f"refused: {each.user_id} was told {each.code} by {each.packet_id}"

@@ -38,7 +38,11 @@ class Open(NamedTuple):
     ms: int
 
 
-KINDS = {each.__name__: each for each in (Person, Packet, Open)}
+class Again(Open):
+    """What somebody was told who opened the same twice, the second time."""
+
+
+KINDS = {each.__name__: each for each in (Person, Packet, Open, Again)}
 
 
 class Memory(NamedTuple):
@@ -47,6 +51,7 @@ class Memory(NamedTuple):
     people: list
     packets: list
     opens: list
+    agains: list
 
     @property
     def won(self):
@@ -72,7 +77,7 @@ class Notebook:
 
 def remembered(path):
     """Read what was written; a last line that was cut off was never told."""
-    memory = Memory([], [], [])
+    memory = Memory([], [], [], [])
     places = dict(zip(KINDS, memory, strict=True))
     with path.open(encoding="utf-8") as lines:
         for line in lines:

@@ -22,8 +22,8 @@ def lines(seen):
     yield f"lived     {seen['lived_s']:.1f} s"
     yield f"drained   {seen['drained_s']:.2f} s after the last answer"
     for death in seen["deaths"]:
-        what = f"{death.what:<11} after {death.answers:>7,} answers"
-        yield f"killed    {what}, healed in {death.healed_s:.2f} s"
+        what = f"{death.what:<11} after {death.opens:>7,} opens"
+        yield f"killed    {what}, down {death.down_s:.2f} s, healed in {death.healed_s:.2f} s"
     codes = Counter(each.code for each in memory.opens)
     yield "opens     " + ", ".join(f"{code}: {number:,}" for code, number in codes.most_common())
     again = [each.tries for each in memory.opens if each.tries > 1]

@@ -14,7 +14,7 @@ QUICK_OPENS = 1_000
 FULL_OPENS = 100_000
 LANES = 16
 # Each way of dying has its turn before the first comes again.
-TURNS_OPENS = 12_500
+TURN_OPENS = 25_000
 
 
 class Size(NamedTuple):
@@ -45,7 +45,7 @@ def size_of(word):
 
 def sized(opens):
     """Return a size with the leases that the product has by default."""
-    turns = max(1, opens // TURNS_OPENS)
+    turns = max(1, opens // TURN_OPENS)
     people = max(2 * OPENERS, opens // 50)
     return Size(people, opens // OPENERS, turns, Timing(), 600 + opens // 10)
 

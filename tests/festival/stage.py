@@ -33,7 +33,7 @@ SELECT_WAY = (
 
 
 class Crowd:
-    """The crowd's process, and how many answers it has written down."""
+    """The crowd's process, and how many openings it has written down."""
 
     def __init__(self, folder, database):
         self.notebook = folder / "notebook.jsonl"
@@ -42,20 +42,31 @@ class Crowd:
         job |= {"people": SIZE.people, "packets": SIZE.packets, "timing": SIZE.timing}
         line = [sys.executable, str(Path(crowd.__file__))]
         self._process = subprocess.Popen(line, stdin=subprocess.PIPE, text=True)
-        self._process.stdin.write(json.dumps(job) + "\n")
-        self._process.stdin.close()
+        self._say(json.dumps(job))
         self._read = 0
-        self._answers = 0
+        self._opens = 0
+
+    def _say(self, line):
+        self._process.stdin.write(f"{line}\n")
+        self._process.stdin.flush()
+
+    def allow(self, count):
+        """Let so many more be opened."""
+        self._say(count)
+
+    def allow_no_more(self):
+        """Say that everything is allowed by now."""
+        self._process.stdin.close()
 
     @property
-    def answers(self):
-        """How many definite answers there are by now."""
+    def opens(self):
+        """How many openings have a definite answer by now."""
         with self.notebook.open("rb") as lines:
             lines.seek(self._read)
             piece = lines.read()
         self._read += len(piece)
-        self._answers += piece.count(b"\n")
-        return self._answers
+        self._opens += piece.count(b'["Open"')
+        return self._opens
 
     @property
     def is_done(self):

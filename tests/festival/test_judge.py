@@ -3,7 +3,7 @@
 import pytest
 
 from festival.judge import judge
-from festival.memory import Memory, Notebook, Open, Packet, Person, remembered
+from festival.memory import Again, Memory, Notebook, Open, Packet, Person, remembered
 from world import World
 
 FEN, SHARES = 10_000, 4
@@ -44,7 +44,7 @@ def memory(world):
         code = "ok" if share else "packet_finished"
         opens.append(Open(ids["packet"], ids[name], code, share, fen, 1, 1))
     people = [Person(ids[name], FEN) for name in "abcdef"]
-    return Memory(people, [Packet(ids["packet"], ids["a"], 400, SHARES)], opens)
+    return Memory(people, [Packet(ids["packet"], ids["a"], 400, SHARES)], opens, [])
 
 
 def test_right_books_are_right(world, memory):
@@ -67,9 +67,9 @@ def test_answer_that_nobody_got_is_found(world, memory):
     untold = memory._replace(opens=memory.opens[1:])
     assert any("untold" in each for each in judge(untold, world.connection))
     other = memory.opens[0]._replace(fen=memory.opens[0].fen + 1)
-    doubled = memory._replace(opens=[*memory.opens, other])
+    doubled = memory._replace(agains=[Again(*other)])
     assert any("two answers" in each for each in judge(doubled, world.connection))
-    odd = memory._replace(opens=[*memory.opens, other._replace(share=0, code="unavailable")])
+    odd = memory._replace(agains=[Again(*other._replace(share=0, code="unavailable"))])
     assert any("unavailable" in each for each in judge(odd, world.connection))
 
 

@@ -108,6 +108,11 @@ def _claims(world: World, count: int, word: str) -> list[Request]:
     return made[:count]
 
 
+def echoes(world: World, count: int) -> list[Request]:
+    """Prepare claims that are only echoed."""
+    return _claims(world, count, "echoes")
+
+
 def against_echo(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
     """Compare an echo with a claim, by turns, then measure the other requests and a stampede."""
     if not Path("/proc/self/stat").exists():
@@ -115,7 +120,7 @@ def against_echo(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
     rounds = min(_ROUNDS, scale.rounds)
     count = max(scale.requests // rounds, scale.callers)
     claims = _claims(world, count * (rounds + 1), "claims")
-    echoes = [each._replace(path=each.path.replace("/claims", "/echoes")) for each in claims]
+    echoed = [each._replace(path=each.path.replace("/claims", "/echoes")) for each in claims]
     others = _others(world, scale)
     rush = _rush(world, scale)
     ratios: list[float] = []
@@ -125,7 +130,7 @@ def against_echo(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
         for each in range(1, rounds + 1):
             part = slice(each * count, (each + 1) * count)
             costs: dict[str, float] = {}
-            for name, requests in (("echo", echoes[part]), ("claims", claims[part])):
+            for name, requests in (("echo", echoed[part]), ("claims", claims[part])):
                 before_s = cpu_s(pid)
                 crowd = measured(site, requests, scale.callers)
                 costs[name] = (cpu_s(pid) - before_s) / len(requests)

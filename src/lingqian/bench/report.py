@@ -16,7 +16,8 @@ SKIPPED: Final = "SKIPPED"
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
     """One thing done many times. Units: per second; ms. Latency is per batch, or per caller.
 
-    `figure` is what the texts say of it, for what a person waits for; such rows have a table apart.
+    `figure` is what the texts say of it, for what a person waits for; `cpu_us` is what one takes of
+    a processor, and `rate` then what a whole core would do. Such rows have tables apart.
     """
 
     group: str
@@ -27,6 +28,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float | None = None
     note: str = ""
     figure: str = ""
+    cpu_us: float | None = None
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from lingqian.bench import (
     batch,
     caller,
+    cost,
     credit,
     grown,
     http,
@@ -51,6 +52,7 @@ PARTS: Final = (
     Part("stampede", "everybody taps one packet", _no_bars(caller.stampede)),
     Part("lock", "64 callers against row locks on MariaDB", rival.against_row_locks),
     Part("mariadb", "lanes on MariaDB against row locks on it", lane.on_mariadb),
+    Part("cost", "processor time of one command by role", _no_bars(cost.by_role)),
     Part("http", "the server's processor time by request", http.against_echo),
     Part("notice", "notices and credits against their bare cost", notice.against_bare),
     Part("credit", "payment to spendable on the real clock", credit.on_real_clock),

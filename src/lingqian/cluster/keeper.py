@@ -164,7 +164,7 @@ class Keeper:
         except (Fault, TimeoutError) as fault:
             _log.warning("leases: %s", fault)
             if not self.is_fresh:
-                self._put_down()
+                self._put_down_quietly()
             return False
         return True
 
@@ -234,4 +234,5 @@ class Keeper:
         try:
             self._holder.lose(names)
         except TimeoutError as fault:
+            # It was told to end and does so later; what it still commits is fenced.
             _log.warning("leases: %s", fault)

@@ -23,6 +23,7 @@ class Board:
         self.members = {}
         self.leases = {}
         self.is_down = False
+        self.silent_s = 0
         self.now_us = lambda: time.monotonic_ns() // 1_000
 
 
@@ -35,6 +36,7 @@ class Register:
 
     def _check(self):
         if self._board.is_down:
+            time.sleep(self._board.silent_s)
             raise Unsent("no database")
 
     def open(self, names):
@@ -96,6 +98,7 @@ class Holder:
         self.told = []
         self.pictures = 0
         self.gains = 0
+        self.is_slow = False
 
     def gain(self, names):
         """Begin."""
@@ -104,8 +107,10 @@ class Holder:
         self.held |= set(names)
 
     def lose(self, names):
-        """End."""
+        """End, sooner or later."""
         self.held -= set(names)
+        if self.is_slow:
+            raise TimeoutError("not ended yet")
 
     def see(self, picture):
         """Count."""
@@ -193,6 +198,17 @@ def test_renewal_that_is_missed_puts_everything_down(crew):
     until(lambda: not holder.held)
     assert not keeper.is_fresh
     crew.board.is_down = False
+    until(lambda: holder.held == set(NAMES))
+    assert keeper.is_fresh
+
+
+def test_work_that_does_not_end_in_time_stops_no_keeper(crew):
+    """A commit hangs at a server that was killed; when it is there again, so are we."""
+    keeper, holder = crew("a", life_s=0.3)
+    crew.board.silent_s = 0.4
+    holder.is_slow = crew.board.is_down = True
+    until(lambda: not holder.held)
+    holder.is_slow = crew.board.is_down = False
     until(lambda: holder.held == set(NAMES))
     assert keeper.is_fresh
 
