@@ -41,6 +41,8 @@ from lingqian.kernel.bound import (
     ORDER_LIFE_S_DEFAULT,
     ORDER_LIFE_S_MAX,
     ORDER_LIFE_S_MIN,
+    PAGE_CACHE_MIB_DEFAULT,
+    PAGE_CACHE_MIB_MIN,
     PLAN_LENGTH_MAX,
     QUEUE_COMMANDS_MAX,
 )
@@ -208,6 +210,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         BATCH_COMMANDS_MAX
     )
     queue_commands_max: Annotated[int, msgspec.Meta(ge=1)] = QUEUE_COMMANDS_MAX
+    page_cache_mib: Annotated[int, msgspec.Meta(ge=PAGE_CACHE_MIB_MIN)] = PAGE_CACHE_MIB_DEFAULT
     body_bytes_max: Annotated[int, msgspec.Meta(ge=1_024)] = BODY_BYTES_MAX
     packet_lifetime_s: Annotated[int, msgspec.Meta(ge=1, le=LIFETIME_S_MAX)] = LIFETIME_S_DEFAULT
     default_account_class: Annotated[int, msgspec.Meta(ge=0, le=3)] = 3
@@ -581,7 +584,7 @@ def open_database(folder: Path, config: Config, credential: Credential | None) -
     Raises: Damaged when a server may not be spoken to, or its driver is not installed.
     """
     if not config.database:
-        return SqliteFile(folder / DATABASE)
+        return SqliteFile(folder / DATABASE, config.page_cache_mib)
     address = parse(config.database)
     is_sealed = credential is not None or bool(address.socket)
     because = config.unencrypted_traffic_because

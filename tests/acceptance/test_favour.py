@@ -69,6 +69,7 @@ TRIALS = {
     "lanes": Trial({"lanes": 4}),
     "batch_commands_max": Trial({"batch_commands_max": 3}),
     "queue_commands_max": Trial({"queue_commands_max": 20_000}),
+    "page_cache_mib": Trial({"page_cache_mib": 8}),
     "body_bytes_max": Trial({"body_bytes_max": 1_024}),
     "packet_lifetime_s": Trial({"packet_lifetime_s": 60}),
     "default_account_class": Trial({"default_account_class": 1}),

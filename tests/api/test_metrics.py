@@ -4,11 +4,10 @@ import datetime as dt
 import re
 import threading
 
-import apsw
-
 from api.caller import running
 from lingqian.cluster.authority import Wish, issue, make_authority
 from lingqian.cluster.role import OURS
+from lingqian.kernel.fault import Unsent
 from lingqian.web import lookout
 from lingqian.web.metric import METRICS, Form
 
@@ -69,7 +68,7 @@ def test_a_database_that_does_not_answer_is_shown_and_hides_nothing_else(tmp_pat
         del connection
         looks.append(1)
         goes_on.wait(20)
-        raise apsw.IOError("gone")
+        raise Unsent("gone")
 
     with running(tmp_path) as house:
         api = house.caller()

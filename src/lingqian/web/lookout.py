@@ -9,8 +9,6 @@ import logging
 import time
 from typing import Final
 
-import apsw
-
 from lingqian.cluster.post import JOBS, RELAY_POST, job
 from lingqian.compose import Wallet
 from lingqian.kernel.fault import Fault
@@ -68,6 +66,6 @@ class Lookout:
     async def _see(self) -> None:
         try:
             self._watched.backlog = await self._wallet.beside.do(backlog)
-        except (Fault, apsw.Error) as error:
+        except Fault as error:
             _log.warning("what waits cannot be looked at: %s", error)
             self._watched.backlog = None
