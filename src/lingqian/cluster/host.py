@@ -13,7 +13,7 @@ from functools import partial
 from typing import Final
 
 from lingqian.cluster.credential import Peer, check_caller, peer_of
-from lingqian.cluster.line import Line, Trust, Word, write_fault
+from lingqian.cluster.line import Line, Trust, Word, greeting_s, write_fault
 from lingqian.cluster.role import Call
 from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.bound import QUEUE_AGE_S_MAX
@@ -68,7 +68,14 @@ class Host:
         Raises: OSError when the address is taken.
         """
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _Guest(self), host, port, ssl=self._tls)
+        self._server = await loop.create_server(
+            lambda: _Guest(self),
+            host,
+            port,
+            ssl=self._tls,
+            ssl_handshake_timeout=greeting_s(self._tls),
+            ssl_shutdown_timeout=greeting_s(self._tls),
+        )
         return int(self._server.sockets[0].getsockname()[1])
 
     async def close(self) -> None:

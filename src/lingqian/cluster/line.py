@@ -21,6 +21,7 @@ from lingqian.kernel.fault import Busy, Damaged, Fault, Fenced, Moved, Stopping,
 
 _HEAD: Final = struct.Struct(">IBQ")
 _NONCE_BYTES: Final = 16
+HANDSHAKE_S_MAX: Final = 2.0
 # A fault by its number; numbers are places here and never given anew.
 FAULTS: Final[tuple[type[Fault], ...]] = (Unsent, Unknown, Fenced, Busy, Stopping, Moved, Damaged)
 
@@ -161,6 +162,11 @@ class Trust(NamedTuple):
     def calling(self) -> ssl.SSLContext | None:
         """What the caller goes by; to be asked for before each connection."""
         return None if self.credential is None else self.credential.client
+
+
+def greeting_s(tls: ssl.SSLContext | None) -> float | None:
+    """Return how long TLS may take to begin, and to end: no stranger holds up our own end."""
+    return None if tls is None else HANDSHAKE_S_MAX
 
 
 def write_fault(fault: Fault) -> bytes:

@@ -10,7 +10,7 @@ from typing import Final
 
 from lingqian.cluster.credential import Peer, check_answerer, peer_of
 from lingqian.cluster.host import WITHIN, call_of
-from lingqian.cluster.line import Line, Trust, Word, read_fault
+from lingqian.cluster.line import Line, Trust, Word, greeting_s, read_fault
 from lingqian.cluster.role import Call
 from lingqian.kernel.bound import ASKS_UNDER_WAY_MAX
 from lingqian.kernel.fault import Busy, Damaged, Fault, Unknown, Unsent
@@ -95,21 +95,35 @@ class Neighbour:
             self._line = task.result()
 
     async def _connect(self) -> Line:
+        try:
+            async with asyncio.timeout(CONNECT_S_MAX):
+                return await self._greet()
+        except (OSError, TimeoutError) as error:
+            raise Unsent(f"{self.address} cannot be reached: {error}") from error
+
+    async def _greet(self) -> Line:
+        """Open a connection on which both have proven who they are; else leave none behind."""
         host, _, port = self.address.rpartition(":")
         loop = asyncio.get_running_loop()
         self._welcomed = welcomed = loop.create_future()
         tls = self._trust.calling
+        line = Line(self._hear, self._lost)
+        where = (host.strip("[]"), int(port))
         try:
-            async with asyncio.timeout(CONNECT_S_MAX):
-                _, line = await loop.create_connection(
-                    lambda: Line(self._hear, self._lost), host.strip("[]"), int(port), ssl=tls
-                )
-                await welcomed
-                if tls is not None:
-                    self._peer = peer_of(line.shown)
-                    check_answerer(self._peer, Call.GREET)
-        except (OSError, TimeoutError) as error:
-            raise Unsent(f"{self.address} cannot be reached: {error}") from error
+            await loop.create_connection(
+                lambda: line,
+                *where,
+                ssl=tls,
+                ssl_handshake_timeout=greeting_s(tls),
+                ssl_shutdown_timeout=greeting_s(tls),
+            )
+            await welcomed
+            if tls is not None:
+                self._peer = peer_of(line.shown)
+                check_answerer(self._peer, Call.GREET)
+        except BaseException:
+            line.close()
+            raise
         return line
 
     def _hear(self, line: Line, word: Word, number: int, body: bytes) -> None:
