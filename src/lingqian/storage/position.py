@@ -10,10 +10,21 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from lingqian.kernel.fault import Damaged
-from lingqian.storage.port import Connection, Parked, Taken
+from lingqian.storage.port import Batch, Connection, Parked, Taken
+from lingqian.storage.sql import Lines
 from lingqian.storage.vault import Vault
 
 PURPOSE: Final = "personal"
+PUT_POSITION: Final = (
+    "INSERT INTO positions (lane, stream, topic, place) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (lane, stream) DO UPDATE SET topic = excluded.topic, place = excluded.place"
+)
+# A stream may be read again from where it was parked before: the message is the same one.
+PARK_MESSAGE: Final = (
+    "INSERT INTO parked_messages "
+    "(lane, stream, topic, message_id, place, at_us, reason, mac, sealed) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id) DO NOTHING"
+)
 SELECT_POSITION: Final = "SELECT topic, place FROM positions WHERE lane = ? AND stream = ?"
 SELECT_PARKED: Final = (
     "SELECT message_id, stream, lane, topic, place, at_us, reason FROM parked_messages "
@@ -22,6 +33,15 @@ SELECT_PARKED: Final = (
 SELECT_SEALED: Final = (
     "SELECT message_id, lane, stream, topic, place, mac, sealed FROM parked_messages"
 )
+
+
+def positions(batch: Batch) -> Iterator[tuple[str, Lines]]:
+    """Yield every statement that says how far streams were read, and what was passed over."""
+    if batch.taken:
+        yield PUT_POSITION, [each[:4] for each in batch.taken]
+        parked = [each[:3] + message for each in batch.taken for message in each.parked]
+        if parked:
+            yield PARK_MESSAGE, parked
 
 
 class Position(NamedTuple):

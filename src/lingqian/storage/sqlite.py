@@ -19,6 +19,7 @@ from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
 from lingqian.storage.checkpoint import Checkpointer
 from lingqian.storage.loader import Loader
 from lingqian.storage.port import Batch, LaneRow
+from lingqian.storage.position import positions
 from lingqian.storage.schema import TABLES, TableRow
 from lingqian.storage.sql import (
     ADVANCE_LANE,
@@ -30,7 +31,6 @@ from lingqian.storage.sql import (
     additions,
     fence,
     named,
-    positions,
     replacements,
 )
 
