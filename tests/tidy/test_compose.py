@@ -179,7 +179,8 @@ def test_a_cluster_of_tidb_keeps_a_majority_when_one_is_lost():
 
 def test_kafka_keeps_what_it_has_acknowledged():
     """Three nodes, two in sync, no unclean leader, nobody without a certificate."""
-    nodes = read("kafka.yaml")["services"]
+    services = read("kafka.yaml")["services"]
+    nodes = {name: row for name, row in services.items() if name.startswith("kafka-")}
     assert len(nodes) == 3
     for number, (name, node) in enumerate(sorted(nodes.items()), 1):
         told = {key: str(value) for key, value in node["environment"].items()}
@@ -192,6 +193,18 @@ def test_kafka_keeps_what_it_has_acknowledged():
         assert told["KAFKA_SSL_CLIENT_AUTH"] == "required"
         assert told["KAFKA_SSL_KEYSTORE_LOCATION"].endswith(CREDENTIAL)
         assert told["KAFKA_SSL_TRUSTSTORE_LOCATION"].endswith(AUTHORITY)
+
+
+def test_every_process_is_told_of_kafka_and_waits_for_its_topics(tmp_path):
+    """Outside the sandbox none starts before they are there, a partition for each lane."""
+    services = ours(read("roles.yaml", "mariadb.yaml", "kafka.yaml"))
+    made = settings(services["topics"], tmp_path)
+    for name, service in services.items():
+        config = settings(service, tmp_path)
+        assert (config.kafka, config.lanes) == (made.kafka, made.lanes), name
+        assert name == "topics" or "topics" in service["depends_on"], name
+    hosts = [each.partition(":")[0] for each in made.kafka.servers.split(",")]
+    assert hosts == ["kafka-1", "kafka-2", "kafka-3"]
 
 
 def test_everybody_is_watched_and_every_file_of_the_watcher_is_mounted(tmp_path):
