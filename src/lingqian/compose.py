@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 import msgspec
 
@@ -26,6 +26,8 @@ from lingqian.cluster.role import OURS
 from lingqian.cluster.traffic import check_traffic
 from lingqian.compliance.factor import CAPS, FactorCap, agreed, factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
+from lingqian.events.carrier import Means
+from lingqian.events.kafka.setting import KafkaRow
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.bound import (
@@ -63,10 +65,11 @@ from lingqian.storage.ground import Ledger
 from lingqian.storage.head import HeadLog, check_tail, cut_torn
 from lingqian.storage.intake import Batched, Intake
 from lingqian.storage.kept_bill import ReadBill
-from lingqian.storage.lane import Shell, Writer
+from lingqian.storage.lane import Answer, Shell, Submission, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.mysql.address import Address, parse
 from lingqian.storage.port import Connection, LaneRow, SharedStore, Store
+from lingqian.storage.position import Parker
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.vault import (
     Vault,
@@ -80,6 +83,9 @@ from lingqian.topup.coin import Basis
 from lingqian.topup.fee import FeePlan
 from lingqian.topup.plan import DEFAULT as DEFAULT_PLANS
 from lingqian.topup.plan import Plan
+
+if TYPE_CHECKING:
+    from lingqian.events.kafka.office import Office
 
 DATABASE: Final = "ledger.db"
 HEADS: Final = "heads.log"
@@ -232,6 +238,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     personal_cipher: Literal["aes-256-gcm", "sm4-gcm"] = "aes-256-gcm"
     tls_certificate: str = ""
     tls_key: str = ""
+    kafka: KafkaRow | None = None
     credentials: str = ""
     unencrypted_traffic_because: str = ""
     frame_ancestors: tuple[Origin, ...] = ()
@@ -423,6 +430,8 @@ class Wallet:
             self.company = self._company()
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
+            undo.callback(self.publisher.stop)
+            self.office = self._open_office()
             undo.pop_all()
 
     def _open_writer(self) -> Writer:
@@ -447,6 +456,41 @@ class Wallet:
         own = [] if self.config.roles else self.lanes
         self._writer = Writer(store, own, self.policy, shell)
         return self._writer
+
+    def _open_office(self) -> "Office | None":
+        """Begin to carry between the ledger and a Kafka, where one is set.
+
+        Raises: Damaged when its topics could lose messages; Unsent when it does not answer.
+        """
+        row = broker_row(self.folder, self.config)
+        if row is None:
+            return None
+        try:
+            from lingqian.events.kafka.office import Office, opener  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise Damaged(f"{error}; install lingqian[kafka]") from error
+        means = Means(
+            opener(row),
+            self.database.reader,
+            lambda: tuple(self._writer.lanes),
+            self.intake,
+            Parker(self.vault),
+            self.clock.now_us,
+            f"urn:lingqian:{fingerprint(self.vault.public_key)}",
+        )
+        is_sandbox = self.config.profile == "sandbox"
+        office = Office(row, means, len(self.lanes), is_sandbox=is_sandbox)
+        office.start()
+        return office
+
+    async def ask(self, submission: Submission) -> Answer:
+        """Put a command to its lane, straight or over the bus, and wait for the durable answer.
+
+        Raises: Busy, Stopping, Unsent, Unknown, Fenced; Accepted when it is on its way.
+        """
+        if self.office is not None and self.office.takes(submission.command):
+            return await self.office.ask(submission)
+        return await self.company.ask(submission)
 
     def _company(self) -> Alone | Company:
         """Return how this process stands to others on its database.
@@ -565,6 +609,8 @@ class Wallet:
 
     def close(self) -> None:
         """Finish what waits, publish, release the folder."""
+        if self.office is not None:
+            self.office.stop()
         self.intake.stop()
         self.publisher.stop()
         self.beside.close()
@@ -576,6 +622,23 @@ class Wallet:
 def shown_address(database: str) -> str:
     """Return where the rows are as it may be read by anybody: without the password."""
     return repr(parse(database)) if database else ""
+
+
+def broker_row(folder: Path, config: Config) -> KafkaRow | None:
+    """Return what is set of a Kafka, with this process's credential; None where none is set.
+
+    Raises: Damaged when it would be spoken to in the clear without a reason.
+    """
+    row, credential = config.kafka, open_credential(folder, config)
+    if row is None:
+        return None
+    sealed = {} if credential is None else credential.broker_settings
+    row = msgspec.structs.replace(row, client={**sealed, **row.client})
+    protocol = row.client.get("security.protocol", "plaintext").lower()
+    because = config.unencrypted_traffic_because
+    is_sealed = protocol in ("ssl", "sasl_ssl")
+    check_traffic(config.profile, because, row.servers, is_sealed=is_sealed)
+    return row
 
 
 def open_database(folder: Path, config: Config, credential: Credential | None) -> Ledger:

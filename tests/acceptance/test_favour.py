@@ -129,6 +129,7 @@ SAME = {
     "personal_cipher": "nothing",
     "tls_certificate": "nothing",
     "tls_key": "nothing",
+    "kafka": "nothing",
     "database": "nothing",
     "credentials": "nothing",
     "unencrypted_traffic_because": "nothing",

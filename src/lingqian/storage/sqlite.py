@@ -30,6 +30,7 @@ from lingqian.storage.sql import (
     additions,
     fence,
     named,
+    positions,
     replacements,
 )
 
@@ -362,6 +363,7 @@ def writes(batch: Batch) -> Iterator[tuple[str, Lines]]:
         yield _PUT_PERSONAL, batch.personal
     for name, lines in replacements(batch):
         yield _UPSERTS[name], lines
+    yield from positions(batch)
 
 
 def _read_pairs(

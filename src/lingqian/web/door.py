@@ -190,9 +190,9 @@ class Door:
     async def ask(self, submission: Submission) -> Answer:
         """Put a command to the lane and wait until its answer is durable.
 
-        Raises: Busy, Stopping, Unsent, Unknown, Fenced.
+        Raises: Busy, Stopping, Unsent, Unknown, Fenced; Accepted when it is on its way.
         """
-        return await self.wallet.company.ask(submission)
+        return await self.wallet.ask(submission)
 
     async def chore(self, work: Callable[[Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
         """Run other writes on the writer's connection.

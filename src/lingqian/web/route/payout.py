@@ -208,7 +208,7 @@ OPERATIONS: Final = (
             "payee": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"},
         },
         gives={201: Given(PayoutShown, _PAYOUT), 200: Given(PayoutShown, _PAYOUT)},
-        refuses=(Code.USER_UNKNOWN, Code.NO_CHANNEL, *PAYMENT, *FACTOR),
+        refuses=(Code.ACCEPTED, Code.USER_UNKNOWN, Code.NO_CHANNEL, *PAYMENT, *FACTOR),
         is_keyed=True,
         by_person=True,
     ),
