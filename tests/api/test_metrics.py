@@ -53,6 +53,8 @@ def test_what_the_lanes_and_the_database_say_can_be_read(tmp_path):
     assert value(text, "lingqian_queue_age_seconds") == 0
     assert 0 <= value(text, "lingqian_heads_behind_seconds") < 30
     assert value(text, "lingqian_database_unread") == 0
+    assert value(text, "lingqian_process_joined") == 1
+    assert value(text, 'lingqian_posts_held{post="relay/all"}') == 1
     assert not re.search("^lingqian_credential", text, re.MULTILINE)
 
 

@@ -16,7 +16,7 @@ import msgspec
 import typer
 from msgspec.structs import FieldInfo, fields
 
-from lingqian.compose import DATABASE, SETTINGS, Config, shown_address
+from lingqian.compose import SETTINGS, Config, shown_address
 
 PREFIX: Final = "LINGQIAN_"
 FILE_SUFFIX: Final = "_FILE"
@@ -28,6 +28,7 @@ _ELSEWHERE: Final = frozenset(
     for word in (
         "DATA",
         "TEST_REQUIRE",
+        "TEST_KAFKA",
         "TEST_DATABASE",
         "STATISTICS",
         "CRASH",
@@ -89,18 +90,6 @@ def load_or_exit(folder: Path, roles: Sequence[str] | None = None) -> Config:
         return load(folder, os.environ, roles)
     except SettingError as error:
         _refuse(error)
-
-
-def ledger_or_exit(folder: Path) -> Path:
-    """Return the database of a data directory; without one the command ends with exit code 2.
-
-    Whoever looks at an empty folder must not make a ledger there by looking.
-    """
-    path = folder / DATABASE
-    if not path.exists():
-        typer.echo(f"lingqian: there is no ledger at {path}; lingqian serve makes one", err=True)
-        raise typer.Exit(2)
-    return path
 
 
 def read(folder: Path, environment: Mapping[str, str]) -> dict[str, Setting]:

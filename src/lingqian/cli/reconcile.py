@@ -16,12 +16,12 @@ from rich.table import Table
 from lingqian.clearing.day import Day, DayState
 from lingqian.clearing.report import Report, read_day, report
 from lingqian.clearing.sheet import as_csv, as_page
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit, load_or_exit
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, load_or_exit
+from lingqian.cli.ledger import ledger_or_exit
 from lingqian.cli.progress import keys_of
 from lingqian.compose import bill_reader
 from lingqian.kernel.fault import Fault
 from lingqian.storage import reconciliation as books
-from lingqian.storage.audit import snapshot
 from lingqian.storage.port import Connection
 from lingqian.storage.rederive import faults
 
@@ -49,7 +49,7 @@ def reconcile(  # noqa: PLR0913 - the options of a command, by name
     """
     number = _number(rederive or day)
     try:
-        with snapshot(ledger_or_exit(data)) as connection:
+        with ledger_or_exit(data).snapshot() as (connection, _):
             rows = _rows(connection, number, account)
             if rederive:
                 raise typer.Exit(_rederive(connection, data, rows))

@@ -7,13 +7,11 @@ and replay are the same on a file and on a server; what engines do not share is 
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import apsw
-
-from lingqian.kernel.fault import Damaged, Unsent
+from lingqian.kernel.fault import Unsent
 from lingqian.storage.expectation import EXPECTATIONS, place_of, show_key
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.ground import EMBEDDED, Ground
@@ -23,7 +21,6 @@ from lingqian.storage.operation import OPERATION_TABLES, operation_faults
 from lingqian.storage.personal import personal_faults
 from lingqian.storage.port import Connection
 from lingqian.storage.replay import IMPOSSIBLE, Emit, Replay, Tick
-from lingqian.storage.sqlite import connect, migrations
 from lingqian.storage.vault import Vault
 from lingqian.storage.walk import Way, walk
 
@@ -268,27 +265,3 @@ def _notes_on_heads(scope: Scope) -> Iterator[str]:
         lanes = [str(each.lane) for each in absent(scope.connection, paths)]
         if lanes:
             yield f"no head of lanes {', '.join(lanes)} is here; name the log of their process too"
-
-
-@contextmanager
-def snapshot(database: Path) -> Iterator[Connection]:
-    """Open a ledger for reading, beside whoever writes; close it.
-
-    Raises: Damaged when there is none, or it is no database of this program's schema.
-    """
-    if not database.exists():
-        raise Damaged(f"there is no ledger at {database}")
-    try:
-        connection = connect(str(database), readonly=True)
-        version, newest = connection.pragma("user_version"), migrations()[-1][0]
-    except apsw.Error as error:
-        raise Damaged(f"{database} cannot be opened: {error}") from error
-    try:
-        if version != newest:
-            words = f"{database} has schema {version}, this program knows {newest}"
-            raise Damaged(f"{words}; run `lingqian migrate`")
-        yield connection
-    except apsw.CorruptError as error:
-        raise Damaged(f"{database} is damaged: {error}") from error
-    finally:
-        connection.close(force=True)

@@ -5,12 +5,13 @@ do not share is a row of this kind, and there are as few of them as there are en
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from contextlib import AbstractContextManager
+from typing import Final, NamedTuple, Protocol
 
 import apsw
 
 from lingqian.storage.expectation import Expectation, Line, Missed
-from lingqian.storage.port import Connection
+from lingqian.storage.port import Connection, Database
 
 SELECT_TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name"
 TABLE_INFO: Final = "SELECT * FROM pragma_table_info(?)"
@@ -50,6 +51,36 @@ class Ground(NamedTuple):
     own_faults: Callable[[Connection], Iterator[str]]
     odd_values: Callable[[Connection], Iterator[Odd]]
     missed: Missed
+
+
+class Ledger(Database, Protocol):
+    """A database that commands look at: whether it is there, and one moment of it."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether several processes write it, each with a data directory of its own."""
+        ...
+
+    def is_there(self) -> bool:
+        """Say whether a ledger was ever made here; looking makes none.
+
+        Raises: Unsent when that cannot be asked.
+        """
+        ...
+
+    def snapshot(self) -> AbstractContextManager[tuple[Connection, Ground]]:
+        """Open it for reading, beside whoever writes; one moment of it begins with `begin`.
+
+        Raises: Damaged when there is none, or it is not of this program's schema; Unsent.
+        """
+        ...
+
+    def migrate(self) -> list[str]:
+        """Bring it to the newest schema; return the steps that ran.
+
+        Raises: Damaged when it is newer than this program; Fenced when it is in use; Unsent.
+        """
+        ...
 
 
 def _own_faults(connection: Connection) -> Iterator[str]:

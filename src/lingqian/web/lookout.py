@@ -9,6 +9,7 @@ import logging
 import time
 from typing import Final
 
+from lingqian.cluster.post import JOBS, RELAY_POST, job
 from lingqian.compose import Wallet
 from lingqian.kernel.fault import Fault
 from lingqian.storage.backlog import backlog
@@ -38,9 +39,16 @@ class Lookout:
             age_s=lambda: intake.age_s,
             waits_s=lambda: intake.waits_s,
             heads_s=lambda: wallet.publisher.behind_s,
+            full_pct=lambda: wallet.company.full_pct,
+            is_joined=lambda: wallet.company.is_joined,
+            posts=self._posts,
             credential_s=self._credential_s,
             now_us=wallet.clock.now_us,
         )
+
+    def _posts(self) -> dict[str, bool]:
+        posts = self._wallet.company.posts
+        return {name: posts.holds(name) for name in (RELAY_POST, *map(job, JOBS))}
 
     def _credential_s(self) -> float | None:
         credential = self._wallet.credential

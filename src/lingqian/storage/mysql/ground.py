@@ -21,7 +21,7 @@ from lingqian.storage.mysql.engine import Engine
 from lingqian.storage.mysql.link import Link
 from lingqian.storage.mysql.meaning import DAMAGED, REFUSED, code_of, meaning_of
 from lingqian.storage.mysql.opening import Options, connect
-from lingqian.storage.mysql.schema import missing
+from lingqian.storage.mysql.schema import SELECT_STEPS, missing
 from lingqian.storage.port import Connection
 from lingqian.storage.sql import chunks, named
 from lingqian.storage.sqlite import connect as connect_file
@@ -128,7 +128,7 @@ def _check_table(link: Link, engine: Engine, table: str) -> Iterator[str]:
 def snapshot(
     address: Address,
     options: Options = Options(),  # noqa: B008 - a frozen value
-) -> Iterator[tuple[Link, Ground]]:
+) -> Iterator[tuple[Connection, Ground]]:
     """Open a ledger on a server for reading, beside whoever writes; close it.
 
     A server whose settings promise too little is read like any other.
@@ -148,6 +148,20 @@ def snapshot(
             yield link, ground(engine, open_beside)
     except Error as error:
         raise Unsent(f"{address!r} cannot be read: {error}") from error
+
+
+def is_there(address: Address, options: Options) -> bool:
+    """Say whether a database has steps of our schema, whichever; looks only.
+
+    Raises: Unsent when the server cannot be asked.
+    """
+    try:
+        with closing(_open(address, options)[0]) as link:
+            return bool(link.execute(SELECT_STEPS).fetchone())
+    except Error as error:
+        if code_of(error) == _NO_TABLE:
+            return False
+        raise Unsent(f"{address!r} cannot be asked: {error}") from error
 
 
 def _open(address: Address, options: Options) -> tuple[Link, Engine]:
