@@ -7,10 +7,10 @@ the transaction that passes over it.
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from lingqian.kernel.fault import Damaged
-from lingqian.storage.port import Connection, Parked, Taken
+from lingqian.storage.port import Batch, Connection, Parked, Taken
 from lingqian.storage.vault import Vault
 
 PURPOSE: Final = "personal"
@@ -21,6 +21,17 @@ SELECT_PARKED: Final = (
 )
 SELECT_SEALED: Final = (
     "SELECT message_id, lane, stream, topic, place, mac, sealed FROM parked_messages"
+)
+
+PUT_POSITION: Final = (
+    "INSERT INTO positions (lane, stream, topic, place) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (lane, stream) DO UPDATE SET topic = excluded.topic, place = excluded.place"
+)
+# A stream may be read again from where it was parked before: the message is the same one.
+PARK_MESSAGE: Final = (
+    "INSERT INTO parked_messages "
+    "(lane, stream, topic, message_id, place, at_us, reason, mac, sealed) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id) DO NOTHING"
 )
 
 
@@ -71,6 +82,15 @@ class Parker:
         own = message_id(taken.stream, taken.topic, taken.lane, place)
         mac = self._vault.mac("message", own, value)
         return Parked(own, place, at_us, reason, mac, self._vault.seal(PURPOSE, own, value))
+
+
+def notes(batch: Batch) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    """Yield every statement that says how far streams were read, and what was passed over."""
+    if batch.taken:
+        yield PUT_POSITION, [each[:4] for each in batch.taken]
+        passed = [each[:3] + message for each in batch.taken for message in each.parked]
+        if passed:
+            yield PARK_MESSAGE, passed
 
 
 def untrue_messages(connection: Connection, vault: Vault | None) -> Iterator[tuple[str, str]]:
