@@ -271,15 +271,14 @@ DATABASE_MEANINGS = (
 
 def metrics() -> str:
     """List what each role exports."""
-    rows: list[tuple[object, ...]] = [("name", "form", "labels", "roles", "words")]
+    rows: list[tuple[object, ...]] = [("exported as", "form", "labels", "roles", "words")]
     for each in metric.METRICS:
         roles = "all" if each.roles == OURS else ", ".join(each.roles)
         labels = ", ".join(f"`{label}`" for label in each.labels)
-        rows.append((f"`{each.name}`", each.form, labels, roles, each.words))
+        rows.append((f"`{each.exported[0]}`", each.form, labels, roles, each.words))
     words = (
         "At `/metrics` of every process, without a key. A process says of each what it has to say: "
-        "`roles` are those in which there is something. A counter is exported with `_total` behind "
-        "its name, a histogram with `_bucket`, `_sum` and `_count`. "
+        "`roles` are those in which there is something. A histogram has `_sum` and `_count` too. "
         "[Alerts](../../deploy/alerts.yaml) rest on these names."
     )
     return page("Metrics (指标)", "src/lingqian/web/metric.py", words, rows)

@@ -32,8 +32,8 @@ PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependenci
 CLUSTER = "bGluZ3FpYW4tdGVzdHMtLQ"
 # The log back end is mandatory: a class of the server loads it when it is loaded itself.
 POM = """<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>lingqian</groupId><artifactId>broker</artifactId><version>1</version>
-<packaging>pom</packaging>
+<groupId>lingqian</groupId><artifactId>broker</artifactId>
+<version>1</version><packaging>pom</packaging>
 <dependencies>
 <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId>
 <version>3.9.1</version></dependency>

@@ -11,12 +11,14 @@ from pathlib import Path
 from cluster import member
 from lingqian.cluster.keeper import Timing
 from lingqian.cluster.lease import lane_of_lease
+from lingqian.kernel.fault import Busy, Unknown, Unsent
 from lingqian.storage.lane import Submission
-from mariadb import LentStore
+from lingqian.storage.mysql.server import MysqlServer
+from lingqian.storage.mysql.store import MysqlStore
 from world import World
 
 START_S = 60
-REST_S = 60
+REST_S = 120
 TIMING = Timing(life_s=2.0, beat_s=0.5)
 
 
@@ -64,7 +66,9 @@ class Fleet:
     def __init__(self, address, timing):
         self.address = address
         self.timing = timing
-        self.world = World(len(member.LANES), store=LentStore(address))
+        self.world = World(len(member.LANES), store=MysqlStore(address))
+        # It mends itself when the server was killed; the world's own connection does not.
+        self.reader = MysqlServer(address).reader()
         self.processes = []
         self.edge = None
         self._started = []
@@ -81,19 +85,28 @@ class Fleet:
         """Ask as an edge asks: whoever owns the lane answers."""
         return await self.edge.node.ask(Submission(command))
 
+    async def insist(self, command):
+        """Ask as a caller does who comes again with the same key until there is an answer."""
+        async with asyncio.timeout(REST_S):
+            while True:
+                try:
+                    return await self.ask(command)
+                except (Unsent, Unknown, Busy):
+                    await asyncio.sleep(0.1)
+
     async def ask_all(self, commands, at_once=64):
-        """Ask many, so many at a time; return the answers in order."""
+        """Ask many, so many at a time, each until it is answered; return the answers in order."""
         gate = asyncio.Semaphore(at_once)
 
         async def one(command):
             async with gate:
-                return await self.ask(command)
+                return await self.insist(command)
 
         return await asyncio.gather(*[one(each) for each in commands])
 
     def owners(self):
         """Return which member holds each lease."""
-        rows = self.world.connection.execute("SELECT name, owner FROM leases").fetchall()
+        rows = self.reader.execute("SELECT name, owner FROM leases").fetchall()
         return dict(rows)
 
     def lanes_of(self, process):
@@ -128,9 +141,8 @@ class Fleet:
             "SELECT COUNT(*) FROM relay_heads h LEFT JOIN relay_marks m "
             "ON m.target = h.target AND m.source = h.source WHERE h.value > COALESCE(m.value, 0)"
         )
-        connection = self.world.connection
         return await self.until(
-            lambda: connection.execute(query).fetchone() == (0,), "the money arrives"
+            lambda: self.reader.execute(query).fetchone() == (0,), "the money arrives"
         )
 
     async def stop(self):
@@ -138,6 +150,7 @@ class Fleet:
         for each in self._started:
             each.kill()
         await self.edge.stop()
+        self.reader.close()
         self.world.close()
 
 

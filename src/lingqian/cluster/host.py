@@ -19,7 +19,7 @@ from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.bound import QUEUE_AGE_S_MAX
 from lingqian.kernel.fault import Fault, Unknown
 from lingqian.storage.intake import Intake
-from lingqian.storage.lane import Answer
+from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.wire import read_submission, write_answer
 
 # How long the caller still waits, before the submission. Unit: milliseconds.
@@ -106,8 +106,7 @@ class Host:
         try:
             within_s = int.from_bytes(body[: WITHIN.size], "big") / 1_000
             submission = read_submission(body[WITHIN.size :])
-            is_relay = isinstance(submission.command, DeliverRelay)
-            if not _may(guest, Call.DELIVER if is_relay else Call.COMMAND):
+            if not _may(guest, call_of(submission)):
                 guest.close()
                 return
             future = self._intake.ask(submission, min(within_s, QUEUE_AGE_S_MAX))
@@ -115,6 +114,11 @@ class Host:
             guest.send(Word.FAULT, number, write_fault(fault))
         else:
             future.add_done_callback(partial(_answer, guest, number))
+
+
+def call_of(submission: Submission) -> Call:
+    """Return what is asked of another process by sending it a submission."""
+    return Call.DELIVER if isinstance(submission.command, DeliverRelay) else Call.COMMAND
 
 
 def _may(guest: _Guest, call: Call) -> bool:

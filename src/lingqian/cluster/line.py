@@ -66,7 +66,7 @@ class Line(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        # Not looked at: what the faster loop hands over under TLS is of a family of its own.
+        # A stream by how it was made; the quick loop's own kind is none of the standard classes.
         self._transport = cast("asyncio.Transport", transport)
         self.begun()
 

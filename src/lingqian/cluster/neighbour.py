@@ -8,8 +8,8 @@ import asyncio
 import itertools
 from typing import Final
 
-from lingqian.cluster.credential import check_answerer, peer_of
-from lingqian.cluster.host import WITHIN
+from lingqian.cluster.credential import Peer, check_answerer, peer_of
+from lingqian.cluster.host import WITHIN, call_of
 from lingqian.cluster.line import Line, Trust, Word, read_fault
 from lingqian.cluster.role import Call
 from lingqian.kernel.bound import ASKS_UNDER_WAY_MAX
@@ -31,6 +31,8 @@ class Neighbour:
         self._opening: asyncio.Task[Line] | None = None
         self._welcomed: asyncio.Future[None] | None = None
         self._proof = (b"", b"")
+        # Whom the connection's certificate names; nobody without TLS.
+        self._peer: Peer | None = None
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
 
@@ -42,6 +44,7 @@ class Neighbour:
         if len(self._waiting) >= ASKS_UNDER_WAY_MAX:
             raise Busy(f"{ASKS_UNDER_WAY_MAX} commands are under way to {self.address}")
         line = await self._ready()
+        self._check(call_of(submission))
         number = next(self._numbers)
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting[number] = future
@@ -54,6 +57,17 @@ class Neighbour:
             raise Unknown(f"{self.address} has not answered in time") from None
         finally:
             self._waiting.pop(number, None)
+
+    def _check(self, call: Call) -> None:
+        """Send nothing to who may not answer it.
+
+        Raises: Unsent.
+        """
+        if self._peer is not None:
+            try:
+                check_answerer(self._peer, call)
+            except PermissionError as error:
+                raise Unsent(str(error)) from error
 
     async def look(self) -> None:
         """Tell the other process to look at the register now; what fails it sees by itself."""
@@ -92,7 +106,8 @@ class Neighbour:
                 )
                 await welcomed
                 if tls is not None:
-                    check_answerer(peer_of(line.shown), Call.GREET)
+                    self._peer = peer_of(line.shown)
+                    check_answerer(self._peer, Call.GREET)
         except (OSError, TimeoutError) as error:
             raise Unsent(f"{self.address} cannot be reached: {error}") from error
         return line

@@ -7,22 +7,14 @@ the transaction that passes over it.
 
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.port import Batch, Connection, Parked, Taken
+from lingqian.storage.sql import Lines
 from lingqian.storage.vault import Vault
 
 PURPOSE: Final = "personal"
-SELECT_POSITION: Final = "SELECT topic, place FROM positions WHERE lane = ? AND stream = ?"
-SELECT_PARKED: Final = (
-    "SELECT message_id, stream, lane, topic, place, at_us, reason FROM parked_messages "
-    "ORDER BY at_us DESC, message_id LIMIT ?"
-)
-SELECT_SEALED: Final = (
-    "SELECT message_id, lane, stream, topic, place, mac, sealed FROM parked_messages"
-)
-
 PUT_POSITION: Final = (
     "INSERT INTO positions (lane, stream, topic, place) VALUES (?, ?, ?, ?) "
     "ON CONFLICT (lane, stream) DO UPDATE SET topic = excluded.topic, place = excluded.place"
@@ -33,6 +25,23 @@ PARK_MESSAGE: Final = (
     "(lane, stream, topic, message_id, place, at_us, reason, mac, sealed) "
     "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id) DO NOTHING"
 )
+SELECT_POSITION: Final = "SELECT topic, place FROM positions WHERE lane = ? AND stream = ?"
+SELECT_PARKED: Final = (
+    "SELECT message_id, stream, lane, topic, place, at_us, reason FROM parked_messages "
+    "ORDER BY at_us DESC, message_id LIMIT ?"
+)
+SELECT_SEALED: Final = (
+    "SELECT message_id, lane, stream, topic, place, mac, sealed FROM parked_messages"
+)
+
+
+def positions(batch: Batch) -> Iterator[tuple[str, Lines]]:
+    """Yield every statement that says how far streams were read, and what was passed over."""
+    if batch.taken:
+        yield PUT_POSITION, [each[:4] for each in batch.taken]
+        parked = [each[:3] + message for each in batch.taken for message in each.parked]
+        if parked:
+            yield PARK_MESSAGE, parked
 
 
 class Position(NamedTuple):
@@ -82,15 +91,6 @@ class Parker:
         own = message_id(taken.stream, taken.topic, taken.lane, place)
         mac = self._vault.mac("message", own, value)
         return Parked(own, place, at_us, reason, mac, self._vault.seal(PURPOSE, own, value))
-
-
-def notes(batch: Batch) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-    """Yield every statement that says how far streams were read, and what was passed over."""
-    if batch.taken:
-        yield PUT_POSITION, [each[:4] for each in batch.taken]
-        passed = [each[:3] + message for each in batch.taken for message in each.parked]
-        if passed:
-            yield PARK_MESSAGE, passed
 
 
 def untrue_messages(connection: Connection, vault: Vault | None) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
 from lingqian.storage.checkpoint import Checkpointer
 from lingqian.storage.loader import Loader
 from lingqian.storage.port import Batch, LaneRow
-from lingqian.storage.position import notes
+from lingqian.storage.position import positions
 from lingqian.storage.schema import TABLES, TableRow
 from lingqian.storage.sql import (
     ADVANCE_LANE,
@@ -363,7 +363,7 @@ def writes(batch: Batch) -> Iterator[tuple[str, Lines]]:
         yield _PUT_PERSONAL, batch.personal
     for name, lines in replacements(batch):
         yield _UPSERTS[name], lines
-    yield from notes(batch)
+    yield from positions(batch)
 
 
 def _read_pairs(

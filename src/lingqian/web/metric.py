@@ -3,7 +3,6 @@
 A counter is exported with `_total` behind its name; a histogram with `_bucket`, `_sum`, `_count`.
 """
 
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import Final, NamedTuple
 
@@ -164,9 +163,3 @@ METRICS: Final = (
     HANGING, HEADS, FULL, JOINED, POSTS, RELAYED, RELAY_AGE, BEHIND, DELIVERIES, WITHHELD, NOTICES,
     CALLS, EVIDENCE, LOST, MODE, ENGINE, CREDENTIAL, UNREAD,
 )  # fmt: skip
-
-
-def exported() -> Iterator[str]:
-    """Yield every name that some process exports."""
-    for metric in METRICS:
-        yield from metric.exported

@@ -268,6 +268,23 @@ def test_credential_says_what_may_be_asked(tmp_path, role, command, is_answered)
     run(work)
 
 
+def test_command_is_not_sent_to_who_may_not_decide_it(tmp_path):
+    """Whoever stands at a lane's address with an edge's credential hears of no money."""
+    make_authority(tmp_path / "authority", dt.datetime.now(dt.UTC))
+    wish = Wish("edge", (Role.EDGE,), ("127.0.0.1",))
+    issue(tmp_path / "authority", tmp_path / "edge", wish, dt.datetime.now(dt.UTC))
+    trust = Trust(OURS.key, Credential(tmp_path / "edge"))
+
+    async def work():
+        desk = Desk()
+        async with open_host(desk, trust) as (_, address):
+            with pytest.raises(Unsent, match=r"edge \(edge\) may not answer command"):
+                await Neighbour(address, trust).ask(ASKED, 5.0)
+        assert desk.asked == []
+
+    run(work)
+
+
 def test_process_without_a_credential_is_not_heard_where_others_have_one(tmp_path):
     """Nor does it get far enough to say that it has the key."""
     make_authority(tmp_path / "authority", dt.datetime.now(dt.UTC))

@@ -1,5 +1,5 @@
 -- How far each lane has read each stream of a bus, written in the same transaction as what the
--- messages did. `topic` tells a topic from one of the same name made later, where place 0 is next.
+-- messages did. `topic` tells a topic from one of the same name made later: there, place 0 is next.
 CREATE TABLE positions (
     lane INTEGER NOT NULL,
     stream TEXT NOT NULL,

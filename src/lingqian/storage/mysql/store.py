@@ -29,7 +29,7 @@ from lingqian.storage.mysql.meaning import Meaning, code_of, meaning_of
 from lingqian.storage.mysql.opening import Options, connect
 from lingqian.storage.mysql.schema import migrate
 from lingqian.storage.port import Batch, LaneRow
-from lingqian.storage.position import notes
+from lingqian.storage.position import positions
 from lingqian.storage.schema import TABLES, TableRow
 from lingqian.storage.sql import (
     ADVANCE_LANE,
@@ -278,7 +278,7 @@ class MysqlStore:
             link.executemany(PUT_PERSONAL, batch.personal)
         for name, lines in replacements(batch):
             link.executemany(REPLACE[name], lines)
-        for statement, lines in notes(batch):
+        for statement, lines in positions(batch):
             link.executemany(statement, lines)
 
     def _finish(self) -> None:
