@@ -78,7 +78,8 @@ from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_w
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.lane import Shell, Submission, Writer
-from lingqian.storage.port import Personal
+from lingqian.storage.port import Personal, Taken
+from lingqian.storage.position import Parker
 from lingqian.storage.relay import waiting
 from lingqian.storage.session import (
     Arrival,
@@ -174,6 +175,7 @@ class LedgerCase:
         self._reconcile()
         self._behave()
         self._operate()
+        self._read()
         return self
 
     def gather(self):
@@ -614,6 +616,13 @@ class LedgerCase:
         self.store.chore(self._finger)
         self.store.chore(self._sign_in)
         self.store.chore(self._guard)
+
+    def _read(self):
+        """Each lane has read a stream of commands; one message of it was none."""
+        for lane in self.writer.lanes:
+            taken = Taken(lane, "commands", bytes(15) + b"t", 3)
+            message = Parker(self.vault).park(taken, 1, b"noise", "its form is not known", self.us)
+            self.writer.apply([], [taken._replace(parked=(message,))])
 
     def _finger(self, connection):
         """An operator's passkey has acted once."""

@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, cast
 
 import msgspec
 
@@ -16,10 +16,18 @@ from lingqian.channels.watch import Board as Health
 from lingqian.channels.wechatpay.channel import WechatPay
 from lingqian.channels.wechatpay.setting import ChannelRow
 from lingqian.cluster.company import Alone, Company
+from lingqian.cluster.courier import Courier
 from lingqian.cluster.credential import Credential
+from lingqian.cluster.keeper import Timing
+from lingqian.cluster.line import Key, Trust
+from lingqian.cluster.node import Node, Setting
+from lingqian.cluster.register import Register
+from lingqian.cluster.role import OURS
 from lingqian.cluster.traffic import check_traffic
 from lingqian.compliance.factor import CAPS, FactorCap, agreed, factor_caps
 from lingqian.compliance.limit import DEFAULT, Limit, Span, caps
+from lingqian.events.carrier import Means
+from lingqian.events.kafka.setting import KafkaRow
 from lingqian.flows.view import Policy
 from lingqian.kernel.account_class import AccountClass
 from lingqian.kernel.bound import (
@@ -35,6 +43,8 @@ from lingqian.kernel.bound import (
     ORDER_LIFE_S_DEFAULT,
     ORDER_LIFE_S_MAX,
     ORDER_LIFE_S_MIN,
+    PAGE_CACHE_MIB_DEFAULT,
+    PAGE_CACHE_MIB_MIN,
     PLAN_LENGTH_MAX,
     QUEUE_COMMANDS_MAX,
 )
@@ -48,17 +58,18 @@ from lingqian.storage.cashier import Cashier
 from lingqian.storage.clock import BusinessClock, unix_ms
 from lingqian.storage.collector import calm_collector
 from lingqian.storage.desk import Desk, reveal_with
-from lingqian.storage.directory import Directory
+from lingqian.storage.directory import STATUS_LIFE_S, Directory
 from lingqian.storage.file import SqliteFile
 from lingqian.storage.finding import FindingKind
 from lingqian.storage.ground import Ledger
 from lingqian.storage.head import HeadLog, check_tail, cut_torn
 from lingqian.storage.intake import Batched, Intake
 from lingqian.storage.kept_bill import ReadBill
-from lingqian.storage.lane import Shell, Writer
+from lingqian.storage.lane import Answer, Shell, Submission, Writer
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.mysql.address import Address, parse
-from lingqian.storage.port import Connection, LaneRow, Store
+from lingqian.storage.port import Connection, LaneRow, SharedStore, Store
+from lingqian.storage.position import Parker
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.vault import (
     Vault,
@@ -73,12 +84,16 @@ from lingqian.topup.fee import FeePlan
 from lingqian.topup.plan import DEFAULT as DEFAULT_PLANS
 from lingqian.topup.plan import Plan
 
+if TYPE_CHECKING:
+    from lingqian.events.kafka.office import Office
+
 DATABASE: Final = "ledger.db"
 HEADS: Final = "heads.log"
 KEYS: Final = "keys"
 SETTINGS: Final = "lingqian.toml"
 CLOCK_SETTING: Final = "clock_offset_us"
 KEYS_SETTING: Final = "keys"
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 SELECT_SETTING: Final = "SELECT value FROM settings WHERE name = ?"
 PUT_SETTING: Final = (
     "INSERT INTO settings (name, value) VALUES (?, ?) "
@@ -201,6 +216,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
         BATCH_COMMANDS_MAX
     )
     queue_commands_max: Annotated[int, msgspec.Meta(ge=1)] = QUEUE_COMMANDS_MAX
+    page_cache_mib: Annotated[int, msgspec.Meta(ge=PAGE_CACHE_MIB_MIN)] = PAGE_CACHE_MIB_DEFAULT
     body_bytes_max: Annotated[int, msgspec.Meta(ge=1_024)] = BODY_BYTES_MAX
     packet_lifetime_s: Annotated[int, msgspec.Meta(ge=1, le=LIFETIME_S_MAX)] = LIFETIME_S_DEFAULT
     default_account_class: Annotated[int, msgspec.Meta(ge=0, le=3)] = 3
@@ -222,6 +238,7 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     personal_cipher: Literal["aes-256-gcm", "sm4-gcm"] = "aes-256-gcm"
     tls_certificate: str = ""
     tls_key: str = ""
+    kafka: KafkaRow | None = None
     credentials: str = ""
     unencrypted_traffic_because: str = ""
     frame_ancestors: tuple[Origin, ...] = ()
@@ -249,6 +266,8 @@ class Config(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
             raise ValueError("tls_certificate and tls_key are set together or not at all")
         if self.database:
             parse(self.database)
+        elif self.roles:
+            raise ValueError("roles are for processes that share a database server: set `database`")
         policy(self)
 
 
@@ -387,6 +406,7 @@ class Wallet:
                 batch_max=config.batch_commands_max,
                 queue_max=config.queue_commands_max,
                 on_batch=on_batch,
+                is_paced=bool(config.database),
             )
             self.intake.start()
             undo.callback(self.intake.stop)
@@ -396,7 +416,7 @@ class Wallet:
             self.beside, self.archive = Aside(self.database.reader), Aside(self.database.reader)
             undo.callback(self.beside.close)
             undo.callback(self.archive.close)
-            self.directory = Directory(self.reader)
+            self.directory = Directory(self.reader, STATUS_LIFE_S if config.roles else 0.0)
             self.board = Board(self.reader)
             self.beacon = _beacon(config.beacon)
             self.desk = Desk(self.vault, len(self.lanes), self.beacon)
@@ -410,6 +430,8 @@ class Wallet:
             self.company = self._company()
             self.publisher = Publisher(HeadLog(folder / HEADS), self.lane_rows, self.clock)
             self.publisher.start()
+            undo.callback(self.publisher.stop)
+            self.office = self._open_office()
             undo.pop_all()
 
     def _open_writer(self) -> Writer:
@@ -430,12 +452,72 @@ class Wallet:
         value = store.connection.execute(SELECT_SETTING, (CLOCK_SETTING,)).fetchone()
         self.clock.offset_us = int(value[0]) if value and self.config.profile == "sandbox" else 0
         shell = Shell(self.clock, secrets.token_bytes, reveal_with(self.vault))
-        self._writer = Writer(store, self.lanes, self.policy, shell)
+        # One of several begins with nothing, and owns what its leases say.
+        own = [] if self.config.roles else self.lanes
+        self._writer = Writer(store, own, self.policy, shell)
         return self._writer
 
+    def _open_office(self) -> "Office | None":
+        """Begin to carry between the ledger and a Kafka, where one is set.
+
+        Raises: Damaged when its topics could lose messages; Unsent when it does not answer.
+        """
+        row = broker_row(self.folder, self.config)
+        if row is None:
+            return None
+        try:
+            from lingqian.events.kafka.office import Office, opener  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise Damaged(f"{error}; install lingqian[kafka]") from error
+        means = Means(
+            opener(row),
+            self.database.reader,
+            lambda: tuple(self._writer.lanes),
+            self.intake,
+            Parker(self.vault),
+            self.clock.now_us,
+            f"urn:lingqian:{fingerprint(self.vault.public_key)}",
+        )
+        is_sandbox = self.config.profile == "sandbox"
+        office = Office(row, means, len(self.lanes), is_sandbox=is_sandbox)
+        office.start()
+        return office
+
+    async def ask(self, submission: Submission) -> Answer:
+        """Put a command to its lane, straight or over the bus, and wait for the durable answer.
+
+        Raises: Busy, Stopping, Unsent, Unknown, Fenced; Accepted when it is on its way.
+        """
+        if self.office is not None and self.office.takes(submission.command):
+            return await self.office.ask(submission)
+        return await self.company.ask(submission)
+
     def _company(self) -> Alone | Company:
-        """Return how this process stands to others on its database."""
-        return Alone(self.intake)
+        """Return how this process stands to others on its database.
+
+        Raises: Damaged when it may not speak to them in the clear.
+        """
+        config, row = self.config, self.config.peers
+        if not config.roles:
+            return Alone(self.intake)
+        is_sealed = self.credential is not None or row.host in _LOOPBACK
+        because = config.unencrypted_traffic_because
+        check_traffic(config.profile, because, f"{row.host}:{row.port}", is_sealed=is_sealed)
+        setting = Setting(
+            frozenset(OURS if "all" in config.roles else config.roles),
+            tuple(self.lanes),
+            host=row.host,
+            port=row.port,
+            timing=Timing(row.lease_s, row.beat_s),
+            address=row.address,
+        )
+        trust = Trust(Key(self.vault.secret("cluster", b"")), self.credential)
+        node = Node(self.intake, self._open_register, setting, trust)
+        return Company(self.intake, node, Courier(self.database.store, node.ask))
+
+    def _open_register(self, life_s: float) -> Register:
+        # Only a server has what others write too, and roles are refused without one.
+        return Register(cast("SharedStore", self.database.store()), life_s)
 
     def _open_channels(self) -> dict[str, Channel]:
         """Read the keys of every channel account; nothing is called yet.
@@ -527,6 +609,8 @@ class Wallet:
 
     def close(self) -> None:
         """Finish what waits, publish, release the folder."""
+        if self.office is not None:
+            self.office.stop()
         self.intake.stop()
         self.publisher.stop()
         self.beside.close()
@@ -540,13 +624,30 @@ def shown_address(database: str) -> str:
     return repr(parse(database)) if database else ""
 
 
+def broker_row(folder: Path, config: Config) -> KafkaRow | None:
+    """Return what is set of a Kafka, with this process's credential; None where none is set.
+
+    Raises: Damaged when it would be spoken to in the clear without a reason.
+    """
+    row, credential = config.kafka, open_credential(folder, config)
+    if row is None:
+        return None
+    sealed = {} if credential is None else credential.broker_settings
+    row = msgspec.structs.replace(row, client={**sealed, **row.client})
+    protocol = row.client.get("security.protocol", "plaintext").lower()
+    because = config.unencrypted_traffic_because
+    is_sealed = protocol in ("ssl", "sasl_ssl")
+    check_traffic(config.profile, because, row.servers, is_sealed=is_sealed)
+    return row
+
+
 def open_database(folder: Path, config: Config, credential: Credential | None) -> Ledger:
     """Return where the rows of a wallet are: a file of its folder, or a server; nothing is opened.
 
     Raises: Damaged when a server may not be spoken to, or its driver is not installed.
     """
     if not config.database:
-        return SqliteFile(folder / DATABASE)
+        return SqliteFile(folder / DATABASE, config.page_cache_mib)
     address = parse(config.database)
     is_sealed = credential is not None or bool(address.socket)
     because = config.unencrypted_traffic_because

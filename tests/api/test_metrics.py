@@ -4,11 +4,10 @@ import datetime as dt
 import re
 import threading
 
-import apsw
-
 from api.caller import running
 from lingqian.cluster.authority import Wish, issue, make_authority
 from lingqian.cluster.role import OURS
+from lingqian.kernel.fault import Unsent
 from lingqian.web import lookout
 from lingqian.web.metric import METRICS, Form, exported
 
@@ -54,6 +53,8 @@ def test_what_the_lanes_and_the_database_say_can_be_read(tmp_path):
     assert value(text, "lingqian_queue_age_seconds") == 0
     assert 0 <= value(text, "lingqian_heads_behind_seconds") < 30
     assert value(text, "lingqian_database_unread") == 0
+    assert value(text, "lingqian_process_joined") == 1
+    assert value(text, 'lingqian_posts_held{post="relay/all"}') == 1
     assert not re.search("^lingqian_credential", text, re.MULTILINE)
 
 
@@ -66,7 +67,7 @@ def test_a_database_that_does_not_answer_is_shown_and_hides_nothing_else(tmp_pat
         del connection
         looks.append(1)
         goes_on.wait(20)
-        raise apsw.IOError("gone")
+        raise Unsent("gone")
 
     with running(tmp_path) as house:
         api = house.caller()

@@ -1,5 +1,6 @@
 """Readers and visitors of a server mend themselves; chores of many processes have one turn."""
 
+import re
 import threading
 import time
 from contextlib import closing
@@ -14,6 +15,7 @@ from lingqian.storage.mysql import reader as module
 from lingqian.storage.mysql.opening import Options, connect
 from lingqian.storage.mysql.reader import Reader
 from lingqian.storage.mysql.server import MysqlServer
+from tidy.text import ROOT
 from world import World
 
 pytestmark = pytest.mark.needs("mariadb")
@@ -186,3 +188,25 @@ def test_writes_without_a_turn_do_not_wait_for_one(server):
     second.write(lambda link: first.chore(lambda other: (link, other)))
     first.close()
     second.close()
+
+
+def test_rights_that_the_page_names_are_enough():
+    """An operator gives no more than he is told to, and finds out on the first day."""
+    page = (ROOT / "docs" / "operating" / "server.md").read_text("utf-8")
+    rights = re.search(r"GRANT ([A-Z, ]+) ON lingqian", page)[1]
+    with mariadb.database() as place:
+        mariadb.server().do(
+            f"DROP DATABASE {place.name}",
+            f"CREATE DATABASE {place.name}",
+            "CREATE OR REPLACE USER modest@'127.0.0.1' IDENTIFIED BY 'p@ss'",
+            f"GRANT {rights} ON {place.name}.* TO modest@'127.0.0.1'",
+        )
+        server = MysqlServer(place._replace(user="modest", password="p@ss"))
+        store = server.store()
+        world = World(1, store=store)
+        world.batch(world.register("a"))
+        store.resolve([])
+        with closing(server.visitor()) as visitor, closing(server.reader()) as reader:
+            keyring.add_key(visitor, "desk", ALL)
+            assert len(keyring.list_keys(reader)) == 1
+        store.close()

@@ -1,22 +1,28 @@
-"""A database that speaks TLS only and asks for certificates, reached under a role's credential."""
+"""A database that speaks TLS only and asks for certificates, reached under a role's credential.
+
+It is started as deploy/mariadb.yaml starts it, and its user is made by deploy/mariadb.sql.
+"""
 
 import datetime as dt
 import ssl
 
 import pytest
+import yaml
 
 import mariadb
-from lingqian.cluster.authority import AUTHORITY, CREDENTIAL, Wish, issue, make_authority
+from lingqian.cluster.authority import AUTHORITY, Wish, issue, make_authority
 from lingqian.cluster.credential import Credential
 from lingqian.cluster.role import Role
 from lingqian.kernel.fault import Unsent
 from lingqian.storage.mysql.address import Address
 from lingqian.storage.mysql.opening import Options
 from lingqian.storage.mysql.store import MysqlStore
+from tidy.text import ROOT
 from world import World
 
 pytestmark = pytest.mark.needs("mariadb")
 HERE = ("127.0.0.1",)
+FOLDER = ROOT / "deploy"
 
 
 def issued(authority, folder, role):
@@ -25,44 +31,45 @@ def issued(authority, folder, role):
     return folder
 
 
+def command(own):
+    """Return the options of the compose file, for a folder of credentials on this machine."""
+    services = yaml.safe_load((FOLDER / "mariadb.yaml").read_text("utf-8"))["services"]
+    said = [each.replace("/run/credentials", str(own)) for each in services["database"]["command"]]
+    return [*said, "--innodb-buffer-pool-size=64M"]
+
+
 @pytest.fixture(scope="module")
 def house(tmp_path_factory):
     """An authority, and a server under it that lets nobody in without a certificate."""
     folder = tmp_path_factory.mktemp("house")
     authority = folder / "authority"
     make_authority(authority, dt.datetime.now(dt.UTC))
-    own = issued(authority, folder / "database", Role.DATABASE)
-    server = mariadb.Server(
-        f"--ssl-ca={own / AUTHORITY}",
-        f"--ssl-cert={own / CREDENTIAL}",
-        f"--ssl-key={own / CREDENTIAL}",
-        "--tls-version=TLSv1.3",
-        "--require-secure-transport=ON",
-    )
+    server = mariadb.Server(*command(issued(authority, folder / "database", Role.DATABASE)))
+    user = (FOLDER / "mariadb.sql").read_text("utf-8")
     server.do(
         "CREATE DATABASE lingqian",
-        "CREATE USER wallet@'%' REQUIRE ISSUER '/CN=Lingqian authority' AND SUBJECT '/CN=lane'",
-        "GRANT ALL ON lingqian.* TO wallet@'%'",
+        *[each for each in user.split(";") if each.strip()],
+        "CREATE USER strict@'%' REQUIRE SUBJECT '/CN=lane'",
     )
     yield server, folder
     server.stop()
 
 
 def options(context):
-    """Return a store's options with what its connections begin with."""
-    return Options(is_sandbox=True, tls=lambda: context)
+    """Return the options of a store for real money; `context`: what its connections begin with."""
+    return Options(is_sandbox=False, tls=lambda: context)
 
 
-def where(server):
+def where(server, user="wallet"):
     """Return the database, as its user is told it: without a password."""
-    return Address("wallet", "", "127.0.0.1", server.port, "lingqian")
+    return Address(user, "", "127.0.0.1", server.port, "lingqian")
 
 
 def test_a_lane_writes_through_tls(house):
-    """Both ends have shown who they are; money moves as over any other connection."""
+    """Both ends have shown who they are, and the server promises enough for real money."""
     server, folder = house
     credential = Credential(issued(folder / "authority", folder / "lane", Role.LANE))
-    store = MysqlStore(where(server), Options(is_sandbox=True, tls=lambda: credential.client))
+    store = MysqlStore(where(server), Options(tls=lambda: credential.client))
     told = store.connection.execute("SHOW SESSION STATUS LIKE 'Ssl_version'").fetchone()
     assert told[1] == "TLSv1.3"
     world = World(1, store=store)
@@ -94,8 +101,9 @@ def refused(house, name):
 def test_whoever_is_not_meant_is_kept_out(house, name):
     """Nothing of theirs is written, and the words say why."""
     context, words = refused(house, name)
+    user = "strict" if name == "another name" else "wallet"
     with pytest.raises(Unsent, match=words):
-        MysqlStore(where(house[0]), options(context))
+        MysqlStore(where(house[0], user), options(context))
 
 
 def test_a_server_without_tls_is_not_spoken_to():

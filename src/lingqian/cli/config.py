@@ -28,6 +28,7 @@ _ELSEWHERE: Final = frozenset(
     for word in (
         "DATA",
         "TEST_REQUIRE",
+        "TEST_KAFKA",
         "TEST_DATABASE",
         "STATISTICS",
         "CRASH",

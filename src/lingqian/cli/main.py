@@ -33,6 +33,7 @@ COMMANDS: Final = (
     Row("credential", "credential", "app", "Certificates by which processes know each other."),
     Row("config", "config", "app", "Show every setting and where its value comes from."),
     Row("channel", "channel", "app", "Channel accounts: check, list, mode, report."),
+    Row("topic", "topic", "app", "Topics on Kafka: create, check, refill."),
     Row("split", "split", "split", "Split a total by the law of lucky packets."),
     Row("verify", "verify", "verify", "Check a packet's proof, offline."),
     Row("audit", "audit", "audit", "Check a ledger against its journal, while it runs."),

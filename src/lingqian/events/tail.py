@@ -8,7 +8,7 @@ import asyncio
 import base64
 import binascii
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -50,6 +50,7 @@ class Event(NamedTuple):
     user_ids: tuple[bytes, ...]
     packet_id: bytes
     body: bytes
+    subject: str = ""
 
     @property
     def id(self) -> str:
@@ -150,11 +151,21 @@ class Journal:
         """Return the position after everything there is."""
         return {lane: (seq, ALL) for lane, seq in query.ends(self._connection).items()}
 
-    def after(self, position: Position, rows_max: int = ROWS_MAX) -> "Found":
-        """Return the next events after a position; a lane it does not know starts at its first."""
+    def after(
+        self,
+        position: Position,
+        rows_max: int = ROWS_MAX,
+        lanes: Container[int] | None = None,
+    ) -> "Found":
+        """Return the next events after a position, of all lanes or of some.
+
+        A lane that the position does not know starts at its first.
+        """
         events: list[Event] = []
         end = dict(position)
         for lane, last in query.ends(self._connection).items():
+            if lanes is not None and lane not in lanes:
+                continue
             seq, number = position.get(lane, (0, ALL))
             # A row whose events were not all taken is read again.
             start = seq if number == ALL else seq - 1
@@ -208,7 +219,8 @@ class Journal:
             "data": told.data,
         }
         body = _encode(envelope)
-        return Event(row.lane, row.seq, number, told.type, told.user_ids, told.packet_id, body)
+        who = (told.user_ids, told.packet_id)
+        return Event(row.lane, row.seq, number, told.type, *who, body, told.subject)
 
 
 def taken(position: Position, event: Event) -> None:

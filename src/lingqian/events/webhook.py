@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 import aiohttp
-import apsw
 
 from lingqian.events.host import GuardedResolver, check_url
 from lingqian.events.tail import ALL, Bell, Event, Journal, Position
@@ -165,7 +164,7 @@ class Post:
                 if await self._is_lost():
                     on_end()
                     return
-            except (Fault, apsw.Error) as fault:
+            except Fault as fault:
                 _log.warning("webhook %s: %s", self._endpoint.endpoint_id, fault)
                 has_more = False
             if not has_more:

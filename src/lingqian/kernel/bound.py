@@ -93,6 +93,9 @@ CACHE_ROWS_MAX: Final = 200_000
 # How long rows of what has a story that ends stay in memory, such as those of packets and orders:
 # kept until there are too many, they would fill it for days.
 STORY_S: Final = 60
+# What the writer keeps of its file in memory; a page that is asked for again costs no reading.
+PAGE_CACHE_MIB_DEFAULT: Final = 256
+PAGE_CACHE_MIB_MIN: Final = 8
 WAL_PAGES_MAX: Final = 50_000
 
 # A database server. An answer that takes longer is no answer; a pause comes before trying again.

@@ -8,6 +8,8 @@ from lingqian.identity.user import Status
 from lingqian.kernel.bound import CACHE_ROWS_MAX
 from lingqian.storage.port import Connection
 
+# How long what others may change is believed.
+STATUS_LIFE_S: Final = 1.0
 SELECT_STATUS: Final = "SELECT version, account_class, state FROM users WHERE user_id = ?"
 SELECT_MEMBERS: Final = "SELECT members FROM conversations WHERE conversation = ?"
 

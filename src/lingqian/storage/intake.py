@@ -17,7 +17,7 @@ from lingqian.kernel.bound import BATCH_COMMANDS_MAX, QUEUE_AGE_S_MAX, QUEUE_COM
 from lingqian.kernel.fault import Busy, Fault, Fenced, Moved, Stopping
 from lingqian.storage.lane import Answer, Submission, Writer
 from lingqian.storage.pace import Pacer
-from lingqian.storage.port import Connection
+from lingqian.storage.port import Connection, Taken
 from lingqian.storage.relay import waiting
 
 Chore = Callable[[Connection], Any]
@@ -40,8 +40,11 @@ class _Waiting(NamedTuple):
 
 
 class _Turn(NamedTuple):
+    """Something to do between two batches; a bug in one that decides stops the lane."""
+
     work: Callable[[Writer], Any]
     future: "Future[Any]"
+    decides: bool = False
 
 
 class Intake:
@@ -63,6 +66,8 @@ class Intake:
         self._queue_max = queue_max
         # Called in the writer's thread after each batch; may be set while the intake runs.
         self.on_batch = on_batch
+        # Whether money between our lanes is carried here; else somebody else carries it.
+        self.carries = True
         # Called there when the lanes turn out to be somebody else's, where they are shared.
         self.on_fenced: Callable[[], None] | None = None
         self._queue: deque[_Waiting] = deque()
@@ -164,6 +169,16 @@ class Intake:
         """Queue other writes for the writer's connection, in a transaction of their own."""
         return self._turn(lambda writer: writer.chore(work))
 
+    def consume(
+        self, submissions: Sequence[Submission], taken: Sequence[Taken]
+    ) -> "Future[list[Answer]]":
+        """Decide what was read from a stream as a batch, durable with how far it was read.
+
+        From the future: Unsent, Unknown, Fenced, Moved, Stopping; then nothing is known of the
+        batch but what is stored.
+        """
+        return self._turn(lambda writer: self._consume(writer, submissions, taken), decides=True)
+
     def share(self, known: frozenset[int]) -> "Future[None]":
         """Be told which lanes there are, some of them other processes'."""
         return self._turn(lambda writer: writer.share(known))
@@ -176,13 +191,13 @@ class Intake:
         """Let a lane go behind the batch that is under way; what waits for it is told Moved."""
         return self._turn(lambda writer: writer.give(lane))
 
-    def _turn(self, work: Callable[[Writer], Any]) -> "Future[Any]":
+    def _turn(self, work: Callable[[Writer], Any], *, decides: bool = False) -> "Future[Any]":
         """Queue something for the writer's own thread, to be done between two batches."""
         future: Future[Any] = Future()
         if not self.is_open:
             future.set_exception(Stopping("the process takes nothing new"))
             return future
-        self._turns.append(_Turn(work, future))
+        self._turns.append(_Turn(work, future, decides))
         self._wake.set()
         return future
 
@@ -225,8 +240,23 @@ class Intake:
             return  # whoever asked is gone
         try:
             turn.future.set_result(turn.work(writer))
-        except Exception as error:  # noqa: BLE001 - belongs to whoever asked for the turn
-            turn.future.set_exception(error)
+        except Exception as error:
+            turn.future.set_exception(error)  # it belongs to whoever asked for the turn
+            if turn.decides and not isinstance(error, Fault):
+                raise
+
+    def _consume(
+        self, writer: Writer, submissions: Sequence[Submission], taken: Sequence[Taken]
+    ) -> list[Answer]:
+        began_s = self._busy_since_s = time.monotonic()
+        try:
+            answers = writer.apply(submissions, taken)
+        except Fenced as error:
+            raise self._fenced(writer, error) from error
+        finally:
+            self._busy_since_s = None
+        self._batched(writer, answers, time.monotonic() - began_s)
+        return answers
 
     def _next(self, writer: Writer) -> list[_Waiting]:
         """Return the commands of the next batch; those too late or not ours are told so."""
@@ -270,6 +300,10 @@ class Intake:
         if self._pacer is not None:
             self._pacer.took(took_s)
         _resolve(batch, answers)
+        self._batched(writer, answers, took_s)
+
+    def _batched(self, writer: Writer, answers: list[Answer], took_s: float) -> None:
+        """Do what follows every batch."""
         self._deliver_relay(writer)
         if self.on_batch is not None:
             self.on_batch(Batched(writer, answers, took_s))
@@ -286,7 +320,7 @@ class Intake:
     def _deliver_relay(self, writer: Writer) -> None:
         """Carry money between our lanes right behind the batch that let it go."""
         lanes = writer.lanes
-        if len(lanes) == 1 or (writer.is_shared and not writer.has_let_go):
+        if not self.carries or len(lanes) == 1 or (writer.is_shared and not writer.has_let_go):
             return
 
         def look(connection: Any) -> list[DeliverRelay]:  # noqa: ANN401 - the engine's own type

@@ -15,9 +15,9 @@ from lingqian.flows.view import Policy, Reveal, View, Wanted
 from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX, STORY_S
 from lingqian.kernel.clock import SECOND_US, Clock
 from lingqian.kernel.code import Code
-from lingqian.kernel.fault import Damaged, Fault, Unknown, Unsent
+from lingqian.kernel.fault import Damaged, Fault, Moved, Unknown, Unsent
 from lingqian.storage.codec import Row, encode, seal
-from lingqian.storage.port import Batch, LaneRow, Personal, Store
+from lingqian.storage.port import Batch, LaneRow, Personal, Store, Taken
 from lingqian.storage.schema import TABLES
 
 # Makes a named tuple in half the time of its own constructor: for those made for every command.
@@ -156,6 +156,10 @@ class Lane:
         appended = (view.new_keys, view.new_entries, view.new_relays, view.new_trails)
         return Batch(before, after, rows, *appended, personal, dirty)
 
+    def passed(self, taken: tuple[Taken, ...]) -> Batch:
+        """Return a batch that changes nothing but how far streams were read."""
+        return Batch(self._row, self._row, [], [], [], [], [], [], [], taken)
+
     def committed(self, after: LaneRow) -> None:
         """Take a durable batch as the new truth of memory."""
         self._row = after
@@ -277,12 +281,15 @@ class Writer:
         number = home_lane(command)
         return number in self._lanes or (number not in self._known and bool(self._lanes))
 
-    def apply(self, submissions: Sequence[Submission]) -> list[Answer]:
+    def apply(self, submissions: Sequence[Submission], taken: Sequence[Taken] = ()) -> list[Answer]:
         """Decide a batch and make it durable; one answer per command, in order.
 
+        `taken` says how far lanes of ours have read streams, and is durable with the effects.
         Raises: Unsent, Unknown, Fenced: then no command of the batch has an answer, and asking
-        again with the same keys is safe.
+        again with the same keys is safe; Moved when `taken` names a lane that is not ours.
         """
+        if any(each.lane not in self._lanes for each in taken):
+            raise Moved("the lane is with another process")
         if self._unresolved:
             self._resolve(self._unresolved)
         answers: list[Any] = [None] * len(submissions)
@@ -294,6 +301,7 @@ class Writer:
                     answers[place] = answer
                 if batch is not None:
                     batches.append(batch)
+            batches = self._noted(batches, taken)
             if batches:
                 self._commit(batches)
         except Fault:
@@ -314,6 +322,22 @@ class Writer:
             number = number if number in self._lanes else anywhere
             routes.setdefault(number, []).append(place)
         return [(self._lanes[number], places) for number, places in sorted(routes.items())]
+
+    def _noted(self, batches: list[Batch], taken: Sequence[Taken]) -> list[Batch]:
+        """Return the batches with how far each lane has read; one that did nothing says only that.
+
+        In order of lanes: on a server each takes its rows in the same order.
+        """
+        if not taken:
+            return batches
+        found = {batch.before.lane: batch for batch in batches}
+        for lane in {each.lane for each in taken}:
+            mine = tuple([each for each in taken if each.lane == lane])
+            batch = found.get(lane)
+            found[lane] = (
+                self._lanes[lane].passed(mine) if batch is None else batch._replace(taken=mine)
+            )
+        return [found[lane] for lane in sorted(found)]
 
     def _commit(self, batches: list[Batch]) -> None:
         for attempt in range(COMMIT_TRIES_MAX):
@@ -348,7 +372,11 @@ class Writer:
         """
         rows = self._store.resolve(batches)
         self._unresolved = []
-        is_committed = rows[0].batch_id == batches[0].after.batch_id
+        # What only says how far was read leaves no trace in the lane's row: it is read again.
+        is_committed = any(
+            batch.rows and row.batch_id == batch.after.batch_id
+            for row, batch in zip(rows, batches, strict=True)
+        )
         self.outcomes["found_committed" if is_committed else "found_missing"] += 1
         for row in rows:
             lane = self._lanes[row.lane]

@@ -1,6 +1,6 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0018.
+Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0018, 0020.
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from lingqian.storage.act import broken_acts
 from lingqian.storage.cover import macs as cover_macs
 from lingqian.storage.finding import Finding, FindingKind
 from lingqian.storage.port import Connection
+from lingqian.storage.position import untrue_messages
 from lingqian.storage.real_name import macs, open_told
 from lingqian.storage.vault import Vault
 from lingqian.storage.walk import LARGE_PAGE_ROWS, Way, walk
@@ -146,6 +147,21 @@ _QUERIES: Final[dict[str, str]] = {
         LEFT JOIN users u ON u.user_id = d.user_id
         WHERE u.user_id IS NULL OR d.day < 0 OR d.tries NOT BETWEEN 1 AND 20
         """,
+    "positions": """
+        SELECT p.stream || '/' || p.lane, 'no such lane, or its topic has no shape'
+        FROM positions p
+        LEFT JOIN lanes l ON l.lane = p.lane
+        WHERE l.lane IS NULL OR p.stream NOT IN ('commands', 'relay') OR length(p.topic) <> 16
+            OR p.place < 0
+        """,
+    "parked_messages": """
+        SELECT hex(m.message_id), 'its lane has not read so far, or it has no shape'
+        FROM parked_messages m
+        LEFT JOIN positions p ON p.lane = m.lane AND p.stream = m.stream
+        WHERE p.lane IS NULL OR (p.topic = m.topic AND p.place <= m.place)
+            OR length(m.message_id) <> 16 OR length(m.mac) <> 16 OR length(m.sealed) < 29
+            OR m.reason = '' OR m.at_us <= 0
+        """,
 }
 _COVERS: Final = Way(
     "covers", ("cover_id",), ("user_id", "content_mac", "image_sealed"), LARGE_PAGE_ROWS
@@ -167,6 +183,8 @@ def operation_faults(connection: Connection, vault: Vault | None) -> Iterator[Fi
             yield Finding(FindingKind.OPERATION_ROW, table, 0, 0, str(key), str(words))
     for number, words in broken_acts(connection, vault):
         yield Finding(FindingKind.OPERATION_ROW, "acts", 0, 0, str(number), words)
+    for key, words in untrue_messages(connection, vault):
+        yield Finding(FindingKind.OPERATION_ROW, "parked_messages", 0, 0, key, words)
     if vault is not None:
         yield from _unread_names(connection, vault)
         yield from _untrue_names(connection, vault)

@@ -74,8 +74,32 @@ class Personal(NamedTuple):
     mac: bytes
 
 
+class Parked(NamedTuple):
+    """A message that is no command: where it lay, why it was passed over, its bytes sealed."""
+
+    message_id: bytes
+    place: int
+    at_us: int
+    reason: str
+    mac: bytes
+    sealed: bytes
+
+
+class Taken(NamedTuple):
+    """How far a lane has read a stream: the topic's identity, and the place that comes next."""
+
+    lane: int
+    stream: str
+    topic: bytes
+    place: int
+    parked: tuple[Parked, ...] = ()
+
+
 class Batch(NamedTuple):
-    """Everything one lane writes in one transaction; `dirty` is table name → key → row object."""
+    """Everything one lane writes in one transaction; `dirty` is table name → key → row object.
+
+    A batch that only says how far a stream was read has no rows, and leaves the lane as it was.
+    """
 
     before: LaneRow
     after: LaneRow
@@ -86,6 +110,7 @@ class Batch(NamedTuple):
     trails: list[tuple[bytes, int]]
     personal: list[Personal]
     dirty: list[tuple[int, dict[bytes, Any]]]
+    taken: tuple[Taken, ...] = ()
 
 
 class Database(Protocol):

@@ -47,6 +47,7 @@ SELECT_EXPIRING: Final = (
     "GROUP BY due_at_us ORDER BY due_at_us LIMIT ?"
 )
 SELECT_GRANTS: Final = _page("grants", "AND paid_left + bonus_left > 0 ")
+SELECT_GRANT: Final = _one("grants")
 SELECT_LOTS: Final = (
     f"SELECT {_columns('grants')} FROM grants "  # noqa: S608 - names from the schema table
     "WHERE user_id = ? AND paid_left + bonus_left > 0"
@@ -153,6 +154,12 @@ def grants(
         connection, "grants", SELECT_GRANTS, (user_id, before, rows_max)
     )
     return page
+
+
+def grant(connection: Connection, order_id: bytes) -> Grant | None:
+    """Return the coins of an order."""
+    found: Grant | None = _first(connection, "grants", SELECT_GRANT, order_id)
+    return found
 
 
 def price_fen(connection: Connection, user_id: bytes, coins: int, use: Use, at_us: int) -> int:

@@ -29,6 +29,7 @@ class Place(NamedTuple):
 
 PLACES: Final = (
     Place("personal", ("owner_id", "field"), "cipher", "personal"),
+    Place("parked_messages", ("message_id",), "sealed", "personal"),
     Place("devices", ("device_id",), "name_sealed", "identity"),
     Place("passkeys", ("credential_id",), "name_sealed", "identity"),
     Place("covers", ("cover_id",), "image_sealed", "identity"),

@@ -73,6 +73,18 @@ ADVANCE_LANE: Final = (
 SELECT_LANE: Final = "SELECT lane, epoch, next_seq, batch_id, head, at_us FROM lanes WHERE lane = ?"
 
 
+PUT_POSITION: Final = (
+    "INSERT INTO positions (lane, stream, topic, place) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (lane, stream) DO UPDATE SET topic = excluded.topic, place = excluded.place"
+)
+# A stream may be read again from where it was parked before: the message is the same one.
+PARK_MESSAGE: Final = (
+    "INSERT INTO parked_messages "
+    "(lane, stream, topic, message_id, place, at_us, reason, mac, sealed) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (message_id) DO NOTHING"
+)
+
+
 def chunks(keys: list[bytes]) -> Iterable[tuple[int, tuple[bytes, ...]]]:
     """Cut keys into statements of few sizes, the last padded with a repeat: all stay prepared."""
     for start in range(0, len(keys), IN_CHUNKS[-1]):
@@ -89,6 +101,8 @@ def fence(batch: Batch) -> tuple[Any, ...]:
 
 def additions(batch: Batch) -> Iterator[tuple[str, Lines]]:
     """Yield every table that a batch only adds to, with its lines in key order."""
+    if not batch.rows:
+        return
     yield "journal", batch.rows
     after = batch.after
     first, last = batch.rows[0].seq, batch.rows[-1].seq
@@ -105,6 +119,15 @@ def additions(batch: Batch) -> Iterator[tuple[str, Lines]]:
         yield "relays", batch.relays
     if batch.trails:
         yield "trails", sorted(batch.trails)
+
+
+def positions(batch: Batch) -> Iterator[tuple[str, Lines]]:
+    """Yield every statement that says how far streams were read, and what was passed over."""
+    if batch.taken:
+        yield PUT_POSITION, [each[:4] for each in batch.taken]
+        parked = [each[:3] + message for each in batch.taken for message in each.parked]
+        if parked:
+            yield PARK_MESSAGE, parked
 
 
 def replacements(batch: Batch) -> Iterator[tuple[str, Lines]]:

@@ -42,7 +42,7 @@ from lingqian.storage.vault import fingerprint
 from lingqian.topup.evidence import Source
 from lingqian.web.lookout import Lookout
 from lingqian.web.meter import Meter
-from lingqian.web.once import UsedKeys
+from lingqian.web.once import Busy, UsedKeys
 from lingqian.web.person import Spent
 from lingqian.web.reply import encode
 
@@ -67,6 +67,8 @@ class Door:
         self.keys = Keyring(wallet.reader)
         self.sessions = Sessions(wallet.reader, wallet.vault)
         self.page_keys = UsedKeys()
+        # Devices and addresses that an advance is just being asked for from.
+        self.places = Busy()
         self.spent = Spent(real_us() // SECOND_US)
         self.meter = Meter()
         self.lookout = Lookout(wallet, self.meter)
@@ -188,9 +190,9 @@ class Door:
     async def ask(self, submission: Submission) -> Answer:
         """Put a command to the lane and wait until its answer is durable.
 
-        Raises: Busy, Stopping, Unsent, Unknown, Fenced.
+        Raises: Busy, Stopping, Unsent, Unknown, Fenced; Accepted when it is on its way.
         """
-        return await self.wallet.company.ask(submission)
+        return await self.wallet.ask(submission)
 
     async def chore(self, work: Callable[[Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
         """Run other writes on the writer's connection.

@@ -9,8 +9,7 @@ import logging
 import time
 from typing import Final
 
-import apsw
-
+from lingqian.cluster.post import JOBS, RELAY_POST, job
 from lingqian.compose import Wallet
 from lingqian.kernel.fault import Fault
 from lingqian.storage.backlog import backlog
@@ -40,9 +39,16 @@ class Lookout:
             age_s=lambda: intake.age_s,
             waits_s=lambda: intake.waits_s,
             heads_s=lambda: wallet.publisher.behind_s,
+            full_pct=lambda: wallet.company.full_pct,
+            is_joined=lambda: wallet.company.is_joined,
+            posts=self._posts,
             credential_s=self._credential_s,
             now_us=wallet.clock.now_us,
         )
+
+    def _posts(self) -> dict[str, bool]:
+        posts = self._wallet.company.posts
+        return {name: posts.holds(name) for name in (RELAY_POST, *map(job, JOBS))}
 
     def _credential_s(self) -> float | None:
         credential = self._wallet.credential
@@ -60,6 +66,6 @@ class Lookout:
     async def _see(self) -> None:
         try:
             self._watched.backlog = await self._wallet.beside.do(backlog)
-        except (Fault, apsw.Error) as error:
+        except Fault as error:
             _log.warning("what waits cannot be looked at: %s", error)
             self._watched.backlog = None

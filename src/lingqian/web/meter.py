@@ -29,6 +29,9 @@ class Sight(NamedTuple):
     age_s: Callable[[], float]
     waits_s: Callable[[], float]
     heads_s: Callable[[], float]
+    full_pct: Callable[[], int]
+    is_joined: Callable[[], bool]
+    posts: Callable[[], Mapping[str, bool]]
     credential_s: Callable[[], float | None]
     now_us: Callable[[], int]
 
@@ -155,6 +158,10 @@ class Watched:
         yield _family(metric.AGE, {(): sight.age_s()})
         yield _family(metric.HANGING, {(): sight.waits_s()})
         yield _family(metric.HEADS, {(): sight.heads_s()})
+        yield _family(metric.FULL, {(): sight.full_pct()})
+        yield _family(metric.JOINED, {(): int(sight.is_joined())})
+        posts = {(name,): int(is_held) for name, is_held in sight.posts().items()}
+        yield _family(metric.POSTS, posts)
         left_s = sight.credential_s()
         yield _family(metric.CREDENTIAL, {} if left_s is None else {(): left_s})
         yield _family(metric.UNREAD, {(): int(self.backlog is None)})

@@ -95,6 +95,18 @@ HEADS: Final = Metric(
     "lingqian_heads_behind_seconds", Form.GAUGE, (), _LANE,
     "How long ago the heads of all lanes were last published.",
 )  # fmt: skip
+FULL: Final = Metric(
+    "lingqian_queue_full_percent", Form.GAUGE, (), (Role.EDGE, Role.LANE),
+    "How much of what may wait does wait, here or on its way to others; shedding begins at 25.",
+)  # fmt: skip
+JOINED: Final = Metric(
+    "lingqian_process_joined", Form.GAUGE, (), OURS,
+    "Whether this process takes part (1), with lanes where it is there for lanes.",
+)  # fmt: skip
+POSTS: Final = Metric(
+    "lingqian_posts_held", Form.GAUGE, ("post",), (Role.RELAY, Role.JOBS),
+    "Whether this process does (1) what one of them does for all.",
+)  # fmt: skip
 RELAYED: Final = Metric(
     "lingqian_relay_waiting", Form.GAUGE, (), _RELAY,
     "Amounts that one lane has let go and another has not taken yet.",
@@ -149,8 +161,8 @@ UNREAD: Final = Metric(
 
 METRICS: Final = (
     COMMANDS, REQUESTS, SIZES, SECONDS, COMMITS, DATABASE_ERRORS, SEQUENCE, EPOCH, DEPTH, AGE,
-    HANGING, HEADS, RELAYED, RELAY_AGE, BEHIND, DELIVERIES, WITHHELD, NOTICES, CALLS, EVIDENCE,
-    LOST, MODE, ENGINE, CREDENTIAL, UNREAD,
+    HANGING, HEADS, FULL, JOINED, POSTS, RELAYED, RELAY_AGE, BEHIND, DELIVERIES, WITHHELD, NOTICES,
+    CALLS, EVIDENCE, LOST, MODE, ENGINE, CREDENTIAL, UNREAD,
 )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ from lingqian.cluster.credential import Credential, check_answerer, check_caller
 from lingqian.cluster.role import OURS, RIGHTS, Call, Role
 from lingqian.cluster.traffic import check_traffic
 from lingqian.kernel.fault import Damaged
+from tidy.text import ROOT
 
 HERE = ("localhost", "127.0.0.1")
 WAIT_S = 20
@@ -342,6 +343,14 @@ def test_nobody_but_the_named_roles_may_make_a_call():
     money = [RIGHTS[call].answerers for call in (Call.COMMAND, Call.DELIVER)]
     assert money == [{Role.LANE}] * 2
     assert not any({Role.DATABASE, Role.BROKER} & right.callers for right in RIGHTS.values())
+
+
+def test_the_page_tells_the_table_as_it_is():
+    """An operator who reads it decides by it where a process may stand."""
+    page = (ROOT / "docs" / "operating" / "credentials.md").read_text("utf-8")
+    for call, right in RIGHTS.items():
+        sides = [", ".join(sorted(each)) for each in (right.callers, right.answerers)]
+        assert f"| `{call}` | {sides[0]} | {sides[1]} | {right.words} |" in page
 
 
 def test_nobody_known_is_nobody():

@@ -16,6 +16,7 @@ from lingqian.flows.command import DeliverRelay, Fund
 from lingqian.kernel.bound import FRAME_BYTES_MAX
 from lingqian.kernel.fault import Busy, Fault, Moved, Rejected, Unknown, Unsent
 from lingqian.storage.lane import Answer, Submission
+from lingqian.web.loop import new_loop
 from sample import sample
 
 OURS = Trust(Key(b"a key of thirty-two bytes or so."))
@@ -65,13 +66,14 @@ async def open_host(desk, trust=OURS, look=lambda: None):
 
 
 def run(work):
-    """Run a coroutine with a bound."""
+    """Run a coroutine with a bound, on the loop that the product runs on."""
 
     async def bounded():
         async with asyncio.timeout(PATIENCE_S):
             return await work()
 
-    return asyncio.run(bounded())
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        return runner.run(bounded())
 
 
 def test_command_goes_over_and_its_answer_comes_back():

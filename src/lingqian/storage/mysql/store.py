@@ -37,6 +37,7 @@ from lingqian.storage.sql import (
     SELECT_LANE,
     additions,
     fence,
+    positions,
     replacements,
     select,
 )
@@ -277,6 +278,8 @@ class MysqlStore:
             link.executemany(PUT_PERSONAL, batch.personal)
         for name, lines in replacements(batch):
             link.executemany(REPLACE[name], lines)
+        for statement, lines in positions(batch):
+            link.executemany(statement, lines)
 
     def _finish(self) -> None:
         """Commit, and say of a commit that failed whether it is known to have failed."""

@@ -235,6 +235,7 @@ OPERATIONS: Final = (
         },
         gives={201: Given(GiftShown, _GIFT), 200: Given(GiftShown, _GIFT)},
         refuses=(
+            Code.ACCEPTED,
             Code.USER_UNKNOWN,
             Code.SAME_USER,
             Code.REAL_NAME_REQUIRED,
