@@ -23,12 +23,12 @@ from lingqian.flows.view import Policy
 from lingqian.identity.user import Status
 from lingqian.kernel.fault import Damaged, Unsent
 from lingqian.kernel.id import lane_of
-from lingqian.storage.audit import audit
+from lingqian.storage.audit import PASSES, audit
 from lingqian.storage.desk import Desk, reveal_with
 from lingqian.storage.finding import FindingKind as K
 from lingqian.storage.head import HeadLog, Logs, lane_rows
 from lingqian.storage.lane import Shell, Submission, Writer
-from lingqian.storage.mysql.ground import snapshot
+from lingqian.storage.mysql.ground import OWN_TABLES, snapshot
 from lingqian.storage.mysql.opening import Options, connect
 from lingqian.storage.mysql.schema import PUT_STEP, steps
 from lingqian.storage.mysql.store import MysqlStore
@@ -177,6 +177,35 @@ def test_schema_that_is_not_ours_is_found(life, spoilt):
         "laws",
         "personal data",
     }
+
+
+def test_every_table_of_a_server_is_looked_at(life):
+    """A table that nothing checks is a defect; the steps of the schema are checked at opening."""
+    names = mariadb.server().do(
+        "SELECT table_name FROM information_schema.tables "
+        f"WHERE table_schema = '{life.address.name}'"
+    )
+    checked = {name for each in PASSES for name in each.tables}
+    assert {name for (name,) in names} == checked | set(OWN_TABLES) | {"schema_steps"}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        "INSERT INTO leases VALUES ('lane/9', 'nobody', 3)",
+        "INSERT INTO leases VALUES ('lane/9', 'a', 0)",
+        "INSERT INTO members VALUES ('b', 'host:1', '', 1, 5)",
+    ],
+)
+def test_odd_lease_or_member_is_found(life, edit):
+    """Who does what is no money; yet a lease that nobody has is one that nobody can give back."""
+    with edited(life) as (link, ground):
+        link.execute("INSERT INTO members VALUES ('a', 'host:1', 'lane', 1, 5)")
+        link.execute("INSERT INTO leases VALUES ('lane/8', 'a', 3), ('lane/7', '', 0)")
+        assert list(ground.odd_rows(link)) == [], "the control"
+        link.execute(edit)
+        found, _ = life.judged(link, ground)
+    assert [each.kind for each in found] == [K.OPERATION_ROW]
 
 
 # --- published heads --------------------------------------------------------------------------

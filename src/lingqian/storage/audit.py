@@ -153,14 +153,16 @@ def _ignore(rows: int) -> None:
     del rows
 
 
-def _run_each(
-    faults: Callable[[Connection, Vault | None], Iterator[Finding]],
-) -> Callable[[Scope], None]:
-    def run(scope: Scope) -> None:
-        for finding in faults(scope.connection, scope.vault):
-            scope.emit(finding)
+def _check_operation(scope: Scope) -> None:
+    for finding in operation_faults(scope.connection, scope.vault):
+        scope.emit(finding)
+    for table, key, words in scope.ground.odd_rows(scope.connection):
+        scope.emit(Finding(FindingKind.OPERATION_ROW, table, 0, 0, key, words))
 
-    return run
+
+def _check_personal(scope: Scope) -> None:
+    for finding in personal_faults(scope.connection, scope.vault):
+        scope.emit(finding)
 
 
 def _check_laws(scope: Scope) -> None:
@@ -174,8 +176,8 @@ PASSES: Final[tuple[Pass, ...]] = (
     Pass("published heads", frozenset({"seals", "lanes"}), _check_heads),
     Pass("journal", frozenset({"journal", "seals", "lanes", *EXPECTATIONS}), _replay),
     Pass("laws", LAW_TABLES, _check_laws),
-    Pass("personal data", frozenset({"personal"}), _run_each(personal_faults)),
-    Pass("operation", OPERATION_TABLES, _run_each(operation_faults)),
+    Pass("personal data", frozenset({"personal"}), _check_personal),
+    Pass("operation", OPERATION_TABLES, _check_operation),
 )
 
 

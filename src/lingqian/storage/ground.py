@@ -29,7 +29,7 @@ Shapes = dict[str, list[Column]]
 
 
 class Odd(NamedTuple):
-    """Values of another type than their column's: the table, the row where there is one, words."""
+    """What an engine finds of itself: the table, the row where there is one, words."""
 
     table: str
     key: str
@@ -42,7 +42,8 @@ class Ground(NamedTuple):
     `begin` fixes one moment for every read after it. `errors` is what the engine raises, and
     `is_damage` says of such an error that it tells of the ledger, and not that the engine could
     not be asked. `own_faults` is its check of its own pages and indexes; `odd_values` finds what
-    its types let through; `missed` looks for expected lines.
+    its types let through; `odd_rows` does so in the tables that no other engine has; `missed` looks
+    for expected lines.
     """
 
     begin: str
@@ -50,6 +51,7 @@ class Ground(NamedTuple):
     is_damage: Callable[[Exception], bool]
     own_faults: Callable[[Connection], Iterator[str]]
     odd_values: Callable[[Connection], Iterator[Odd]]
+    odd_rows: Callable[[Connection], Iterator[Odd]]
     missed: Missed
 
 
@@ -123,5 +125,6 @@ EMBEDDED: Final = Ground(
     is_damage=lambda _: True,
     own_faults=_own_faults,
     odd_values=_odd_values,
+    odd_rows=lambda _: iter(()),
     missed=_missed,
 )

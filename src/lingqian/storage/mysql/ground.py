@@ -32,6 +32,19 @@ SELECT_COLUMNS: Final = (
     "SELECT table_name, column_name, data_type, collation_name FROM information_schema.columns "
     "WHERE table_schema = DATABASE()"
 )
+# What only many processes have, and a query for every row of it that contradicts itself or another.
+OWN_TABLES: Final = {
+    "members": """
+        SELECT member, 'it has no name, no role, or no end' FROM members
+        WHERE member = '' OR roles = '' OR version < 0 OR until_us <= 0
+        """,
+    "leases": """
+        SELECT l.name, 'held by ' || l.owner || ', epoch ' || l.epoch || ': no such member'
+        FROM leases l LEFT JOIN members m ON m.member = l.owner
+        WHERE l.name = '' OR l.epoch < 0
+            OR (l.owner <> '' AND (m.member IS NULL OR l.epoch = 0))
+        """,
+}
 _NO_TABLE: Final = 1146
 _KEYS_AT_ONCE: Final = 64
 _COLLATION: Final = "utf8mb4_bin"
@@ -65,6 +78,12 @@ def _odd_values(connection: Connection) -> Iterator[Odd]:
                 yield Odd(table, name, f"column {name} of {table} is {have}, not of kind {kind}")
             elif kind == "TEXT" and collation != _COLLATION:
                 yield Odd(table, name, f"column {name} of {table} compares by {collation}")
+
+
+def _odd_rows(connection: Connection) -> Iterator[Odd]:
+    for table, query in OWN_TABLES.items():
+        for key, words in connection.execute(query):
+            yield Odd(table, str(key), str(words))
 
 
 def _missed(connection: Connection, expectation: Expectation, lines: Sequence[Line]) -> list[Line]:
@@ -113,6 +132,7 @@ def ground(engine: Engine, open_beside: Callable[[], Link]) -> Ground:
         is_damage=_is_damage,
         own_faults=own_faults,
         odd_values=_odd_values,
+        odd_rows=_odd_rows,
         missed=_missed,
     )
 
