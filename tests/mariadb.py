@@ -8,6 +8,7 @@ import atexit
 import ctypes
 import functools
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -27,15 +28,22 @@ from lingqian.storage.mysql.store import MysqlStore
 from need import FOLDERS, needs
 
 START_S = 60
+PORTS = range(12_000, 32_000)
 PR_SET_PDEATHSIG = 1
 INSTALLERS = ("mariadb-install-db", "mysql_install_db")
 
 
 def free_port():
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port of loopback that nobody listens on now.
+
+    The system lends none of these to those who call: whoever listens there may be killed and
+    find it free when he is started again.
+    """
+    while True:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def end_with_parent():

@@ -2,7 +2,7 @@
 
 Run as a program it reads its job from the first line of its input, from each other line how many
 more may be opened, and writes every definite answer down. An answer that was lost is asked for
-again, with the same key, by another way in.
+again, with the same key, at the next process.
 """
 
 import asyncio
@@ -13,23 +13,21 @@ import time
 from itertools import count
 from pathlib import Path
 
+import aiohttp
+
 sys.path.append(str(Path(__file__).parent.parent))
 
-from cluster import member
 from festival.memory import Again, Notebook, Open, Packet, Person
-from festival.size import LANES, OPENERS, SHARES
-from lingqian.cluster.keeper import Timing
-from lingqian.kernel.code import Code
-from lingqian.kernel.fault import Fault
-from lingqian.redpacket.packet import PacketKind
-from lingqian.storage.lane import Submission
-from lingqian.storage.mysql.address import parse
-from world import World
+from festival.size import OPENERS, SHARES
+from lingqian.kernel.id import PREFIX_PACKET, PREFIX_USER, parse
 
 PURSE_FEN = 4_000_000
 SHARE_FEN = (2, 60)
 AT_ONCE = 128
 AGAIN_S = 0.1
+CALL_S = 30
+# Not definite: nobody listens, or whoever listens cannot say now.
+LATER = (0, 429, 503)
 # One opening in so many is made twice at once, as by a thumb that does not trust the glass.
 DOUBLED = 20
 
@@ -37,52 +35,56 @@ DOUBLED = 20
 class Told:
     """One definite answer, and what it took to hear it."""
 
-    def __init__(self, answer, tries, took_s):
-        self.code = Code(answer.code)
-        self._found = answer.first or answer.outcome
+    def __init__(self, status, body, tries, took_s):
+        self.is_good = 200 <= status < 300
+        self.body = body
         self._cost = tries, round(took_s * 1_000)
 
     @property
     def row(self):
         """Return what is written down of an opening."""
-        share, fen = (self._found.share, self._found.amount_fen) if self._found else (0, 0)
-        return self.code.name.lower(), share, fen, *self._cost
+        code = "ok" if self.is_good else self.body.get("code", "unnamed")
+        return code, self.body.get("index", 0), self.body.get("amount_fen", 0), *self._cost
 
 
 class Crowd:
     """Everybody, the ways in, and what was told."""
 
-    def __init__(self, job, ways, notebook):
-        self.chance = random.Random(job["seed"])
-        self.world = World(LANES)
-        self.ways = ways
-        self.notebook = notebook
+    def __init__(self, session, job, notebook):
+        self.session = session
         self.job = job
+        self.notebook = notebook
+        self.chance = random.Random(job["seed"])
         self.gate = asyncio.Semaphore(0)
+        self.people = []
         self._turns = count()
 
-    async def ask(self, command):
-        """Ask until there is an answer, always with the same key."""
-        began_s, tries, answer = time.monotonic(), 0, None
-        while answer is None:
+    async def ask(self, path, fields, key):
+        """Ask until there is a definite answer, always with the same key."""
+        began_s, tries, status = time.monotonic(), 0, 0
+        while status in LATER:
+            if tries:
+                await asyncio.sleep(AGAIN_S)
             tries += 1
-            answer = await self.once(command)
-        return Told(answer, tries, time.monotonic() - began_s)
+            status, body = await self.once(path, fields, key)
+        return Told(status, body, tries, time.monotonic() - began_s)
 
-    async def once(self, command):
-        """Ask by the next way in; nothing, when what became of it is not known."""
-        way = self.ways[next(self._turns) % len(self.ways)]
+    async def once(self, path, fields, key):
+        """Ask the next process; 0, when nothing can be heard from it."""
+        urls = self.job["urls"]
+        url = urls[next(self._turns) % len(urls)] + path
         try:
-            return await way.node.ask(Submission(command))
-        except Fault:
-            await asyncio.sleep(AGAIN_S)
-            return None
+            call = self.session.post(url, json=fields, headers={"Idempotency-Key": key})
+            async with call as answer:
+                return answer.status, await answer.json(content_type=None)
+        except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
+            return 0, {}
 
-    async def good(self, command):
-        """Ask what nobody may refuse."""
-        told = await self.ask(command)
-        assert told.code == Code.OK, (command, told.code)
-        return told
+    async def good(self, path, fields, key):
+        """Ask what nobody may refuse; return the answer's fields."""
+        told = await self.ask(path, fields, key)
+        assert told.is_good, (path, told.body)
+        return told.body
 
     async def listen(self):
         """Hear how many more may be opened, until nothing more is said."""
@@ -93,37 +95,45 @@ class Crowd:
 
     async def live(self):
         """Come, send and open until everything is opened."""
-        names = [f"p{number}" for number in range(self.job["people"])]
-        await each_of(self.come, names)
+        await each_of(self.come, range(self.job["people"]))
         numbers = range(self.job["packets"])
-        plan = [(number, self.chance.sample(names, OPENERS + 1)) for number in numbers]
+        plan = [(number, self.chance.sample(self.people, OPENERS + 1)) for number in numbers]
         await each_of(self.play, plan, AT_ONCE // OPENERS + 1)
 
-    async def come(self, name):
+    async def come(self, number):
         """Register somebody and give him money."""
-        await self.good(self.world.register(name))
-        await self.good(self.world.fund(name, PURSE_FEN, key=f"fund {name}"))
-        self.notebook.note(Person(self.world.ids[name].hex(), PURSE_FEN))
+        name = f"guest {number}"
+        person = await self.good("/v1/users", {"external_id": name}, f"come {number}")
+        purse = {"user_id": person["id"], "amount_fen": PURSE_FEN}
+        await self.good("/v1/sandbox/funding", purse, f"fund {number}")
+        self.people.append(person["id"])
+        self.notebook.note(Person(raw(PREFIX_USER, person["id"]), PURSE_FEN))
 
     async def play(self, packet):
         """Send one packet, and let everybody who is meant open it."""
         number, (sender, *openers) = packet
-        name = f"packet {number}"
-        total_fen = SHARES * self.chance.randint(*SHARE_FEN)
-        kind = self.chance.choice((PacketKind.LUCKY, PacketKind.EQUAL))
-        await self.good(self.world.send(name, sender, kind, total_fen, SHARES))
-        ids = self.world.ids
-        self.notebook.note(Packet(ids[name].hex(), ids[sender].hex(), total_fen, SHARES))
-        await asyncio.gather(*[self.open(name, each) for each in openers])
+        each_fen = self.chance.randint(*SHARE_FEN)
+        kind, name = self.chance.choice((("lucky", "total_fen"), ("equal", "each_fen")))
+        fen = SHARES * each_fen if kind == "lucky" else each_fen
+        wish = {"sender_id": sender, "kind": kind, "count": SHARES, name: fen}
+        sent = await self.good("/v1/packets", wish, f"packet {number}")
+        who = raw(PREFIX_PACKET, sent["id"]), raw(PREFIX_USER, sender)
+        self.notebook.note(Packet(*who, SHARES * each_fen, SHARES))
+        await asyncio.gather(*[self.open(sent["id"], each) for each in openers])
 
     async def open(self, packet, user):
         """Open, some of them twice at the same time: both have to be told the same."""
         await self.gate.acquire()
         hands = 2 if self.chance.randrange(DOUBLED) == 0 else 1
-        command = self.world.claim(packet, user)
-        told = await asyncio.gather(*[self.ask(command) for _ in range(hands)])
-        who = self.world.ids[packet].hex(), self.world.ids[user].hex()
+        wish = f"/v1/packets/{packet}/claims", {"user_id": user}, f"{packet} {user}"
+        told = await asyncio.gather(*[self.ask(*wish) for _ in range(hands)])
+        who = raw(PREFIX_PACKET, packet), raw(PREFIX_USER, user)
         self.notebook.note(Open(*who, *told[0].row), *[Again(*who, *each.row) for each in told[1:]])
+
+
+def raw(prefix, name):
+    """Return an id as it is stored."""
+    return parse(prefix, name).hex()
 
 
 async def each_of(act, things, at_once=AT_ONCE):
@@ -141,16 +151,16 @@ async def main():
     """Do one job."""
     job = json.loads(sys.stdin.readline())
     notebook = Notebook(Path(job["notebook"]))
-    timing = Timing(*job["timing"])
-    ways = [member.Crew(parse(job["database"]), ["edge"], timing) for _ in range(job["ways"])]
-    for each in ways:
-        await each.start()
-    crowd = Crowd(job, ways, notebook)
-    listening = asyncio.create_task(crowd.listen())
-    await crowd.live()
-    await listening
-    for each in ways:
-        await each.stop()
+    connector = aiohttp.TCPConnector(limit=0)
+    timeout = aiohttp.ClientTimeout(total=CALL_S)
+    headers = {"Authorization": f"Bearer {job['key']}"}
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, headers=headers
+    ) as session:
+        crowd = Crowd(session, job, notebook)
+        listening = asyncio.create_task(crowd.listen())
+        await crowd.live()
+        await listening
     notebook.close()
 
 

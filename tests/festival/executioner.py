@@ -9,8 +9,9 @@ import random
 import time
 from typing import NamedTuple
 
-from festival.size import SIZE
-from lingqian.cluster.node import RELAY_POST
+from festival.size import LANES, SIZE
+from lingqian.cluster.lease import lane_lease
+from lingqian.cluster.post import RELAY_POST
 
 DOWN_S = (0.2, 4.0)
 EARLY = (0.1, 0.5)
@@ -26,9 +27,10 @@ class Death(NamedTuple):
 
 
 async def owner(stage, chance):
-    """Kill a process that owns lanes; healed is, when somebody who lives owns each of them."""
-    del chance
-    return await bereave(stage, stage.owner())
+    """Kill a process that owns lanes and does not carry the relay."""
+    relay = stage.holder(RELAY_POST)
+    lanes = [stage.holder(lane_lease(lane)) for lane in range(LANES)]
+    return await bereave(stage, chance.choice([each for each in lanes if each and each != relay]))
 
 
 async def relay(stage, chance):
@@ -38,15 +40,16 @@ async def relay(stage, chance):
     return await bereave(stage, stage.holder(RELAY_POST))
 
 
-async def bereave(stage, process):
-    """Kill a process, wait until the others have what it had, and start another.
+async def bereave(stage, held):
+    """Kill a process, wait until the others have what it had, and start it again.
 
     Nothing of it is back before its heirs have all: that is how long it was gone.
     """
-    stage.processes.remove(process)
+    process, name = held
+    stage.gone.add(name)
     process.kill()
     healed_s = await stage.until(stage.is_held, "the living hold every lease")
-    await stage.grow()
+    await asyncio.to_thread(process.start)
     return healed_s, healed_s
 
 
@@ -55,7 +58,7 @@ async def database(stage, chance):
     stage.database.kill()
     before, began_s = stage.crowd.opens, time.monotonic()
     await asyncio.sleep(chance.uniform(*DOWN_S))
-    stage.database.start()
+    await asyncio.to_thread(stage.database.start)
     down_s = time.monotonic() - began_s
     await stage.until(lambda: stage.crowd.opens > before, "an answer")
     healed_s = time.monotonic() - began_s

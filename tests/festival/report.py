@@ -21,6 +21,7 @@ def lines(seen):
     yield f"leases of {SIZE.timing.life_s} s, renewed every {SIZE.timing.beat_s} s"
     yield f"lived     {seen['lived_s']:.1f} s"
     yield f"drained   {seen['drained_s']:.2f} s after the last answer"
+    yield f"judged    by audit and rebuild --check in {seen['judged_s']:.1f} s"
     for death in seen["deaths"]:
         what = f"{death.what:<11} after {death.opens:>7,} opens"
         yield f"killed    {what}, down {death.down_s:.2f} s, healed in {death.healed_s:.2f} s"

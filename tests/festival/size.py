@@ -6,7 +6,7 @@
 import os
 from typing import NamedTuple
 
-from lingqian.cluster.keeper import Timing
+from lingqian.kernel.bound import BEAT_S_DEFAULT, LEASE_S_DEFAULT
 
 OPENERS = 50
 SHARES = 40
@@ -15,6 +15,13 @@ FULL_OPENS = 100_000
 LANES = 16
 # Each way of dying has its turn before the first comes again.
 TURN_OPENS = 25_000
+
+
+class Timing(NamedTuple):
+    """How long a process lives after it said that it does, and how often it says so."""
+
+    life_s: int = LEASE_S_DEFAULT
+    beat_s: int = BEAT_S_DEFAULT
 
 
 class Size(NamedTuple):
@@ -40,7 +47,7 @@ def size_of(word):
     if name == "opens" and number.isdigit() and int(number) >= QUICK_OPENS:
         return sized(int(number))
     assert not word, f"LINGQIAN_FESTIVAL is `full` or `opens:N` from {QUICK_OPENS}, not {word!r}"
-    return sized(QUICK_OPENS)._replace(timing=Timing(life_s=2.0, beat_s=0.5))
+    return sized(QUICK_OPENS)._replace(timing=Timing(life_s=3, beat_s=1))
 
 
 def sized(opens):

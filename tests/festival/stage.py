@@ -1,31 +1,43 @@
 """The stage of a festival: a durable database server, four processes, and the crowd outside.
 
-Each is a process of its own, and each but the crowd is there to be killed. Units: seconds.
+The processes are `lingqian serve`, each with a folder of its own and the same keys, and each is
+there for everything. All but the crowd are there to be killed.   Units: seconds.
 """
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from cluster.fleet import Process
+from acceptance.server import Server, run
 from festival import crowd
 from festival.size import LANES, SIZE
 from lingqian.cluster.lease import lane_of_lease
-from lingqian.cluster.node import RELAY_POST
 from lingqian.kernel.fault import Fault
 from lingqian.storage.mysql.store import MysqlStore
-from mariadb import Server
+from mariadb import Server as Database
+from mariadb import free_port, url
 
 PROCESSES = 4
-ROLES = ("lane", "relay")
+KEYS = "keys"
 LOOK_S = 0.02
 BUFFER = "--innodb-buffer-pool-size=256M"
 # More than a lease, a renewal and a start on a machine that has other work.
-PATIENCE_S = 120
+PATIENCE_S = 180
+COMMAND_S = 1_800
+SETTING = """database = "{database}"
+lanes = {lanes}
+roles = ["all"]
+
+[peers]
+port = {port}
+lease_s = {lease_s}
+beat_s = {beat_s}
+"""
 SELECT_WAY = (
     "SELECT COUNT(*) FROM relay_heads h LEFT JOIN relay_marks m "
     "ON m.target = h.target AND m.source = h.source WHERE h.value > COALESCE(m.value, 0)"
@@ -35,11 +47,11 @@ SELECT_WAY = (
 class Crowd:
     """The crowd's process, and how many openings it has written down."""
 
-    def __init__(self, folder, database):
+    def __init__(self, folder, processes):
         self.notebook = folder / "notebook.jsonl"
         self.notebook.touch()
-        job = {"database": database, "notebook": str(self.notebook), "seed": 1, "ways": 2}
-        job |= {"people": SIZE.people, "packets": SIZE.packets, "timing": SIZE.timing}
+        job = {"urls": [each.url for each in processes], "key": processes[0].key, "seed": 1}
+        job |= {"notebook": str(self.notebook), "people": SIZE.people, "packets": SIZE.packets}
         line = [sys.executable, str(Path(crowd.__file__))]
         self._process = subprocess.Popen(line, stdin=subprocess.PIPE, text=True)
         self._say(json.dumps(job))
@@ -79,33 +91,45 @@ class Crowd:
         """End it, whatever it does."""
         self._process.kill()
         self._process.wait()
+        self._process.stdin.close()
+
+
+class Process(Server):
+    """One `lingqian serve`; the others know it by the address that it keeps."""
+
+    def __init__(self, folder, database):
+        port = free_port()
+        self.address = f"127.0.0.1:{port}"
+        life_s, beat_s = SIZE.timing
+        values = {"lanes": LANES, "port": port, "lease_s": life_s, "beat_s": beat_s}
+        super().__init__(folder, settings=SETTING.format(database=database, **values))
 
 
 class Stage:
     """What there is, and how to look at it from outside."""
 
     def __init__(self, folder):
-        self.database = Server(BUFFER)
-        self.address = self.database.fresh()
         self.folder = folder
-        self.processes = []
+        self.database = Database(BUFFER)
+        self.at = self.database.fresh()
+        places = [folder / f"process-{number}" for number in range(PROCESSES)]
+        self.processes = [Process(each, url(self.at)) for each in places]
         self.crowd = None
+        # Names of members that were killed: nothing of theirs is held by anybody who lives.
+        self.gone = set()
         self._eye = None
 
     async def start(self):
-        """Start everything."""
-        self._eye = MysqlStore(self.address)
-        await self.grow(PROCESSES)
+        """Start everything; the first one makes the keys that all have."""
+        first, *others = self.processes
+        await asyncio.to_thread(first.start)
+        for each in others:
+            shutil.copytree(first.folder / KEYS, each.folder / KEYS)
+            each.key = first.key
+        self._eye = MysqlStore(self.at)
+        await asyncio.gather(*[asyncio.to_thread(each.start) for each in others])
         await self.until(self.is_level, "the lanes are shared out")
-        at = self.address
-        place = f"mysql://{at.user}@{at.host}:{at.port}/{at.name}"
-        self.crowd = Crowd(self.folder, place)
-
-    async def grow(self, count=1):
-        """Start processes."""
-        fresh = [Process(self.address, ROLES, SIZE.timing) for _ in range(count)]
-        self.processes += fresh
-        await asyncio.gather(*[each.ready() for each in fresh])
+        self.crowd = Crowd(self.folder, self.processes)
 
     def read(self, query):
         """Ask the database; nothing, while it cannot be asked."""
@@ -115,63 +139,69 @@ class Stage:
             return []
 
     def owners(self):
-        """Return who holds each lease that a process of ours may hold."""
-        leases = self.read("SELECT name, owner FROM leases")
-        return {name: owner for name, owner in leases if name.partition("/")[0] in ROLES}
+        """Return who holds each lease."""
+        return dict(self.read("SELECT name, owner FROM leases"))
 
     def holder(self, lease):
-        """Return the process that holds a lease; nobody, while it changes hands."""
-        name = self.owners().get(lease)
-        return next((each for each in self.processes if each.name == name), None)
+        """Return the process that holds a lease, and its name; nobody, while it changes hands."""
+        name = self.owners().get(lease, "")
+        address = dict(self.read("SELECT member, address FROM members")).get(name)
+        found = [each for each in self.processes if each.address == address]
+        return (found[0], name) if found and name not in self.gone else None
 
     def is_held(self):
         """Say whether every lease is with somebody who lives."""
-        names = {each.name for each in self.processes}
-        owners = self.owners()
-        return bool(owners) and set(owners.values()) <= names
+        owners = set(self.owners().values())
+        return bool(owners) and not owners & {"", *self.gone}
 
     def is_level(self):
         """Say whether everybody has a share of the lanes, and the same."""
         owners = self.owners()
         lanes = [owner for name, owner in owners.items() if lane_of_lease(name) is not None]
-        counts = [lanes.count(each.name) for each in self.processes]
-        return sum(counts) == LANES and max(counts) - min(counts) <= 1
-
-    def owner(self):
-        """Return a process that owns lanes and does not carry the relay."""
-        relay = self.holder(RELAY_POST)
-        return next(each for each in self.processes if each is not relay)
+        counts = [lanes.count(name) for name in {*lanes}]
+        return self.is_held() and counts == [LANES // PROCESSES] * PROCESSES
 
     def is_drained(self):
         """Say whether no money is on its way from lane to lane."""
         return self.read(SELECT_WAY) == [(0,)]
 
     def judged(self, rules):
-        """Hold what is stored, as one snapshot, to rules; return what they say."""
+        """Hold what is stored to rules; return what they say."""
         return self._eye.read(rules)
 
     async def until(self, is_so, what, patience_s=PATIENCE_S):
         """Wait until something is so; return how long that took."""
         began_s = time.monotonic()
         while not is_so():
-            assert time.monotonic() < began_s + patience_s, f"never: {what}"
+            assert time.monotonic() < began_s + patience_s, f"never: {what}; {self.words()}"
             await asyncio.sleep(LOOK_S)
         return time.monotonic() - began_s
 
+    def words(self):
+        """Return the last that each process has said."""
+        return "\n".join(each.words()[-2_000:] for each in self.processes if each.log.exists())
+
     async def leave(self):
         """Stop the processes as an operator would; the database stays."""
-        for each in self.processes:
-            each.signal(15)
-        for each in self.processes:
-            words, code = await each.said()
-            assert (words[-1:], code) == (["gone"], 0), (words, code)
+        codes = await asyncio.gather(*[asyncio.to_thread(each.stop) for each in self.processes])
+        assert codes == [0] * PROCESSES, self.words()
+
+    def commands(self):
+        """Run the product's own judges on what is there; return what they found wrong."""
+        folder = str(self.processes[0].folder)
+        wrong = []
+        for words in (("audit",), ("rebuild", "--check")):
+            done = run(*words, "--data", folder, timeout_s=COMMAND_S)
+            if done.returncode:
+                wrong.append(f"{' '.join(words)}: {done.stdout}{done.stderr}")
+        return wrong
 
     def end(self):
         """End everything that is still there."""
         if self.crowd is not None:
             self.crowd.end()
         for each in self.processes:
-            each.kill()
+            each.end()
         if self._eye is not None:
             self._eye.close()
         self.database.stop()
