@@ -37,6 +37,9 @@ ANSWERS = {
     "rebuild": (("--check",), 0, "equal"),
     "reconcile": (("--json",), 1, '"day": "2026-02-16"'),
     "restore": (("{out}/ledger.lqb",), 2, "restore the server's own backup"),
+    "topic check": ((), 2, "no Kafka is set"),
+    "topic create": ((), 2, "no Kafka is set"),
+    "topic refill": (("events",), 2, "no Kafka is set"),
     "trail": (("{order}",), 0, "order opened for"),
     "vault rotate": ((), 2, "its processes hold the old keys"),
 }

@@ -171,7 +171,8 @@ def test_text_comes_back_as_it_was(store, text):
     """No character means anything to the server."""
     put = "INSERT INTO settings (name, value) VALUES (?, ?)"
     store.chore(lambda link: link.executemany(put, [("t", text)]))
-    found = store.connection.execute("SELECT name FROM settings WHERE value = ?", (text,))
+    ours = "SELECT name FROM settings WHERE value = ? AND name = 't'"
+    found = store.connection.execute(ours, (text,))
     assert found.fetchall() == [("t",)]
 
 
