@@ -86,16 +86,15 @@ def test_every_command_says_what_it_does_on_a_server():
     assert {*of_a_folder()} == {*ANSWERS, *ELSEWHERE}
 
 
-@pytest.mark.parametrize("name", ANSWERS)
-def test_each_command_works_or_says_what_to_do_instead(life, data, tmp_path, name):
+def test_each_command_works_or_says_what_to_do_instead(life, data, tmp_path):
     """The same commands, the same answers; a refusal is one line, and nothing was done."""
-    words, code, expected = ANSWERS[name]
-    order = an_order(life[1]) if "{order}" in words else ""
-    told = run(name, *[each.format(out=tmp_path, order=order) for each in words], data=data)
-    assert told.exit_code == code, (told.output, told.exception)
-    assert expected in told.output
-    if told.stderr.startswith(ON_A_SERVER):
-        assert len(told.stderr.splitlines()) == 1
+    for name, (words, code, expected) in ANSWERS.items():
+        order = an_order(life[1]) if "{order}" in words else ""
+        told = run(name, *[each.format(out=tmp_path, order=order) for each in words], data=data)
+        assert told.exit_code == code, (name, told.output, told.exception)
+        assert expected in told.output, name
+        if told.stderr.startswith(ON_A_SERVER):
+            assert len(told.stderr.splitlines()) == 1, name
     assert not [each for each in data.iterdir() if each.name.startswith("ledger")]
 
 
