@@ -160,8 +160,9 @@ class Server:
         return address
 
     def done(self, address):
-        """Take a database back, whatever is in it."""
-        self._spare.append(address)
+        """Take a database back, whatever is in it; once, however often that is said."""
+        if address not in self._spare:
+            self._spare.append(address)
 
     def _clean(self, name):
         """End whoever is still in a database, and empty it."""

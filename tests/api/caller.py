@@ -221,7 +221,8 @@ def placed(config: Config, folder: Path) -> Config:
     if os.environ.get(DATABASE_VARIABLE, "") != "mariadb":
         return config
     if folder not in _places:
-        _places[folder] = mariadb.url(mariadb.server().empty())
+        # One of its own: a lent one may be emptied by whoever had it before.
+        _places[folder] = mariadb.url(mariadb.server().fresh())
         # Commands that a test runs on the folder find the rows where the house has them.
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / SETTINGS).open("a") as settings:
