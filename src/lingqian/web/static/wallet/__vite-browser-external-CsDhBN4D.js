@@ -1,1 +1,0 @@
-import{t as e}from"./cipher-Di_4qScn.js";var t=e(((e,t)=>{t.exports={}}));export default t();
