@@ -78,6 +78,8 @@ def test_product_recovers_by_itself_when_its_server_is_killed(server, tmp_path):
         for payer in payers:
             payer.is_over.set()
             payer.join(PATIENCE_S)
+        # Whoever reads waits half a second after a server that was away.
+        wait_for(lambda: api.get(f"/v1/users/{people[0]}/balances").status == 200, PATIENCE_S)
         check(api, payers)
 
 

@@ -1,4 +1,4 @@
-"""How large a festival is: small in the suite, a hundred thousand opens when asked in full.
+"""How large a festival is: small when it is tried out, a hundred thousand opens when asked in full.
 
 `LINGQIAN_FESTIVAL` is `full`, or `opens:N` for a size of one's own.   Units: seconds.
 """
