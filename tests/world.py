@@ -506,9 +506,8 @@ class World:
         return RedirectRefund(key, self.ids[name], int(way), mac, "amy")
 
     def gift(  # noqa: PLR0917 - the fields of a gift, by name at every call
-        self, name, user, streamer, coins, count=1, ppm=500_000, after_us=0, scene="live", key=None,
-        factors=0,
-    ):  # fmt: skip
+        self, name, user, streamer, coins, count=1, ppm=500_000, after_us=0, scene="live", key=None
+    ):
         """Make the command that gives coins to a streamer."""
         lane = self.lane_of(user)
         _, streamer_class, streamer_state = self.status(streamer)
@@ -525,7 +524,6 @@ class World:
             scene,
             streamer_class,
             streamer_state,
-            factors,
         )
 
     def settle_gift(self, gift):

@@ -24,7 +24,6 @@ DOOR = {
     Code.SANDBOX_ONLY,
     Code.BUSY,
     Code.UNAVAILABLE,
-    Code.ACCEPTED,
     Code.INTERNAL,
     Code.TOKEN_EXPIRED,
     Code.SESSION_ENDED,

@@ -11,8 +11,6 @@ interface Asking {
   challenge: string;
   /** What proves it: any one of these. */
   needs: string[];
-  /** What is being paid, as the server books it; 0 where there is no sum. */
-  amountFen: number;
   answer: (header: string | null) => void;
 }
 
@@ -40,9 +38,7 @@ export async function prove(challenge: string, password: string): Promise<string
 }
 
 proveWith(async (refusal) => {
-  const { challenge, needs, amount_fen: amountFen = 0 } = refusal.problem as {
-    challenge?: string; needs?: string[]; amount_fen?: number;
-  };
+  const { challenge, needs } = refusal.problem as { challenge?: string; needs?: string[] };
   if (refusal.code === "password_not_set") {
     tell(say("set_password_first"));
     go("security");
@@ -50,7 +46,7 @@ proveWith(async (refusal) => {
   }
   if (!challenge) return null;
   const header = await new Promise<string | null>((answer) => {
-    asking.value = { challenge, needs: needs ?? ["password"], amountFen, answer };
+    asking.value = { challenge, needs: needs ?? ["password"], answer };
   });
   asking.value = null;
   return header;

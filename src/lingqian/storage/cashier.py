@@ -103,14 +103,12 @@ class Applicant(NamedTuple):
     """Who asks for an advance: what was topped up before, the age, and where it is asked from.
 
     `device` and `address` are words that stay the same for the same one; empty when unknown.
-    `factors` are bits of compliance.factor.
     """
 
     history: History
     is_minor: bool
     device: str = ""
     address: str = ""
-    factors: int = 0
 
 
 class Card(NamedTuple):
@@ -129,7 +127,6 @@ class GiftWish(NamedTuple):
     row: GiftRow
     count: int  # type: ignore[assignment]  # hides tuple.count
     scene: str
-    factors: int = 0
 
 
 class Kept(NamedTuple):
@@ -427,7 +424,6 @@ class Cashier:
             applicant.is_minor,
             device,
             address,
-            applicant.factors,
         )
         return Submission(command)
 
@@ -468,7 +464,6 @@ class Cashier:
             wish.scene,
             streamer.account_class,
             streamer.state,
-            wish.factors,
         )
         return Submission(command)
 

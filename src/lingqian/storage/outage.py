@@ -7,11 +7,12 @@ rows of its time. Nothing is remembered apart from them.   Units: fen; µs.
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
+import apsw
+
 from lingqian.flows.command import SetMode
 from lingqian.flows.mode import ModeDone, mode_key
 from lingqian.kernel.id import mint
 from lingqian.storage.codec import Row, decode
-from lingqian.storage.port import Connection
 from lingqian.storage.standing import Report, report, waiting_count
 from lingqian.storage.story import SELECT_ROWS
 from lingqian.storage.subject import TOLD_LANE
@@ -80,7 +81,7 @@ class Figures(NamedTuple):
     waiting: int
 
 
-def steps(connection: Connection, account: str) -> list[Step]:
+def steps(connection: apsw.Connection, account: str) -> list[Step]:
     """Return every switch of an account's mode, the oldest first."""
     key = mode_key(TOLD_LANE, account)
     rows = [Row(*row) for row in connection.execute(SELECT_ROWS, (TOLD_LANE, key))]
@@ -95,7 +96,7 @@ def _step(row: Row) -> Step:
     return Step(row.at_us, command.event, Mode(outcome.mode), command.by, command.why)
 
 
-def outages(connection: Connection, account: str) -> list[Outage]:
+def outages(connection: apsw.Connection, account: str) -> list[Outage]:
     """Return an account's outages, the oldest first; each begins by going into DEGRADED."""
     found: list[Outage] = []
     for step in steps(connection, account):
@@ -117,14 +118,14 @@ def _continued(outage: Outage, step: Step) -> Outage:
 
 
 def figures(
-    connection: Connection, account: str, outage: Outage, now_us: int, offset_us: int
+    connection: apsw.Connection, account: str, outage: Outage, now_us: int, offset_us: int
 ) -> Figures:
     """Return what an outage came to, as things are now."""
     span = (outage.began_us, outage.ended_us or now_us)
     ranges = list(_ranges(connection, span, offset_us))
     orders: list[tuple[bytes, int, int]] = []
     for each in ranges:
-        orders += connection.execute(SELECT_ORDERS, (*each, *span)).fetchall()
+        orders += connection.execute(SELECT_ORDERS, (*each, *span)).fetchall()  # type: ignore[arg-type]  # three columns
     coins = [order_id for order_id, _, kind in orders if kind == OrderKind.COINS]
     paid = _wallet_payments(connection, [wallet_order(each) for each in coins])
     # A wallet payment is an order beside the one that it pays for, and not another intention.
@@ -142,7 +143,7 @@ def figures(
 
 
 def _ranges(
-    connection: Connection, span: tuple[int, int], offset_us: int
+    connection: apsw.Connection, span: tuple[int, int], offset_us: int
 ) -> Iterator[tuple[bytes, bytes]]:
     """Yield the ids that each lane minted in a span of business time, and some around it.
 
@@ -156,7 +157,7 @@ def _ranges(
 
 
 def _attempts(
-    connection: Connection,
+    connection: apsw.Connection,
     account: str,
     ranges: list[tuple[bytes, bytes]],
     span: tuple[int, int],
@@ -170,7 +171,7 @@ def _attempts(
     return found
 
 
-def _wallet_payments(connection: Connection, ids: list[bytes]) -> dict[bytes, int]:
+def _wallet_payments(connection: apsw.Connection, ids: list[bytes]) -> dict[bytes, int]:
     """Return those of some orders that exist, with their amounts."""
     found: dict[bytes, int] = {}
     for start in range(0, len(ids), _CHUNK):

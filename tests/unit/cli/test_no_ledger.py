@@ -21,17 +21,7 @@ NEEDS = {
     "vault rotate": (),
 }
 # Those that make a ledger, or read nothing but settings.
-NEEDS_NOT = {
-    "channel check",
-    "config show",
-    "demo",
-    "key new",
-    "restore",
-    "serve",
-    "topic check",
-    "topic create",
-    "topic refill",
-}
+NEEDS_NOT = {"channel check", "config show", "demo", "key new", "restore", "serve"}
 
 
 def of_a_folder():

@@ -1,1 +1,0 @@
-"""Many processes on one database: who does what, and how the others find him (集群)."""

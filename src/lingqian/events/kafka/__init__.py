@@ -1,1 +1,0 @@
-"""Apache Kafka beside the ledger: a bus that may be lost (Kafka 总线)."""
