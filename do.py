@@ -148,6 +148,11 @@ COMMANDS = {
     "soak": Command(
         "an hour of three phones and forty people, over lines that are cut", DEV_LOCK, full("soak")
     ),
+    "festival": Command(
+        "a hundred thousand opens while everything below is killed in turn",
+        DEV_LOCK,
+        full("festival"),
+    ),
     "search": Command(
         "tests with examples and an order never drawn before: search [FOLDER…]", DEV_LOCK, search
     ),

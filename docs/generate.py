@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 import do  # noqa: E402 - found only after the line above
 
 from lingqian.clearing import day, difference  # noqa: E402 - as above
+from lingqian.cluster.role import OURS  # noqa: E402 - as above
 from lingqian.compliance import factor, limit  # noqa: E402 - as above
 from lingqian.flows import case, transfer  # noqa: E402 - as above
 from lingqian.gift import gift  # noqa: E402 - as above
@@ -25,6 +26,7 @@ from lingqian.ledger.chart import CHART  # noqa: E402 - as above
 from lingqian.redpacket import packet  # noqa: E402 - as above
 from lingqian.storage.mysql import durability, engine, meaning  # noqa: E402 - as above
 from lingqian.topup import attempt, notice, order, payout, refund  # noqa: E402 - as above
+from lingqian.web import metric  # noqa: E402 - as above
 
 MACHINES: Mapping[str, tuple[Machine, type[IntEnum], str]] = {
     "Packet (红包)": (packet.MACHINE, packet.PacketState, "src/lingqian/redpacket/packet.py"),
@@ -267,6 +269,21 @@ DATABASE_MEANINGS = (
 )
 
 
+def metrics() -> str:
+    """List what each role exports."""
+    rows: list[tuple[object, ...]] = [("exported as", "form", "labels", "roles", "words")]
+    for each in metric.METRICS:
+        roles = "all" if each.roles == OURS else ", ".join(each.roles)
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        rows.append((f"`{each.exported[0]}`", each.form, labels, roles, each.words))
+    words = (
+        "At `/metrics` of every process, without a key. A process says of each what it has to say: "
+        "`roles` are those in which there is something. A histogram has `_sum` and `_count` too. "
+        "[Alerts](../../deploy/alerts.yaml) rest on these names."
+    )
+    return page("Metrics (指标)", "src/lingqian/web/metric.py", words, rows)
+
+
 def pages() -> Mapping[str, str]:
     """Return every generated page, by its path under docs/."""
     return {
@@ -275,6 +292,7 @@ def pages() -> Mapping[str, str]:
         "reference/commands.md": commands(),
         "reference/database.md": database(),
         "reference/limits.md": limits(),
+        "reference/metrics.md": metrics(),
         "reference/states.md": states(),
     }
 

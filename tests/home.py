@@ -15,6 +15,7 @@ import mariadb
 from lingqian.storage.memory import memory_store
 from lingqian.storage.mysql import schema
 from lingqian.storage.mysql.address import parse
+from lingqian.storage.mysql.opening import Options, connect
 from lingqian.storage.mysql.store import MysqlStore
 from lingqian.storage.sqlite import SqliteStore, migrations
 
@@ -61,6 +62,10 @@ class SqliteHome:
         store.connection.execute(self.begin)
         yield
         store.connection.execute("ROLLBACK")
+
+    def reader(self, store):
+        """Open a connection for reads; belongs to whoever asks."""
+        return store.reader()
 
     def impatient(self, reader):
         """Let a reader say at once that it would have to wait."""
@@ -117,6 +122,13 @@ class ServerHome:
 
     def _turned_away(self):
         raise self.away
+
+    def reader(self, store):  # noqa: ARG002 - as a file's home is asked
+        """Open a connection for reads, held to what a session is told."""
+        link, engine = connect(self.address, Options())
+        for statement in engine.read_only:
+            link.execute(statement)
+        return link
 
     def impatient(self, reader):
         """Do nothing: readers never wait for a writer here."""

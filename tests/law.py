@@ -8,6 +8,7 @@ from collections import defaultdict
 
 from lingqian.flows.kind import fold
 from lingqian.flows.view import Policy, View
+from lingqian.kernel.clock import business_day
 from lingqian.storage.codec import Row, decode, seal
 from lingqian.storage.schema import TABLES
 
@@ -219,7 +220,7 @@ def packets_are_explained(connection):
 
 
 def limits_are_counted(connection):
-    """What people have paid out by transfers and packets is what their counters say."""
+    """What people have paid out by transfers and packets is what their counters say; gifts too."""
     paid = defaultdict(int)
     for source, amount in connection.execute("SELECT source_id, amount_fen FROM transfers"):
         paid[source] += amount
@@ -232,8 +233,17 @@ def limits_are_counted(connection):
         "SELECT user_id, amount_fen FROM orders WHERE pay_state = 2 AND paid_attempt = x''"
     ):
         paid[user_id] += amount
-    stored = dict(connection.execute("SELECT user_id, life_fen FROM usages"))
+    stored = dict(connection.execute("SELECT user_id, life_fen FROM usages WHERE life_fen > 0"))
     assert stored == dict(paid), "a payment was not counted, or counted twice"
+    given = defaultdict(int)
+    for user_id, at_us, value_fen in connection.execute(
+        "SELECT user_id, at_us, value_fen FROM gifts"
+    ):
+        given[user_id, business_day(at_us)] += value_fen
+    for user_id, day, gift_fen in connection.execute(
+        "SELECT user_id, day, day_gift_fen FROM usages"
+    ):
+        assert given[user_id, day] == gift_fen, "a gift was not counted, or counted twice"
 
 
 def journal_is_dense_and_sealed(connection):

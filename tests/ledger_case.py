@@ -78,7 +78,8 @@ from lingqian.storage.desk import FIELD_NOTICE, Desk, Wish, client_key, reveal_w
 from lingqian.storage.head import HeadLog, lane_rows
 from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, sealed, sealed_note
 from lingqian.storage.lane import Shell, Submission, Writer
-from lingqian.storage.port import Personal
+from lingqian.storage.port import Personal, Taken
+from lingqian.storage.position import Parker
 from lingqian.storage.relay import waiting
 from lingqian.storage.session import (
     Arrival,
@@ -120,7 +121,7 @@ class Opened(NamedTuple):
 class LedgerCase:
     """A data directory with a life in it; `step` applies commands, `live` runs the whole life."""
 
-    def __init__(self, folder, lanes=1, seed=None):
+    def __init__(self, folder, lanes=1, seed=None, store=None):
         self.folder = folder
         self.random = random.Random(secrets.randbits(64) if seed is None else seed)
         self.us = START_US
@@ -128,7 +129,7 @@ class LedgerCase:
         self.desk = Desk(self.vault, lanes)
         self.cashier = Cashier(self.vault, {"wx": FeePlan()})
         self.beacon_desk = Desk(self.vault, lanes, Beacon((), bytes(32), 1, 30))
-        self.store = SqliteStore(folder / "ledger.db")
+        self.store = store or SqliteStore(folder / "ledger.db")
         self.log = HeadLog(folder / "heads.log")
         shell = Shell(self, secrets.token_bytes, reveal_with(self.vault))
         self.writer = Writer(self.store, range(lanes), Policy(caps(DEFAULT), RULES), shell)
@@ -159,7 +160,7 @@ class LedgerCase:
 
     def live(self):
         """Run through everything once."""
-        self._gather()
+        self.gather()
         self._pay()
         for _ in range(3):
             self._open_packets()
@@ -174,9 +175,11 @@ class LedgerCase:
         self._reconcile()
         self._behave()
         self._operate()
+        self._read()
         return self
 
-    def _gather(self):
+    def gather(self):
+        """Register people, fund them, and let them meet."""
         names = [self._name(number) for number in range(PEOPLE)]
         registered = self.step(*[self.desk.register(name, name.title(), 3) for name in names])
         self.people = [answer.command.user_id for answer in registered]
@@ -593,14 +596,15 @@ class LedgerCase:
     def _operate(self):
         def write(connection):
             at_us = self.us
-            connection.execute(
-                "INSERT INTO settings VALUES ('clock_offset_us', '0');"
-                f"INSERT INTO api_keys VALUES ('k1', 'shop', zeroblob(32), 'all', {at_us}, 0);"
-                "INSERT INTO endpoints VALUES "
-                f"('e1', 'https://example.test', '*', zeroblob(61), {at_us}, 0);"
-                "INSERT INTO endpoint_cursors VALUES ('e1', 0, 1);"
-                "INSERT INTO deliveries VALUES ('e1', 'v1', 0, 1, 1, 5, 500);"
-            )
+            for table, row in (
+                ("settings", ("clock_offset_us", "0")),
+                ("api_keys", ("k1", "shop", bytes(32), "all", at_us, 0)),
+                ("endpoints", ("e1", "https://example.test", "*", bytes(61), at_us, 0)),
+                ("endpoint_cursors", ("e1", 0, 1)),
+                ("deliveries", ("e1", "v1", 0, 1, 1, 5, 500)),
+            ):
+                marks = ", ".join("?" * len(row))
+                connection.execute(f"INSERT INTO {table} VALUES ({marks})", row)
 
         self.store.chore(write)
         for status in (0, 200, 0):
@@ -612,6 +616,13 @@ class LedgerCase:
         self.store.chore(self._finger)
         self.store.chore(self._sign_in)
         self.store.chore(self._guard)
+
+    def _read(self):
+        """Each lane has read a stream of commands; one message of it was none."""
+        for lane in self.writer.lanes:
+            taken = Taken(lane, "commands", bytes(15) + b"t", 3)
+            message = Parker(self.vault).park(taken, 1, b"noise", "its form is not known", self.us)
+            self.writer.apply([], [taken._replace(parked=(message,))])
 
     def _finger(self, connection):
         """An operator's passkey has acted once."""

@@ -8,6 +8,7 @@ import atexit
 import ctypes
 import functools
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -27,15 +28,22 @@ from lingqian.storage.mysql.store import MysqlStore
 from need import FOLDERS, needs
 
 START_S = 60
+PORTS = range(12_000, 32_000)
 PR_SET_PDEATHSIG = 1
 INSTALLERS = ("mariadb-install-db", "mysql_install_db")
 
 
 def free_port():
-    """Return a port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Return a port of loopback that nobody listens on now.
+
+    The system lends none of these to those who call: whoever listens there may be killed and
+    find it free when he is started again.
+    """
+    while True:
+        port = PORTS.start + secrets.randbelow(len(PORTS))
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def end_with_parent():
@@ -49,6 +57,9 @@ class Server:
 
     def __init__(self, *extra):
         self.folder = Path(tempfile.mkdtemp(prefix="lingqian-mariadb-"))
+        # A server that starts clears away the temporary tables it finds, its neighbour's too.
+        (self.folder / "passing").mkdir()
+        self._surroundings = {**os.environ, "TMPDIR": str(self.folder / "passing")}
         self.port = free_port()
         self.socket = str(self.folder / "socket")
         self.process = None
@@ -67,7 +78,9 @@ class Server:
         line = [install, "--no-defaults", f"--datadir={self.folder / 'data'}", "--skip-test-db"]
         line += ["--auth-root-authentication-method=normal", *self._own]
         with (self.folder / "log").open("wb") as log:
-            subprocess.run(line, check=True, stdout=log, stderr=log, timeout=120)
+            subprocess.run(
+                line, check=True, stdout=log, stderr=log, timeout=120, env=self._surroundings
+            )
 
     def start(self):
         """Start the server on its folder, as after a power cut when it was killed."""
@@ -80,6 +93,7 @@ class Server:
                 [*line, *self._extra],
                 stdout=log,
                 stderr=log,
+                env=self._surroundings,
                 preexec_fn=end_with_parent,  # noqa: PLW1509 - one system call, nothing of ours
             )
         until = time.monotonic() + START_S
@@ -146,8 +160,9 @@ class Server:
         return address
 
     def done(self, address):
-        """Take a database back, whatever is in it."""
-        self._spare.append(address)
+        """Take a database back, whatever is in it; once, however often that is said."""
+        if address not in self._spare:
+            self._spare.append(address)
 
     def _clean(self, name):
         """End whoever is still in a database, and empty it."""
@@ -161,6 +176,11 @@ class Server:
             f"WHERE table_schema = '{name}' AND table_name <> 'schema_steps'"
         )
         self.do(f"USE {name}", *[f"DELETE FROM `{table}`" for (table,) in tables], "SELECT 1")
+
+
+def url(place):
+    """Return where a database is, as a setting says it."""
+    return f"mysql://{place.user}@{place.host}:{place.port}/{place.name}"
 
 
 @functools.cache

@@ -14,7 +14,9 @@ REQUIRE = "LINGQIAN_TEST_REQUIRE"
 PROGRAMS: Mapping[str, tuple[str, ...]] = {
     "chromium": ("chromium", "chromium-browser", "google-chrome"),
     "curl": ("curl",),
+    "java": ("java",),
     "mariadb": ("mariadbd", "mysqld"),
+    "mvn": ("mvn",),
     "node": ("node",),
     "npm": ("npm",),
 }

@@ -416,6 +416,7 @@ _GIFT_WORDS = {
     "ppm": ("ppm", int),
     "after": ("after_us", span_us),
     "scene": ("scene", str),
+    "by": ("factors", factors),
     "key": ("key", str),
 }
 
@@ -778,6 +779,7 @@ FACTS = {
     "hold": (str, _state_of_hold),
     "case": (str, _state_of_case),
     "today": (yuan, _used("day_fen")),
+    "given": (yuan, _used("day_gift_fen")),
     "year": (yuan, _used("year_fen")),
     "life": (yuan, _used("life_fen")),
     "payments": (int, _used("day_count")),

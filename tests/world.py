@@ -506,8 +506,9 @@ class World:
         return RedirectRefund(key, self.ids[name], int(way), mac, "amy")
 
     def gift(  # noqa: PLR0917 - the fields of a gift, by name at every call
-        self, name, user, streamer, coins, count=1, ppm=500_000, after_us=0, scene="live", key=None
-    ):
+        self, name, user, streamer, coins, count=1, ppm=500_000, after_us=0, scene="live", key=None,
+        factors=0,
+    ):  # fmt: skip
         """Make the command that gives coins to a streamer."""
         lane = self.lane_of(user)
         _, streamer_class, streamer_state = self.status(streamer)
@@ -524,6 +525,7 @@ class World:
             scene,
             streamer_class,
             streamer_state,
+            factors,
         )
 
     def settle_gift(self, gift):

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import itertools
 import json
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -11,13 +12,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lingqian.compose import DATABASE, Config, Wallet
+import msgspec
+
+import mariadb
+from lingqian.compose import SETTINGS, Config, Wallet
 from lingqian.identity.key import Scope
-from lingqian.storage.keyring import add_key, open_beside
+from lingqian.storage.keyring import add_key
 from lingqian.web.app import create_app
 from lingqian.web.server import listen, make, open_tls
 
 _names = itertools.count()
+# `mariadb`: houses of tests keep their rows on a MariaDB of the tests' own, not in a file.
+DATABASE_VARIABLE = "LINGQIAN_TEST_DATABASE"
+_places: dict[Path, str] = {}
 # What a test says where a house asks why it should run on this machine's disk.
 UNENCRYPTED = {"unencrypted_volume_because": "a test on made-up people"}
 
@@ -138,7 +145,7 @@ class House:
 
     def __init__(self, folder: Path, config: Config, port: int = 0) -> None:
         self.folder = folder
-        self.config = config
+        self.config = config if config.database else placed(config, folder)
         self.port = port
         self.app: Any = None
         self._keys = itertools.count()
@@ -191,7 +198,7 @@ class House:
     def caller(self, *scopes: Scope) -> Caller:
         """Make a key with these scopes (none: all) and return who calls with it."""
         name = f"k{next(self._keys)}-{id(self)}"
-        with closing(open_beside(self.folder / DATABASE)) as connection:
+        with closing(self.door.wallet.database.visitor()) as connection:
             return Caller(self.port, add_key(connection, name, frozenset(scopes or Scope)))
 
     def stop(self) -> None:
@@ -207,6 +214,20 @@ class House:
     def _end(self) -> None:
         self.door.stop()
         self.server.should_exit = True
+
+
+def placed(config: Config, folder: Path) -> Config:
+    """Return the settings with where the rows of a folder are; the same for each restart."""
+    if os.environ.get(DATABASE_VARIABLE, "") != "mariadb":
+        return config
+    if folder not in _places:
+        # One of its own: a lent one may be emptied by whoever had it before.
+        _places[folder] = mariadb.url(mariadb.server().fresh())
+        # Commands that a test runs on the folder find the rows where the house has them.
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / SETTINGS).open("a") as settings:
+            settings.write(f'database = "{_places[folder]}"\n')
+    return msgspec.structs.replace(config, database=_places[folder])
 
 
 @contextmanager

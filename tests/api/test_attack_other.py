@@ -7,13 +7,17 @@ what it names in its path needs a row in `OBJECTS`, whom it names in its body on
 
 import itertools
 import re
+from contextlib import closing
+from functools import cache
 
+import apsw
 import pytest
 
 import picture
 from api.authenticator import Authenticator
 from api.phone import b64, phone_of
 from api.till import OPENID, tilling
+from lingqian.storage.sqlite import migrate
 from lingqian.web.app import OPERATIONS
 
 # Fields by which a body or a query names the person for whom something is asked.
@@ -127,7 +131,22 @@ def me(till):
 
 # What the house itself does meanwhile: it asks the channel about payments, and writes that down.
 ASIDE = {"journal", "seals", "lanes", "trails", "sessions", "devices", "session_links", "acts"}
-TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+
+
+@cache
+def tables():
+    """Return every table of the newest schema with its columns, but for times."""
+    with closing(apsw.Connection(":memory:")) as connection:
+        migrate(connection)
+        names = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        return {
+            name: [
+                row[1]
+                for row in connection.execute(f"PRAGMA table_info({name})")
+                if not row[1].endswith("_us")
+            ]
+            for (name,) in names.fetchall()
+        }
 
 
 def state(till):
@@ -135,13 +154,11 @@ def state(till):
     reader = till.house.door.wallet.reader
 
     def read():
-        found = {}
-        for (name,) in reader.execute(TABLES).fetchall():
-            rows = reader.execute(f"PRAGMA table_info({name})")
-            columns = [row[1] for row in rows if not row[1].endswith("_us")]
-            if name not in ASIDE:
-                found[name] = reader.execute(f"SELECT {', '.join(columns)} FROM {name}").fetchall()
-        return found
+        return {
+            name: reader.execute(f"SELECT {', '.join(columns)} FROM {name}").fetchall()
+            for name, columns in tables().items()
+            if name not in ASIDE
+        }
 
     return till.house.on_loop(read)
 

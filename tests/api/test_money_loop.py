@@ -60,8 +60,10 @@ def test_coins_that_the_balance_paid_for_go_back_to_it(till):
     given = {"user_id": user, "streamer_id": streamer, "code": "rose", "count": 10}
     assert till.api.post("/v1/gifts", given, once=f"g{user}").status == 201
     path = f"/v1/top-ups/{order['id']}/refunds"
+    assert till.order(order["id"])["refundable_fen"] == 2_000
     told = till.api.post(path, {"amount_fen": 2_000}, once=f"r{user}")
     assert told.status == 201, told
+    assert till.order(order["id"])["refundable_fen"] == 0
     assert (told.body["stage"], told.body["way"]) == ("success", "balance")
     assert "attempt_id" not in told.body
     assert till.fen(user) == 9_000
@@ -85,6 +87,7 @@ def test_coins_go_back_at_full_price_where_the_operator_says_so(tmp_path):
         given = {"user_id": user, "streamer_id": streamer, "code": "rose", "count": 10}
         assert till.api.post("/v1/gifts", given, once="given").status == 201
         path = f"/v1/top-ups/{order['id']}/refunds"
+        assert till.order(order["id"])["refundable_fen"] == 4_250
         more = till.api.post(path, {"amount_fen": 4_251}, once="more")
         assert more.code == "exceeds_refundable"
         told = till.api.post(path, {"amount_fen": 4_250}, once="back")

@@ -21,11 +21,9 @@ from typer.testing import CliRunner
 from api.caller import wait_for
 from api.till import ACCOUNT, OPENID, tilling
 from lingqian.cli.main import app
-from lingqian.compose import DATABASE
 from lingqian.flows.command import CloseDay, Observe, RecordBill, RecordMatch
 from lingqian.flows.kind import KINDS
 from lingqian.kernel.bound import NOTICE_BYTES_MAX
-from lingqian.storage.sqlite import connect
 from lingqian_simulator import signer
 from lingqian_simulator.merchant import suite_of
 
@@ -219,7 +217,7 @@ def books(till):
     """
     clocked = (RecordBill, RecordMatch, CloseDay, Observe)
     kinds = ",".join(str(KINDS[each].number) for each in clocked)
-    with closing(connect(str(till.folder / DATABASE), readonly=True)) as connection:
+    with closing(till.house.door.wallet.database.reader()) as connection:
         wanted = f"SELECT COUNT(*) FROM journal WHERE kind NOT IN ({kinds})"
         (rows,) = connection.execute(wanted).fetchone()
         (moves,) = connection.execute("SELECT COUNT(*) FROM entries").fetchone()
@@ -320,7 +318,7 @@ def test_a_hundred_notices_that_contradict_each_other_credit_once(till, notary):
 
 def waiting(till):
     """Return how many notices nobody has acted on yet."""
-    with closing(connect(str(till.folder / DATABASE), readonly=True)) as connection:
+    with closing(till.house.door.wallet.database.reader()) as connection:
         return connection.execute("SELECT COUNT(*) FROM notices WHERE state = 0").fetchone()[0]
 
 

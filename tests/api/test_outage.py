@@ -4,7 +4,9 @@ Two accounts of one merchant, each behind a host of its own. Breakers, mode, off
 the report are the server's own doing; only the clock that breakers rest by is moved by hand.
 """
 
+import asyncio
 import itertools
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -189,8 +191,9 @@ def who_is_known_is_advanced(till, story):
     assert ways(till.again(story.early).body) == ["advance"]
     story.fresh = till.top_up(story.bare, **BUNDLE)
     assert ways(story.fresh) == ["advance"]
-    told = till.act(story.fresh, "advance", {"device": "a phone", "client_ip": "1.2.4.8"})
+    told, other, asked = two_at_once(till, story.fresh, story.waiting)
     assert (told.status, told.body["state"]) == (201, "advanced")
+    assert (other.code, asked) == ("advance_open_here", 1), "the second never came to a lane"
     assert till.act(story.fresh, "advance").status == 200
     assert till.act(story.early, "advance").code == "advance_open"
     back = till.api.post(f"/v1/top-ups/{story.waiting['id']}/return").body
@@ -200,7 +203,8 @@ def who_is_known_is_advanced(till, story):
         assert till.act(story.waiting, "advance", here).code == "advance_open_here"
     own = phone_of(till.api, story.waiting["user_id"])
     path = f"/v1/top-ups/{story.waiting['id']}/advance"
-    assert own.post(path, once=f"o{next(_names)}").body["state"] == "advanced"
+    headers = {"Payment-Factor": f"password {proven(own, path)}"}
+    assert own.post(path, headers=headers).body["state"] == "advanced"
     assert till.act(story.lost[2], "advance").code == "history_too_short"
     (line,) = till.api.get("/v1/advance-lines").body["lines"]
     assert (line["open_fen"], line["minute_fen"]) == (2 * PRICE_FEN, 2 * PRICE_FEN)
@@ -208,6 +212,46 @@ def who_is_known_is_advanced(till, story):
     second = till.api.get(f"/v1/advances?limit=1&cursor={first['next_cursor']}").body
     shown = [each["order_id"] for each in (*first["advances"], *second["advances"])]
     assert shown == [story.waiting["id"], story.fresh["id"]]
+
+
+def two_at_once(till, first, second):
+    """Ask for an advance from a phone while another from it is on its way to its lane.
+
+    Return both answers, and how many came to a lane.
+    """
+    door, here = till.house.door, {"device": "a phone", "client_ip": "1.2.4.8"}
+    ask, asked, is_over = door.ask, threading.Event(), threading.Event()
+    count = itertools.count()
+
+    async def slow(submission):
+        next(count)
+        asked.set()
+        await asyncio.to_thread(is_over.wait, 30)
+        return await ask(submission)
+
+    till.house.on_loop(lambda: setattr(door, "ask", slow))
+    with ThreadPoolExecutor(1) as pool:
+        one = pool.submit(till.act, first, "advance", here)
+        asked.wait(30)
+        is_over_timer = threading.Timer(2, is_over.set)
+        is_over_timer.start()
+        other = till.act(second, "advance", here)
+        is_over.set()
+        told = one.result()
+    is_over_timer.cancel()
+    till.house.on_loop(lambda: setattr(door, "ask", ask))
+    return told, other, next(count)
+
+
+def proven(phone, path):
+    """Prove an advance that a new device asks for; return the token."""
+    assert phone.post(path).code == "password_not_set"
+    word = {"password": "274913"}
+    phone.call("PUT", "/v1/users/me/payment-password", word)
+    told = phone.post(path)
+    assert (told.status, told.code, told.body["amount_fen"]) == (403, "factor_needed", PRICE_FEN)
+    answer = {"challenge": told.body["challenge"], **word}
+    return phone.post("/v1/users/me/payment-tokens", answer).body["payment_token"]
 
 
 def it_recovers_by_itself_and_catches_up(till, story):

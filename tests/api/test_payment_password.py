@@ -65,12 +65,36 @@ def test_a_gift_is_proven_as_other_payments_are(api):
     told = phone.post("/v1/gifts", body, once="many")
     assert (told.status, told.code, told.body["needs"]) == (403, "factor_needed", ["password"])
     token = token_for(phone, told.body["challenge"])
+    proven_fen = told.body["amount_fen"]
     headers = {"Payment-Factor": f"password {token}"}
     dearer = phone.post("/v1/gifts", body | {"count": 300}, once="many", headers=headers)
     assert dearer.code == "challenge_invalid"
-    assert phone.post("/v1/gifts", body, once="many", headers=headers).status == 201
+    given = phone.post("/v1/gifts", body, once="many", headers=headers)
+    assert (given.status, given.body["value_fen"]) == (201, proven_fen)
     assert phone.post("/v1/gifts", body, once="many").status == 200
     assert api.get(f"/v1/users/{phone.user_id}/coins").body["available"] == 3 * 1_070 - 251 * 10
+
+
+def test_a_day_of_small_gifts_is_proven_once_it_is_large(api):
+    """A found phone gives what the device alone may pay in a day, in gifts as in transfers."""
+    phone = guarded(api)
+    for once in range(14):
+        bought = {"plan_id": "coins-100", "pay_with": "balance", "user_id": phone.user_id}
+        assert api.post("/v1/top-ups", bought, once=f"{phone.user_id}{once}").status == 201
+    api.advance(86_400)  # another day: what was bought does not count any more
+    body = {"streamer_id": api.user(), "code": "rose", "count": 50}
+    told = [phone.post("/v1/gifts", body, once=f"gift {once}") for once in range(22)]
+    assert [each.status for each in told] == [201] * 21 + [403]
+    given_fen = sum(each.body["value_fen"] for each in told[:21])
+    assert given_fen <= 100_000 < given_fen + told[-1].body["amount_fen"]
+    assert "what was paid today asks for it" in told[-1].body["detail"]
+
+
+def test_a_gift_that_coins_do_not_cover_asks_for_nothing(api):
+    """Nobody types six digits for a gift that cannot be given."""
+    phone = guarded(api)
+    body = {"streamer_id": api.user(), "code": "rose", "count": 300}
+    assert phone.post("/v1/gifts", body, once="poor").code == "exceeds_coins"
 
 
 @pytest.mark.parametrize("digits", ["000000", "123456", "654321", "111222", "121212", "123123",

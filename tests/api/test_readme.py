@@ -11,6 +11,8 @@ import pytest
 from need import needs
 
 ROOT = Path(__file__).resolve().parents[2]
+# When a balance was read, which differs and shall.
+AS_OF = re.compile(r'"as_of": ?"[^"]*"')
 BLOCK = r"<!-- curl:start -->\n+```console\n(.*?)```\n+<!-- curl:end -->"
 
 
@@ -38,4 +40,5 @@ def test_the_lines_of_the_readme_work(house, api, tmp_path, page):
         assert done.returncode == 0, done.stdout + done.stderr
         assert "every check held" in done.stdout
         answers.append(done.stdout)
-    assert answers[0] == answers[1], "any line may be sent twice"
+    first, again = (AS_OF.sub("", answer) for answer in answers)
+    assert first == again, "any line may be sent twice"

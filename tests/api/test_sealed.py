@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from api.caller import UNENCRYPTED
+from api.caller import UNENCRYPTED, wait_for
 from api.phone import b64, phone_of
 from api.till import OPENID, tilling
 
@@ -120,6 +120,72 @@ def test_a_changed_answer_opens_nothing(till, place):
         changed = told["sealed_invocation"] | {name: b64(bytes(raw))}
         with pytest.raises((InvalidTag, ValueError)):
             page.open(told["id"], changed)
+
+
+TAKEN_WITH = {"mchId", "appId", "package"}
+
+
+def payout_of(who, once, headers=None, **more):
+    """Ask for a payout to the person's own wallet."""
+    body = {"amount_fen": 3_000, "payee": {"openid": OPENID}, **more}
+    return who.post("/v1/payouts", body, once=once, headers=headers or {})
+
+
+def top_up(till, user):
+    """Bring money in: the channel pays out only what it has of ours."""
+    till.platform.pay(till.number(till.top_up(user)))
+    wait_for(lambda: till.fen(user) == 5_000)
+
+
+def waiting(till, payout_id):
+    """Wait until the channel waits for the person."""
+    wait_for(lambda: till.api.get(f"/v1/payouts/{payout_id}").body["stage"] == "waiting", 20)
+
+
+def test_what_takes_a_payout_is_sealed_as_well(till):
+    """Only the page that asked can open WeChat's sheet; a look with nothing to seal uses no key."""
+    user, page = till.api.user(), Page()
+    top_up(till, user)
+    own = {"Sealed-To": b64(page.point)}
+    asked = payout_of(till.api, f"p{user}", own, user_id=user)
+    assert asked.status == 201, asked
+    path = f"/v1/payouts/{asked.body['id']}"
+    waiting(till, asked.body["id"])
+    assert set(till.api.get(path).body["confirmation"]) >= TAKEN_WITH, "the control: in the clear"
+    other = Page()
+    told = till.api.get(path, headers={"Sealed-To": b64(other.point)}).body
+    assert "confirmation" not in told
+    sealed = told["sealed_confirmation"]
+    assert set(other.open(told["id"], sealed)) >= TAKEN_WITH
+    for who, subject in ((page, told["id"]), (other, "po_" + "0" * 26)):
+        with pytest.raises(InvalidTag):
+            who.open(subject, sealed)
+    again = till.api.get(path, headers={"Sealed-To": b64(other.point)})
+    assert (again.status, again.body["field"]) == (422, "Sealed-To")
+
+
+def test_outside_the_sandbox_a_payout_is_taken_by_a_sealed_sheet_alone(tmp_path):
+    """Before money is set aside the page says where to; a look without it is refused too."""
+    with tilling(tmp_path / "till", profile="closed_loop", **UNENCRYPTED) as till:
+        api = till.api
+        phone = phone_of(api, api.user())
+        top_up(till, phone.user_id)
+        bare = payout_of(phone, "one")
+        assert bare.code == "password_not_set", "who pays is proven first"
+        phone.call("PUT", "/v1/users/me/payment-password", {"password": "274913"})
+        challenge = payout_of(phone, "one").body["challenge"]
+        answer = {"challenge": challenge, "password": "274913"}
+        token = phone.post("/v1/users/me/payment-tokens", answer).body["payment_token"]
+        proof = {"Payment-Factor": f"password {token}"}
+        assert payout_of(phone, "one", proof).body["field"] == "Sealed-To"
+        assert till.fen(phone.user_id) == 5_000
+        made = payout_of(phone, "one", proof | {"Sealed-To": b64(Page().point)})
+        assert made.status == 201, made
+        waiting(till, made.body["id"])
+        path, page = f"/v1/payouts/{made.body['id']}", Page()
+        assert phone.get(path).body["field"] == "Sealed-To"
+        told = phone.get(path, headers={"Sealed-To": b64(page.point)}).body
+        assert set(page.open(told["id"], told["sealed_confirmation"])) >= TAKEN_WITH
 
 
 def test_outside_the_sandbox_a_page_gets_no_sheet_in_the_clear(tmp_path):

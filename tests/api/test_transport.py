@@ -13,7 +13,7 @@ from cryptography.x509.oid import NameOID
 
 from api.caller import UNENCRYPTED, running
 from lingqian.compose import Config, Wallet
-from lingqian.kernel.fault import Damaged
+from lingqian.kernel.fault import Damaged, Unsent
 from lingqian.storage.volume import is_crypt
 from lingqian.web.server import open_tls
 
@@ -138,3 +138,12 @@ def test_real_people_need_an_encrypted_disk_or_a_reason(tmp_path, monkeypatch):
     Wallet(tmp_path / "c", Config()).close()
     monkeypatch.setattr("lingqian.storage.volume.is_encrypted", lambda _: True)
     Wallet(tmp_path / "d", Config(profile="licensed")).close()
+
+
+def test_real_people_need_a_sealed_way_to_the_database_or_a_reason(tmp_path):
+    """It is refused before anything is sent; a reason, and only that, goes on to the server."""
+    there = {"profile": "closed_loop", "database": "mysql://w@127.0.0.1:9/l", **UNENCRYPTED}
+    with pytest.raises(Damaged, match="unencrypted_traffic_because"):
+        Wallet(tmp_path / "a", Config(**there))
+    with pytest.raises(Unsent):
+        Wallet(tmp_path / "b", Config(**there, unencrypted_traffic_because="a test"))

@@ -1,20 +1,24 @@
 """The benchmark runs, and tells the truth about what it could not do; no figure is asserted."""
 
 import json
+import os
 import shutil
+import time
 
 import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from lingqian.bench import rowlock
+from lingqian.bench import lane, mariadb
 from lingqian.bench.chart import chart
+from lingqian.bench.group import grouped, lane_of, pairs
+from lingqian.bench.machine import threads_s
 from lingqian.bench.raw import Raw, Recorder, race
 from lingqian.bench.report import HELD, MISSED, SKIPPED, Bar, Report, judged, percentile, skipped
 from lingqian.bench.scale import TINY
 from lingqian.bench.suite import NAMES, run
 from lingqian.bench.table import screen
-from lingqian.bench.world import BATCH, World
+from lingqian.bench.world import BATCH, Place, World
 from lingqian.cli import bench as command
 from lingqian.cli.main import app
 from lingqian.compose import DATABASE
@@ -23,7 +27,8 @@ from lingqian.storage.sqlite import connect
 from need import needs
 
 TABLES = ("journal", "entries", "accounts", "keys", "transfers", "usages", "seals", "lanes")
-QUIET = tuple(name for name in NAMES if name not in {"lock", "http", "credit", "journey"})
+SERVED = ("lock", "mariadb")
+QUIET = tuple(name for name in NAMES if name not in {*SERVED, "cost", "http", "credit", "journey"})
 
 
 def quiet(part):
@@ -69,21 +74,46 @@ def test_part_over_http_counts_the_server_alone(tmp_path):
     assert report.bars[0].name.startswith("over HTTP")
 
 
-def test_part_against_row_locks_runs_where_there_is_a_server(tmp_path):
-    """The rival is started, measured both ways and stopped."""
+@pytest.mark.parametrize("name", SERVED)
+def test_part_on_mariadb_runs_where_there_is_a_server(tmp_path, name):
+    """Rivals and lanes are started, measured, uniform and hot, and stopped."""
     needs("mariadb")
-    report = run(tmp_path, TINY, ["lock"], quiet)
-    assert [bar.verdict for bar in report.bars] != [SKIPPED, SKIPPED]
+    report = run(tmp_path, TINY, [name], quiet)
+    assert SKIPPED not in {bar.verdict for bar in report.bars}
+    assert all(each.rate > 0 for each in report.measures)
+    assert any("MariaDB" in each.group + each.name for each in report.measures)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_part_against_row_locks_says_that_it_was_skipped(tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", SERVED)
+def test_part_on_mariadb_says_that_it_was_skipped(tmp_path, monkeypatch, name):
     """A bar that was not measured must never look like one that was held."""
-    monkeypatch.setattr(rowlock, "FOLDERS", "")
+    monkeypatch.setattr(mariadb, "FOLDERS", "")
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
-    report = run(tmp_path, TINY, ["lock"], quiet)
-    assert [bar.verdict for bar in report.bars] == [SKIPPED, SKIPPED]
+    report = run(tmp_path, TINY, [name], quiet)
+    assert report.bars
+    assert {bar.verdict for bar in report.bars} == {SKIPPED}
     assert all("no MariaDB" in bar.note for bar in report.bars)
+
+
+def test_costs_of_every_role_have_a_table_of_their_own(tmp_path):
+    """A capacity model asks what one command takes in each role, and nothing of the callers."""
+    needs("mariadb")
+    report = run(tmp_path, TINY, ["cost"], quiet)
+    assert {each.group for each in report.measures} == {"database", "edge", "lane", "relay"}
+    assert all(each.cpu_us and each.count for each in report.measures)
+    assert [str(each.title) for each in screen(report).renderables[1:]] == [
+        "Bars: ratios taken in this run",
+        "Processor time of one command, by role",
+    ]
+
+
+def test_cost_is_what_the_threads_took():
+    """Ten milliseconds of work by a thread are seen, to less than a tick of the system."""
+    before_s, own_s = threads_s(os.getpid()), time.thread_time()
+    while time.thread_time() < own_s + 0.01:
+        pass
+    assert threads_s(os.getpid()) - before_s >= 0.009
 
 
 @pytest.mark.parametrize(
@@ -176,3 +206,25 @@ def test_a_folder_given_relatively_is_the_same_folder(tmp_path, monkeypatch):
     told = CliRunner().invoke(app, ["bench", "--quick", "--data", "here"])
     assert isinstance(told.exception, Unsent)
     assert seen == [tmp_path / "here"]
+
+
+def test_money_stays_in_a_lane_or_crosses(tmp_path):
+    """A pair over two lanes is two commands: measured by mistake, it would hide what one costs."""
+    world = World(tmp_path / "world", 40, Place(tmp_path / "world", 4))
+    group = grouped(world, ((1,), (2, 3)), 2, 200)
+    assert {lane_of(each) for each in group.people} == {1, 2, 3}
+    assert all(lane_of(payer) == lane_of(other) for payer, other in pairs(world, group))
+    crossing = pairs(world.among(group.people), group._replace(crosses=True))
+    assert any(lane_of(payer) != lane_of(other) for payer, other in crossing)
+    assert all(payer != other for payer, other in [*crossing, *pairs(world, group)])
+    hot = pairs(world.among(group.people), group._replace(target_id=group.people[0]))
+    assert {other for _, other in hot} == {group.people[0]}
+
+
+def test_ways_spread_the_same_callers():
+    """A way with more callers than another would be compared with a larger crowd."""
+    for way in lane.WAYS:
+        lanes = [each for writers in way.processes for some in writers for each in some]
+        assert len(lanes) == len(set(lanes))
+        assert max(lanes) < lane.LANES
+        assert TINY.callers % len(way.processes) == 0

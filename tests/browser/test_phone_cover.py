@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 import picture
+from browser.barrier import too_wide, violations
 from browser.phone import SOON_MS, Integrator, arrive, card
 
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(180)]
@@ -56,12 +57,13 @@ def halves():
     return picture.written(image)
 
 
-def test_a_picture_is_chosen_cut_sent_and_seen(page, demo, app, faults):
+def test_a_picture_is_chosen_cut_sent_and_seen(page, demo, app, axe, faults):
     """From the photographs to the card, the envelope and the result: it is that part of it."""
     begin(page, demo)
     choose(page, "party.jpg", picture.JPEG, halves())
     window = page.locator(".cut-window")
     expect(window).to_be_visible(timeout=SOON_MS)
+    assert (violations(page, axe), too_wide(page)) == ([], [])
     window.focus()
     for _ in range(30):
         page.keyboard.press("ArrowRight")

@@ -14,6 +14,8 @@ from browser.phone import SOON_MS, Integrator, arrive, card
 pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(180)]
 
 FUND_FEN = 1_234
+# As many as a page keeps of a talk (room.ts).
+ROOM_PACKETS = 40
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +99,36 @@ def test_half_an_answer_is_no_answer(page, demo, app, faults):
     expect(page.locator(".envelope")).to_contain_text("只到一半", timeout=SOON_MS)
     expect(page.locator("ol.lines")).not_to_contain_text("Invalid")
     assert faults == []
+
+
+def test_what_is_looked_at_is_not_pushed_out_by_what_comes(page, demo, app, faults):
+    """A group at festival speed posts forty packets in ten seconds; a person looks for longer."""
+    arrive(page, demo, place=2)
+    packet_id = app.send(count=3, total_fen=300)
+    expect(card(page, packet_id)).to_have_attribute("data-status", "openable", timeout=SOON_MS)
+    page.evaluate("(id) => { location.hash = `#/open/${id}`; }", packet_id)
+    expect(page.locator(".envelope")).to_be_visible(timeout=SOON_MS)
+    last = [app.send(count=1, total_fen=100) for _ in range(ROOM_PACKETS + 2)][-1]
+    expect(card(page, last)).to_be_attached(timeout=SOON_MS)
+    page.locator(".envelope .coin").tap(timeout=SOON_MS)
+    expect(page.locator("main.result .won")).to_be_visible(timeout=SOON_MS)
+    last = [app.send(count=1, total_fen=100) for _ in range(ROOM_PACKETS + 2)][-1]
+    page.wait_for_timeout(1_500)
+    expect(page.locator("main.result .won")).to_be_visible()
+    assert faults == []
+
+
+def test_a_packet_that_could_not_be_read_is_read_when_the_line_is_whole(page, demo, app):
+    """Whoever taps in a tunnel sees it behind the tunnel, without tapping again."""
+    arrive(page, demo, place=2)
+    packet_id = app.send(count=3, total_fen=300, greeting="隧道后面", conversation_id="elsewhere")
+    pattern = re.compile(rf"/v1/packets/{packet_id}\?")
+    page.route(pattern, lambda route: route.abort())
+    page.evaluate("(id) => { location.hash = `#/open/${id}`; }", packet_id)
+    expect(page.locator(".told")).not_to_be_empty(timeout=SOON_MS)
+    page.unroute(pattern)
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    expect(page.locator(".envelope")).to_contain_text("隧道后面", timeout=SOON_MS)
 
 
 def test_a_card_that_was_overtaken_stays_as_it_is_now(page, demo, app, faults):

@@ -1,6 +1,7 @@
 """Money on the phone: sending in four taps, topping up, and what goes wrong in between."""
 
 import re
+from datetime import datetime
 
 import pytest
 from playwright.sync_api import expect
@@ -85,6 +86,31 @@ def test_every_kind_is_sent_with_what_it_needs(page, demo, app, faults, kind):
     packet = app.ask("GET", f"/v1/packets/{mine.get_attribute('data-packet')}")
     kinds = {"普通": "equal", "专属": "targeted", "口令": "passphrase", "抽奖": "draw"}
     assert (packet["kind"], packet["cover"]) == (kinds[kind], "wave")
+    assert faults == []
+
+
+def test_a_draw_is_held_by_the_servers_clock(page, demo, app, faults):
+    """A phone that is two hours fast sends a draw of five minutes, and counts down five minutes."""
+    page.add_init_script("{ const real = Date.now; Date.now = () => real() + 7_200_000; }")
+    page.goto(f"{demo.base}/demo/phone?as=1#/wallet")
+    expect(page.locator(".purse[data-fresh=true]")).to_be_visible(timeout=SOON_MS)
+    page.evaluate("window.location.hash = '#/send'")
+    page.get_by_role("radio", name="抽奖").check(timeout=SOON_MS)
+    page.get_by_label("祝福语").fill("五分钟后")
+    page.get_by_role("button", name="塞钱进红包").tap()
+    page.get_by_role("button", name="确认支付").tap()
+    mine = page.locator(".line.mine [data-packet]", has_text="五分钟后")
+    expect(mine).to_be_visible(timeout=SOON_MS)
+    packet_id = mine.get_attribute("data-packet")
+    draws_at = app.ask("GET", f"/v1/packets/{packet_id}")["draw_at"]
+    as_of = app.ask("GET", f"/v1/users/{app.star(1)}/balances")["as_of"]
+    left_s = (datetime.fromisoformat(draws_at) - datetime.fromisoformat(as_of)).total_seconds()
+    assert 200 < left_s <= 300
+    page.evaluate("(id) => { window.location.hash = `#/packet/${id}`; }", packet_id)
+    left = page.locator("[data-name=draw-left]")
+    expect(left).to_contain_text(re.compile(r"还有 [34]:\d\d"), timeout=SOON_MS)
+    first = left.inner_text()
+    expect(left).not_to_have_text(first, timeout=SOON_MS)
     assert faults == []
 
 

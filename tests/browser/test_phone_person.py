@@ -129,7 +129,11 @@ def test_a_large_gift_is_proven_and_given_once(page, house):
     expect(page.locator(".factor")).to_have_count(0)
     expect(coins).to_contain_text("3200 金币")
     button.tap()
-    type_digits(page)
+    asked = page.locator("[data-name=asked]").inner_text(timeout=SOON_MS)
+    with page.expect_response(lambda each: each.url.endswith("/v1/gifts")) as told:
+        type_digits(page)
+    value_fen = told.value.json()["value_fen"]
+    assert asked == f"¥{value_fen // 100}.{value_fen % 100:02}"
     expect(coins).to_contain_text("1886 金币", timeout=SOON_MS)
 
 

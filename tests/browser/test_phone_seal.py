@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.needs("chromium"), pytest.mark.timeout(180)]
 CREDIT_MS = 30_000
 ORDERS = re.compile(r"/v1/top-ups(/tu_\w+/attempts)?$")
 UNSEALED = "没有按要求加密"
-CLEAR = ("prepay_id=", "paySign", "nonceStr")
+CLEAR = ("prepay_id=", "paySign", "nonceStr", "package")
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +97,20 @@ def test_nothing_of_the_sheet_is_on_the_line(page, demo, faults, heard):
     asked = [*points(heard), sent.value.request.headers["sealed-to"]]
     assert len(asked) == len(set(asked)) >= 2
     assert {len(point) for point in asked} == {87}
+    assert faults == []
+
+
+def test_nothing_of_what_takes_a_payout_is_on_the_line(page, demo, faults, heard):
+    """Money on its way out: the sheet that takes it opens for this page alone."""
+    page.goto(f"{demo.base}/demo/phone?as=0#/withdraw")
+    page.get_by_role("button", name="10.00", exact=True).tap(timeout=SOON_MS)
+    page.get_by_role("button", name="确认提现").tap()
+    frame = page.frame_locator("iframe[data-simulator=sheet]")
+    frame.locator("#confirm").click(timeout=CREDIT_MS)
+    expect(page.locator("[data-stage=success]")).to_be_visible(timeout=CREDIT_MS)
+    looks = [each for each in heard if "/v1/payouts" in each.url]
+    assert any("sealed_confirmation" in each.text() for each in looks)
+    assert in_the_clear(heard) == []
     assert faults == []
 
 

@@ -16,7 +16,8 @@ from lingqian.storage.mysql import durability, schema
 from lingqian.storage.mysql import store as module
 from lingqian.storage.mysql.engine import ENGINES, MARIADB
 from lingqian.storage.mysql.link import STATEMENT_BYTES_MAX
-from lingqian.storage.mysql.store import MysqlStore, Options
+from lingqian.storage.mysql.opening import Options
+from lingqian.storage.mysql.store import MysqlStore
 from lingqian.storage.port import Personal
 from lingqian.storage.schema import APPENDED, TABLES
 from lingqian.storage.sqlite import migrate
@@ -121,14 +122,11 @@ def test_schema_keeps_the_checks(store):
 
 
 def test_step_that_ran_and_was_not_written_down_runs_again():
-    """A crash between the two: tables cannot be taken back here, so a step may come twice."""
+    """A crash between the two: tables cannot be taken back here, so every step may come twice."""
     place = mariadb.server().fresh()
-    for count in range(len(schema.steps())):
-        store = MysqlStore(place)
-        store.connection.execute(
-            "DELETE FROM schema_steps WHERE number * 1000 + place > ?", (1_000 + count,)
-        )
-        store.close()
+    store = MysqlStore(place)
+    store.connection.execute("DELETE FROM schema_steps")
+    store.close()
     store = MysqlStore(place)
     assert len(store.connection.execute(schema.SELECT_STEPS).fetchall()) == len(schema.steps())
     store.close()
@@ -136,19 +134,19 @@ def test_step_that_ran_and_was_not_written_down_runs_again():
 
 def test_step_that_says_it_was_done_before_is_written_down(store, monkeypatch):
     """A later step adds a column: after a crash it is there already, and that is no fault."""
-    late = schema.Step(2, 1, "0002_planted.sql", "ALTER TABLE settings ADD COLUMN planted BIGINT")
+    late = schema.Step(9_999, 1, "9999_planted.sql", "ALTER TABLE settings ADD COLUMN x BIGINT")
     known = [*schema.steps(), late]
     monkeypatch.setattr(schema, "steps", lambda: known)
     store.connection.execute(late.text)
     assert schema.migrate(store.connection) == [late.name]
     assert schema.migrate(store.connection) == []
-    store.connection.execute("ALTER TABLE settings DROP COLUMN planted")
-    store.connection.execute("DELETE FROM schema_steps WHERE number = 2")
+    store.connection.execute("ALTER TABLE settings DROP COLUMN x")
+    store.connection.execute("DELETE FROM schema_steps WHERE number = 9999")
 
 
 def test_step_that_fails_otherwise_is_not_written_down(store, monkeypatch):
     """Else the next start would go on from a schema that is not there."""
-    broken = schema.Step(2, 1, "0002_planted.sql", "ALTER TABLE nothing ADD COLUMN x BIGINT")
+    broken = schema.Step(9_999, 1, "9999_planted.sql", "ALTER TABLE nothing ADD COLUMN x BIGINT")
     known = [*schema.steps(), broken]
     monkeypatch.setattr(schema, "steps", lambda: known)
     with pytest.raises(Error):
@@ -173,7 +171,8 @@ def test_text_comes_back_as_it_was(store, text):
     """No character means anything to the server."""
     put = "INSERT INTO settings (name, value) VALUES (?, ?)"
     store.chore(lambda link: link.executemany(put, [("t", text)]))
-    found = store.connection.execute("SELECT name FROM settings WHERE value = ?", (text,))
+    ours = "SELECT name FROM settings WHERE value = ? AND name = 't'"
+    found = store.connection.execute(ours, (text,))
     assert found.fetchall() == [("t",)]
 
 
@@ -398,3 +397,20 @@ def test_transaction_that_stands_still_is_ended_by_the_server(store):
     with pytest.raises(Error):
         store.connection.execute("COMMIT")
     assert time.monotonic() - began < 30
+
+
+def test_errors_are_counted_by_their_class(world, monkeypatch):
+    """What an engineer on call sees of a server that cuts, conflicts or is full."""
+    number = world.connection.execute("SELECT CONNECTION_ID()").fetchone()[0]
+    mariadb.server().do(f"KILL {number}")
+    assert world.store.read(lambda link: link.execute("SELECT 1").fetchone()) == (1,)
+    assert world.store.errors == {"lost": 1}
+
+    def conflict(*_):
+        raise OperationalError(1213, "deadlock")
+
+    monkeypatch.setattr(world.store, "_write", conflict)
+    with pytest.raises(Unsent):
+        world.batch(world.fund("a", 1))
+    assert world.store.errors == {"lost": 1, "rolled back": world.writer.outcomes["unsent"]}
+    assert world.store.errors["rolled back"] > 1

@@ -10,14 +10,15 @@ from law import all_laws
 from lingqian.flows.view import Policy, View, Wanted
 from lingqian.kernel.bound import COMMIT_TRIES_MAX
 from lingqian.kernel.code import Code
-from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
+from lingqian.kernel.fault import Damaged, Fenced, Moved, Unknown, Unsent
 from lingqian.ledger.chart import balance_account
 from lingqian.redpacket.packet import PacketKind
 from lingqian.storage.lane import Submission
-from lingqian.storage.port import Personal
+from lingqian.storage.port import Parked, Personal, Taken
+from lingqian.storage.position import parked, position
 from lingqian.storage.schema import APPENDED, TABLES
 from lingqian.storage.sqlite import SqliteStore
-from world import World, open_seed
+from world import World, digest, open_seed
 
 LANES = (1, 4)
 
@@ -409,6 +410,94 @@ def test_unknown_commit_cannot_land_after_it_was_resolved(world):
     assert world.balance("a") == 1_000
 
 
+# --- how far a stream was read --------------------------------------------------------------------
+
+TOPIC = b"a topic's own id"
+
+
+def read_to(world, name, place, *words):
+    """Return how far a person's lane has read its commands, and what it passed over there."""
+    passed = tuple(
+        Parked(digest(word)[:16], at, world.clock.us, word, bytes(16), bytes(29))
+        for at, word in enumerate(words)
+    )
+    return Taken(world.lane_of(name), "commands", TOPIC, place, passed)
+
+
+def stands(world, name):
+    """Return how far a person's lane has read its commands, as stored."""
+    return position(world.connection, world.lane_of(name), "commands")
+
+
+def test_a_lane_that_has_read_nothing_says_so(world):
+    """Then a stream is read from its begin."""
+    assert stands(world, "a") == (b"", 0)
+
+
+def test_what_was_done_and_how_far_it_was_read_are_one(world):
+    """Read again it would be done twice, were it not for the keys; passed over it would be lost."""
+    world.writer.apply([Submission(world.fund("a", 5))], [read_to(world, "a", 7)])
+    assert (stands(world, "a"), world.balance("a")) == ((TOPIC, 7), 1_005)
+    world.writer.apply([Submission(world.fund("a", 5))], [read_to(world, "a", 8)])
+    assert (stands(world, "a"), world.balance("a")) == ((TOPIC, 8), 1_010)
+    all_laws(world.connection)
+
+
+def test_a_batch_of_refusals_moves_on_all_the_same(world):
+    """Nothing is written for them, and they must not be read for ever."""
+    before = dump(world.connection)
+    stranger = world.fund("a", 5)._replace(user_id=world.ids["a"][:2] + bytes(14))
+    answers = world.writer.apply([Submission(stranger)], [read_to(world, "a", 3)])
+    assert [answer.seq for answer in answers] == [0]
+    assert stands(world, "a") == (TOPIC, 3)
+    assert dump(world.connection) == before
+    world.do(world.fund("a", 1))
+    all_laws(world.connection)
+
+
+def test_what_is_no_command_is_kept_once(world):
+    """It is passed over in the open; a stream read again finds it kept already."""
+    for _ in range(2):
+        world.writer.apply([], [read_to(world, "a", 2, "noise", "more noise")])
+    found = parked(world.connection, 10)
+    assert {(each.place, each.reason) for each in found} == {(0, "noise"), (1, "more noise")}
+    assert {each.topic for each in found} == {TOPIC}
+    assert stands(world, "a") == (TOPIC, 2)
+
+
+def test_a_fenced_owner_does_not_say_how_far_it_has_read(world):
+    """Two owners read the same lane for a while; the late one must not move the other's place."""
+    older, newer = world.writer, world.open_writer()
+    newer.apply([], [read_to(world, "a", 9)])
+    with pytest.raises(Fenced):
+        older.apply([], [read_to(world, "a", 4, "noise")])
+    assert stands(world, "a") == (TOPIC, 9)
+    assert parked(world.connection, 10) == []
+
+
+def test_a_lane_of_others_is_not_read(world):
+    """Who lost a lane has no word on it any more."""
+    world.writer.give(world.lane_of("a"))
+    with pytest.raises(Moved):
+        world.writer.apply([], [read_to(world, "a", 4)])
+
+
+@pytest.mark.parametrize("is_done", [True, False])
+@pytest.mark.parametrize("amount_fen", [0, 5])
+def test_a_cut_commit_keeps_both_or_neither(home, world, is_done, amount_fen):
+    """Whatever the writer comes to know, the store says one thing: done and read, or neither."""
+    world.store._connection = Cut(world.store._connection, home.cut, is_done=is_done)
+    wanted = [Submission(world.fund("a", amount_fen))] if amount_fen else []
+    with suppress(Unsent):
+        world.writer.apply(wanted, [read_to(world, "a", 7, "noise")])
+    assert stands(world, "a") == ((TOPIC, 7) if is_done else (b"", 0))
+    assert world.balance("a") == 1_000 + (amount_fen if is_done else 0)
+    assert len(parked(world.connection, 10)) == is_done
+    world.writer.apply([], [read_to(world, "a", 8)])
+    assert stands(world, "a") == (TOPIC, 8)
+    all_laws(world.connection)
+
+
 # --- readers, chores, the schema ------------------------------------------------------------------
 
 
@@ -416,11 +505,11 @@ def test_reader_sees_only_what_is_committed(home, store):
     """An answer to a reader must never be taken back."""
     world = World(store=store)
     world.do(world.register("a"))
-    reader = store.reader()
+    reader = home.reader(store)
     if reader is store.connection:
         assert home.is_single, "one connection sees its own work by nature"
         return
-    count = "SELECT count(*) FROM settings"
+    count = "SELECT count(*) FROM settings WHERE name <> 'turn'"
     assert reader.execute(count).fetchone() == (0,)
     home.impatient(reader)
     store.connection.execute(home.begin)
@@ -435,7 +524,7 @@ def test_reader_sees_only_what_is_committed(home, store):
 
 def test_reader_cannot_write(home, store):
     """Reads have connections of their own so that a mistake in one cannot move money."""
-    reader = store.reader()
+    reader = home.reader(store)
     if reader is store.connection:
         return
     if not home.binds_readers:
@@ -470,7 +559,9 @@ def test_chore_is_done_whole_or_not_at_all(store):
 
     with pytest.raises(ValueError, match="half way"):
         store.chore(broken)
-    assert store.connection.execute("SELECT name FROM settings").fetchall() == [("a",)]
+    # On a server whose turn it is stands there, too.
+    names = store.connection.execute("SELECT name FROM settings WHERE name <> 'turn'").fetchall()
+    assert names == [("a",)]
 
 
 def test_chore_that_cannot_begin_says_that_nothing_was_written(home, store):

@@ -6,7 +6,8 @@ from collections import Counter
 from law import all_laws
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Unknown, Unsent
-from lingqian.storage.mysql.store import MysqlStore, Options
+from lingqian.storage.mysql.opening import Options
+from lingqian.storage.mysql.store import MysqlStore
 from world import World
 
 LANES, PEOPLE, START_FEN = 4, 8, 100_000

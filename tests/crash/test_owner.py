@@ -73,7 +73,7 @@ def test_owner_that_was_stopped_commits_nothing_more(address, seed):
 def check(address, late, new):
     """All that was answered is there once; nothing of the late owner comes after the new one."""
     store = MysqlStore(address)
-    read = store.reader()
+    read = store.connection
     epochs = [row[0] for row in read.execute("SELECT epoch FROM seals ORDER BY last_seq")]
     assert epochs == sorted(epochs), "the late owner wrote after its successor"
     assert len(set(epochs)) == 2
@@ -86,7 +86,6 @@ def check(address, late, new):
     ).fetchone()[0]
     assert posted == len(keys) - 1, "a fen for each key but the registration's"
     all_laws(read)
-    read.close()
     store.close()
 
 

@@ -24,6 +24,7 @@ DOOR = {
     Code.SANDBOX_ONLY,
     Code.BUSY,
     Code.UNAVAILABLE,
+    Code.ACCEPTED,
     Code.INTERNAL,
     Code.TOKEN_EXPIRED,
     Code.SESSION_ENDED,

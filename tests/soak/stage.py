@@ -22,6 +22,8 @@ GROUP = "festival"
 PURSE_FEN = 500_000
 PLATFORM_FEN = 100_000_000
 LOST_CALLBACKS = 0.01
+# So little that it is full, and all that the process holds can be judged, before the hour begins.
+PAGE_CACHE_MIB = 32
 # The shortest life there is, so that what was opened and not paid ends while somebody looks.
 ORDER_LIFE_S = 60
 PHONES = ("小明", "阿婆", "Lina")
@@ -104,6 +106,7 @@ def settings(row, control):
         LINGQIAN_CHANNELS=json.dumps([msgspec.to_builtins(row)]),
         LINGQIAN_SIMULATOR_CONTROL_URL=control.url,
         LINGQIAN_ORDER_LIFE_S=str(ORDER_LIFE_S),
+        LINGQIAN_PAGE_CACHE_MIB=str(PAGE_CACHE_MIB),
     )
 
 

@@ -78,7 +78,7 @@ def crowd_of(stage, heard):
 
 
 class Watch:
-    """Samples memory as time goes by: of the server, of what its engine holds, of each page."""
+    """Samples memory as time goes by: of the server, of what its engine holds of it, of pages."""
 
     def __init__(self, stage, phones):
         self.server, self.phones = stage.server, phones
@@ -98,7 +98,7 @@ class Watch:
         if last and self.at_s - last[0].at_s < SIZE.live_s / SAMPLES:
             return
         engine = engine_bytes(self.server)
-        found = {"server": rss(self.server.process.pid) - engine, "engine": engine}
+        found = {"server": rss(self.server.process.pid), "engine": engine}
         found |= {"sender": self.phones[0].heap(), "receiver": self.phones[1].heap()}
         for name, held in found.items():
             self.samples[name].append(Sample(self.at_s, held))

@@ -11,6 +11,8 @@ interface Asking {
   challenge: string;
   /** What proves it: any one of these. */
   needs: string[];
+  /** What is being paid, as the server books it; 0 where there is no sum. */
+  amountFen: number;
   answer: (header: string | null) => void;
 }
 
@@ -38,7 +40,9 @@ export async function prove(challenge: string, password: string): Promise<string
 }
 
 proveWith(async (refusal) => {
-  const { challenge, needs } = refusal.problem as { challenge?: string; needs?: string[] };
+  const { challenge, needs, amount_fen: amountFen = 0 } = refusal.problem as {
+    challenge?: string; needs?: string[]; amount_fen?: number;
+  };
   if (refusal.code === "password_not_set") {
     tell(say("set_password_first"));
     go("security");
@@ -46,7 +50,7 @@ proveWith(async (refusal) => {
   }
   if (!challenge) return null;
   const header = await new Promise<string | null>((answer) => {
-    asking.value = { challenge, needs: needs ?? ["password"], answer };
+    asking.value = { challenge, needs: needs ?? ["password"], amountFen, answer };
   });
   asking.value = null;
   return header;

@@ -4,6 +4,7 @@
 // durable is never added to what is had: a top-up that waits stands beside it, as on its way.
 import { reactive } from "vue";
 import { ask, Offline } from "./api";
+import { noteNow } from "./clock";
 import { listen, onWake } from "./live";
 import type { Balances, CoinsShown, OrderList, OrderShown } from "./schema";
 import { session } from "./session";
@@ -80,6 +81,7 @@ async function read(): Promise<void> {
   ]);
   const row = money.balances.find((each) => each.book === "balance");
   const list = orders.top_ups;
+  noteNow(money.as_of);
   Object.assign(purse, {
     balanceFen: row?.amount_fen ?? 0, availableFen: row?.available_fen ?? 0,
     incomingFen: row?.incoming_fen ?? 0,

@@ -3,6 +3,7 @@ import { reactive } from "vue";
 import { ask, Offline, pause, Refused } from "./api";
 import { listen, onWake } from "./live";
 import { noteCommitment } from "./promise";
+import { place } from "./route";
 import type { ClaimShown, History, PacketShown } from "./schema";
 import { session } from "./session";
 
@@ -48,9 +49,15 @@ function put(packet: PacketShown, asking: number): PacketShown {
   else {
     room.packets.push(packet);
     room.packets.sort((a, b) => (a.created_at < b.created_at ? -1 : 1));
-    if (room.packets.length > PACKETS_MAX) readBy.delete(room.packets.shift()!.id);
+    if (room.packets.length > PACKETS_MAX) letGoOldest();
   }
   return packet;
+}
+
+/** Let go the oldest packet, but never the one that somebody looks at. */
+function letGoOldest(): void {
+  const oldest = room.packets.findIndex((each) => each.id !== place.value[1]);
+  readBy.delete(room.packets.splice(oldest, 1)[0]!.id);
 }
 
 /** Read a packet as this person may see it. */
@@ -58,6 +65,16 @@ export async function readPacket(packetId: string): Promise<PacketShown> {
   const asking = (askings += 1);
   const path = `packets/${packetId}?viewer_id=${session.userId}`;
   return put(await ask<PacketShown>("GET", path), asking);
+}
+
+/** Read a packet that an address names; where the line is cut, again when it is whole. */
+export async function readNamed(packetId: string): Promise<void> {
+  try {
+    await readPacket(packetId);
+  } catch (fault) {
+    if (fault instanceof Offline) unread.add(packetId);
+    throw fault;
+  }
 }
 
 /** Read a packet at once, and what happens to it shortly after in one more reading. */

@@ -36,10 +36,12 @@ export interface components {
         };
         /**
          * Balances
-         * @description A person's balances.
+         * @description A person's balances, and when they were read by the business clock.
          */
         Balances: {
             balances: components["schemas"]["BalanceShown"][];
+            /** @description RFC 3339, UTC, milliseconds. */
+            as_of: string;
         };
         /**
          * ClaimList
@@ -438,6 +440,8 @@ export interface components {
              * @default 0
              */
             refunded_fen?: number;
+            /** @description What could be asked back now; not told in lists. */
+            refundable_fen?: number;
             /** @description A packet. */
             packet_id?: string;
             /** @description RFC 3339, UTC, milliseconds. */
@@ -568,6 +572,7 @@ export interface components {
             confirmation?: {
                 [key: string]: string;
             };
+            sealed_confirmation?: components["schemas"]["SealedInvocation"];
             /** @description A case. */
             case_id?: string;
         };
@@ -628,6 +633,11 @@ export interface components {
              * @default
              */
             challenge?: string;
+            /**
+             * @description What is to be proven.
+             * @default 0
+             */
+            amount_fen?: number;
             /** @description Wrong tries left before a lock. */
             tries_left?: number;
             /**
@@ -680,7 +690,7 @@ export interface components {
         };
         /**
          * SealedInvocation
-         * @description The pay sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
+         * @description The sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
          *
          *         SM4-GCM under HKDF-SHA256 of ECDH, salt both keys, info `lingqian cashier v1`, bound to the id.
          */

@@ -2,10 +2,11 @@
 //
 // Law: a new key for every sending; an answer is opened once, by the page that asked; who has asked
 // for a seal takes nothing in the clear. Without a seal there is nothing to open: the server says
-// whether that will do. ECDH P-256, HKDF-SHA256, SM4-GCM bound to the order (GB/T 32907, RFC 8998).
+// whether that will do. ECDH P-256, HKDF-SHA256, SM4-GCM bound to the order, or to the payout
+// (GB/T 32907, RFC 8998).
 import { ask, Offline, Refused, type Wish } from "./api";
 import { read64, write64 } from "./base64";
-import type { OrderShown, SealedInvocation } from "./schema";
+import type { OrderShown, PayoutShown, SealedInvocation } from "./schema";
 import { say } from "./words";
 
 const CURVE = { name: "ECDH", namedCurve: "P-256" };
@@ -26,7 +27,7 @@ export const cipher = () =>
 interface Seal {
   /** Our key of this one sending, as the server wants to be told. */
   point: string;
-  open(orderId: string, sealed: SealedInvocation): Promise<Record<string, string>>;
+  open(id: string, sealed: SealedInvocation): Promise<Record<string, string>>;
 }
 
 const joined = (...parts: Uint8Array[]): Uint8Array<ArrayBuffer> =>
@@ -47,11 +48,11 @@ async function makeSeal(): Promise<Seal> {
   const point = new Uint8Array(await crypto.subtle.exportKey("raw", own.publicKey));
   return {
     point: write64(point),
-    async open(orderId, { key, nonce, text }) {
+    async open(id, { key, nonce, text }) {
       const raw = read64(text);
       const { decrypt } = await cipher();
       const plain = decrypt(await agreed(own, point, read64(key)), {
-        nonce: read64(nonce), bound: new TextEncoder().encode(orderId),
+        nonce: read64(nonce), bound: new TextEncoder().encode(id),
         text: raw.slice(0, -TAG_BYTES), tag: raw.slice(-TAG_BYTES),
       });
       return JSON.parse(new TextDecoder().decode(plain)) as Record<string, string>;
@@ -65,29 +66,34 @@ const unsealed = (): Refused => {
   return new Refused(0, { code: "unsealed", message_zh: words, message_en: words });
 };
 
-/** Open the pay sheet's parameters of an order, where it has some. */
-async function openIn(order: OrderShown, seal: Seal): Promise<void> {
-  if (order.invocation) throw unsealed();
-  if (!order.sealed_invocation) return;
-  order.invocation = await seal.open(order.id, order.sealed_invocation).catch((fault) => {
+/** What has a sheet: an order to be paid, or a payout to be taken. */
+type Sheeted = Partial<Pick<OrderShown, "invocation" | "sealed_invocation">>
+  & Partial<Pick<PayoutShown, "confirmation" | "sealed_confirmation">> & { id: string };
+
+/** Open the parameters of a sheet, where there is one. */
+async function openIn(it: Sheeted, seal: Seal): Promise<void> {
+  if (it.invocation || it.confirmation) throw unsealed();
+  const open = (sealed: SealedInvocation) => seal.open(it.id, sealed).catch((fault) => {
     throw fault instanceof Offline ? fault : unsealed();
   });
+  if (it.sealed_invocation) it.invocation = await open(it.sealed_invocation);
+  if (it.sealed_confirmation) it.confirmation = await open(it.sealed_confirmation);
 }
 
-/** Ask for something whose order's pay sheet comes sealed to this page, and open that. */
+/** Ask for something whose sheet comes sealed to this page, and open that. */
 export async function askSealed<Shape>(
-  path: string, wish: Wish, orderOf: (told: Shape) => OrderShown | undefined,
+  method: "GET" | "POST", path: string, wish: Wish, sheetOf: (told: Shape) => Sheeted | undefined,
 ): Promise<Shape> {
-  if (!canSeal()) return ask<Shape>("POST", path, wish);
+  if (!canSeal()) return ask<Shape>(method, path, wish);
   const seals: Seal[] = [];
   const each = async (): Promise<Record<string, string>> => {
     const seal = await makeSeal();
     seals.push(seal);
     return { "Sealed-To": seal.point };
   };
-  const told = await ask<Shape>("POST", path, { ...wish, each });
-  const order = orderOf(told);
+  const told = await ask<Shape>(method, path, { ...wish, each });
+  const it = sheetOf(told);
   const last = seals.pop(); // the answer is to the last sending: nothing is sent beside another
-  if (order && last) await openIn(order, last);
+  if (it && last) await openIn(it, last);
   return told;
 }

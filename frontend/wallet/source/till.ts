@@ -62,14 +62,14 @@ export const look = inTurn(async (orderId): Promise<OrderShown> => {
 export async function buy(wish: object): Promise<OrderShown> {
   const fields = { ...wish, ...way() };
   const asked = { fields, key: keyFor("top-up", fields) };
-  const order = await askSealed<OrderShown>("top-ups", asked, itself);
+  const order = await askSealed<OrderShown>("POST", "top-ups", asked, itself);
   settle("top-up", fields);
   return keep(order);
 }
 
 /** Ask for the sheet again: the same attempt while it is good, so that only one can be paid. */
 const sheetAgain = async (order: OrderShown): Promise<OrderShown> =>
-  keep(await askSealed<OrderShown>(`top-ups/${order.id}/attempts`, { fields: way() }, itself));
+  keep(await askSealed<OrderShown>("POST", `top-ups/${order.id}/attempts`, { fields: way() }, itself));
 
 /** Look until it is over, ever less often; what comes later is told by the event stream. */
 async function follow(orderId: string): Promise<void> {

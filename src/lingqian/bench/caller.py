@@ -3,41 +3,23 @@
 import asyncio
 import sys
 import time
-from collections.abc import Callable, Coroutine
-from typing import Any, Final, NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Final, TypeVar
 
 from lingqian.bench.batch import HOT_SHARES, SHARES
-from lingqian.bench.report import Bar, Measure, judged, percentile, timed
+from lingqian.bench.report import Bar, Crowd, Measure, judged, timed
 from lingqian.bench.scale import Scale
 from lingqian.bench.world import STATUS, World
 from lingqian.compose import Config, Wallet
 from lingqian.kernel.code import Code
-from lingqian.storage.lane import Submission
+from lingqian.storage.lane import Answer, Submission
 
 Result = TypeVar("Result")
+Ask = Callable[[Submission], Awaitable[Answer]]
 STAMPEDE_SHARES: Final = 100
 SINGLE: Final = Bar(
     name="64 callers against one transaction per request, same file", must=3.0, aim=5.0
 )
-
-
-class Crowd(NamedTuple):
-    """What a crowd of callers met: how long it took in all, and each of their waits. Units: s."""
-
-    took_s: float
-    waits_s: list[float]
-
-    def measure(self, name: str, note: str = "", group: str = "callers") -> Measure:
-        """Return this as a row of the table."""
-        return Measure(
-            group=group,
-            name=name,
-            rate=len(self.waits_s) / self.took_s,
-            count=len(self.waits_s),
-            p50_ms=percentile(self.waits_s, 0.5) * 1e3,
-            p99_ms=percentile(self.waits_s, 0.99) * 1e3,
-            note=note,
-        )
 
 
 def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
@@ -50,10 +32,10 @@ def run_loop(main: Coroutine[Any, Any, Result]) -> Result:
         return runner.run(main)
 
 
-async def crowd(wallet: Wallet, make: Callable[[], Submission], callers: int, calls: int) -> Crowd:
+async def crowd(ask: Ask, make: Callable[[], Submission], callers: int, calls: int) -> Crowd:
     """Let callers ask one after another, each minting its own command, until all calls are made."""
     waits_s: list[float] = []
-    ask, clock = wallet.intake.ask, time.perf_counter
+    clock = time.perf_counter
 
     async def caller() -> None:
         for _ in range(calls // callers):
@@ -93,7 +75,7 @@ def transfers(
         return world.pay(*pairs.pop())
 
     return open_and(
-        world, lambda wallet: crowd(wallet, make, scale.callers, scale.calls), batch_max
+        world, lambda wallet: crowd(wallet.intake.ask, make, scale.callers, scale.calls), batch_max
     )
 
 
@@ -103,7 +85,9 @@ def claims(world: World, scale: Scale, shares: int) -> Crowd:
     packets = world.packets(writer, -(-scale.calls // shares), shares)
     writer.close()
     waiting = world.claims(packets, shares)
-    return open_and(world, lambda wallet: crowd(wallet, waiting.pop, scale.callers, scale.calls))
+    return open_and(
+        world, lambda wallet: crowd(wallet.intake.ask, waiting.pop, scale.callers, scale.calls)
+    )
 
 
 def one_by_one(world: World, count: int) -> list[float]:

@@ -3,7 +3,6 @@
 Law: the client's own time is never counted: processor time is read from the system, of the server.
 """
 
-import os
 import signal
 import socket
 import subprocess
@@ -17,8 +16,9 @@ from typing import Final
 import msgspec
 
 from lingqian.bench.batch import SHARES
-from lingqian.bench.caller import Crowd, run_loop
-from lingqian.bench.report import Bar, Measure, judged
+from lingqian.bench.caller import run_loop
+from lingqian.bench.machine import cpu_s
+from lingqian.bench.report import Bar, Crowd, Measure, judged
 from lingqian.bench.scale import Scale
 from lingqian.bench.wire import Request, Site, press
 from lingqian.bench.world import SHARE_FEN, World
@@ -75,12 +75,6 @@ def _until_open(host: str, port: int) -> None:
             return
 
 
-def cpu_s(pid: int) -> float:
-    """Return the processor time a process has used, all its threads, system calls included."""
-    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def measured(site: Site, requests: Sequence[Request], connections: int) -> Crowd:
     """Send prepared requests over some connections."""
     return _press(site, requests, connections, _GOOD)
@@ -114,6 +108,11 @@ def _claims(world: World, count: int, word: str) -> list[Request]:
     return made[:count]
 
 
+def echoes(world: World, count: int) -> list[Request]:
+    """Prepare claims that are only echoed."""
+    return _claims(world, count, "echoes")
+
+
 def against_echo(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
     """Compare an echo with a claim, by turns, then measure the other requests and a stampede."""
     if not Path("/proc/self/stat").exists():
@@ -121,7 +120,7 @@ def against_echo(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
     rounds = min(_ROUNDS, scale.rounds)
     count = max(scale.requests // rounds, scale.callers)
     claims = _claims(world, count * (rounds + 1), "claims")
-    echoes = [each._replace(path=each.path.replace("/claims", "/echoes")) for each in claims]
+    echoed = [each._replace(path=each.path.replace("/claims", "/echoes")) for each in claims]
     others = _others(world, scale)
     rush = _rush(world, scale)
     ratios: list[float] = []
@@ -131,7 +130,7 @@ def against_echo(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
         for each in range(1, rounds + 1):
             part = slice(each * count, (each + 1) * count)
             costs: dict[str, float] = {}
-            for name, requests in (("echo", echoes[part]), ("claims", claims[part])):
+            for name, requests in (("echo", echoed[part]), ("claims", claims[part])):
                 before_s = cpu_s(pid)
                 crowd = measured(site, requests, scale.callers)
                 costs[name] = (cpu_s(pid) - before_s) / len(requests)

@@ -68,3 +68,15 @@ def fsync_p50_us(folder: Path) -> float:
             laps.append(time.perf_counter() - began)
     path.unlink()
     return median(laps) * 1e6
+
+
+def cpu_s(pid: int) -> float:
+    """Return the processor time a process has used, all its threads, system calls included."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def threads_s(pid: int) -> float:
+    """Return the processor time of all the threads that a process has now, to the nanosecond."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(each.read_text("ascii").split()[0]) for each in threads) / 1e9

@@ -12,12 +12,13 @@ from typing import Final, NamedTuple
 from apsw import Connection
 
 from lingqian.bench.bare import Bare, Cost, Rows, sealed
-from lingqian.bench.caller import Crowd, run_loop
-from lingqian.bench.http import cpu_s, measured, server
+from lingqian.bench.caller import run_loop
+from lingqian.bench.http import measured, server
+from lingqian.bench.machine import cpu_s
 from lingqian.bench.platform import ACCOUNT, Platform, opened, payment, platform, sheets
 from lingqian.bench.porter import Porter, Received
 from lingqian.bench.raw import Recorder
-from lingqian.bench.report import Bar, Measure, judged, timed
+from lingqian.bench.report import Bar, Crowd, Measure, judged, timed
 from lingqian.bench.scale import Scale
 from lingqian.bench.wire import Site, press
 from lingqian.bench.world import World

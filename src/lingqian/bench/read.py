@@ -1,7 +1,7 @@
 """Reads past the lane: a balance, a page of a statement, a packet, on a snapshot (查询)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -25,7 +25,7 @@ def reads(world: World, scale: Scale) -> list[Measure]:
     people, pick = world.people, world.chance.choice
     with closing(connect(str(world.folder / DATABASE), readonly=True)) as reader:
         before = (SEQ_MAX, 0)
-        kinds: tuple[tuple[str, Callable[[bytes], Any], list[bytes]], ...] = (
+        kinds: tuple[tuple[str, Callable[[bytes], Any], Sequence[bytes]], ...] = (
             ("balance", lambda user_id: query.balance(reader, user_id), people),
             (
                 f"statement, a page of {_PAGE_ROWS}",

@@ -4,7 +4,7 @@ Law: a bar is a ratio or a bound taken in one run; a rate is only for orientatio
 """
 
 from statistics import median
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -16,7 +16,8 @@ SKIPPED: Final = "SKIPPED"
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
     """One thing done many times. Units: per second; ms. Latency is per batch, or per caller.
 
-    `figure` is what the texts say of it, for what a person waits for; such rows have a table apart.
+    `figure` is what the texts say of it, for what a person waits for; `cpu_us` is what one takes of
+    a processor, and `rate` then what a whole core would do. Such rows have tables apart.
     """
 
     group: str
@@ -27,6 +28,7 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     p99_ms: float | None = None
     note: str = ""
     figure: str = ""
+    cpu_us: float | None = None
 
 
 class Bar(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +84,30 @@ def percentile(values: list[float], share: float) -> float:
     """Return the value below which this share of the values lies."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * share))]
+
+
+class Crowd(NamedTuple):
+    """What a crowd of callers met: how long it took in all, and each of their waits. Units: s."""
+
+    took_s: float
+    waits_s: list[float]
+
+    @property
+    def rate(self) -> float:
+        """How many were answered in a second."""
+        return len(self.waits_s) / self.took_s
+
+    def measure(self, name: str, note: str = "", group: str = "callers") -> Measure:
+        """Return this as a row of the table."""
+        return Measure(
+            group=group,
+            name=name,
+            rate=self.rate,
+            count=len(self.waits_s),
+            p50_ms=percentile(self.waits_s, 0.5) * 1e3,
+            p99_ms=percentile(self.waits_s, 0.99) * 1e3,
+            note=note,
+        )
 
 
 def timed(group: str, name: str, count: int, laps_s: list[float], note: str = "") -> Measure:

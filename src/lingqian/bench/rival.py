@@ -3,7 +3,7 @@
 from statistics import median
 from typing import Final
 
-from lingqian.bench import caller, rowlock
+from lingqian.bench import caller, mariadb, rowlock
 from lingqian.bench.raw import Raw, Recorder, race
 from lingqian.bench.report import Bar, Measure, judged, skipped
 from lingqian.bench.scale import Scale
@@ -11,37 +11,35 @@ from lingqian.bench.world import World
 
 UNIFORM: Final = Bar(name="64 callers against row locks, uniform", must=5.0, aim=10.0)
 HOT: Final = Bar(name="64 callers against row locks, one hot account", must=10.0, aim=30.0)
-# The rival is measured with few clients and with as many as ours; its better figure counts.
-_FEW: Final = 8
 
 
 def against_row_locks(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
     """Measure both designs by turns; skipped where there is no MariaDB."""
     try:
-        with rowlock.server(world.folder, scale.rows_locked) as socket:
-            return _race(world, scale, socket)
-    except rowlock.Absent as absent:
+        with (
+            mariadb.server(world.folder) as server,
+            rowlock.rival(server, scale.rows_locked) as rival,
+        ):
+            return _race(world, scale, rival)
+    except mariadb.Absent as absent:
         return [skipped(bar, str(absent)) for bar in (UNIFORM, HOT)], []
 
 
-def _race(world: World, scale: Scale, socket: str) -> tuple[list[Bar], list[Measure]]:
+def _race(world: World, scale: Scale, rival: rowlock.Rival) -> tuple[list[Bar], list[Measure]]:
     bars, measures = [], []
     for bar, is_hot in ((UNIFORM, False), (HOT, True)):
         target_id = world.people[0] if is_hot else None
-        ratios, ceilings, best, crowds = [], [], 0.0, []
+        ratios, ceilings, rivals, crowds = [], [], [], []
         for _ in range(min(scale.rounds, 3)):
-            rates = [
-                rowlock.rate(socket, clients, scale.rows_locked, scale.locked_s, is_hot=is_hot)
-                for clients in (_FEW, scale.callers)
-            ]
+            rivals.append(rival.best(scale, is_hot=is_hot))
             crowds.append(caller.transfers(world, scale, target_id))
-            ratios.append(scale.calls / crowds[-1].took_s / max(rates))
-            ceilings.append(_engine_rate(world, scale, target_id) / max(rates))
-            best = max(best, *rates)
+            ratios.append(crowds[-1].rate / rivals[-1].rate)
+            ceilings.append(_engine_rate(world, scale, target_id) / rivals[-1].rate)
         words = "one hot account" if is_hot else "uniform"
-        note = f"the better of {_FEW} and {scale.callers} clients"
+        note = f"the better of {rowlock.FEW} and {scale.callers} clients"
+        best = max(rivals, key=lambda each: each.rate)
         measures += [
-            Measure(group="row locks", name=f"MariaDB, {words}", rate=best, count=0, note=note),
+            best.measure(f"MariaDB, {words}", note, "row locks"),
             crowds[-1].measure(f"{scale.callers} callers, {words}", group="row locks"),
         ]
         reach = f"the engine alone, batches of {scale.callers}, reaches {median(ceilings):.2f} x"

@@ -4,31 +4,26 @@ Each transfer is a transaction of its own over the wire: lock the payer's row an
 insert, two updates, commit. Clients run in processes of their own and never wait for ours.
 """
 
-import importlib.util
-import os
 import random
 import secrets
-import shutil
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from lingqian.kernel.fault import Fault
+from lingqian.bench.mariadb import Server
+from lingqian.bench.report import Crowd
+from lingqian.bench.scale import Scale
 
-# Debian puts servers where an ordinary person's PATH does not look.
-FOLDERS: Final = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin"])
 PROCESSES: Final = 4
+# The rival is measured with few clients and with as many as ours; its better figure counts.
+FEW: Final = 8
 _BALANCE_FEN: Final = 10**12
-_DATABASE: Final = "lingqian_bench"
+_DATABASE: Final = "rowlock"
 _DEADLOCK: Final = 1213
-_START_S: Final = 60.0
 _SCHEMA: Final = (
     f"CREATE DATABASE {_DATABASE}",
     f"USE {_DATABASE}",
@@ -46,75 +41,19 @@ _INSERT: Final = (
 _UPDATE: Final = "UPDATE accounts SET balance_fen = balance_fen + %s WHERE id = %s"
 
 
-class Absent(Fault):
-    """The machine lacks what this rival needs; the reason is the text."""
-
-
 class Load(NamedTuple):
     """What one client process does: how many connections, on how many accounts, for how long."""
 
-    socket: str
+    server: Server
     clients: int
     accounts: int
     is_hot: bool
     seconds: float
 
 
-@contextmanager
-def server(folder: Path, accounts: int) -> Iterator[str]:
-    """Start a server of our own in an empty folder, durable, on a socket; stop it afterwards.
-
-    Raises: Absent.
-    """
-    daemon, install = _programs()
-    data, run = folder / "mariadb", Path(tempfile.mkdtemp(prefix="lq-"))
-    socket = str(run / "s")
-    owner = ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-    line = [install, "--no-defaults", f"--datadir={data}", "--skip-test-db", *owner]
-    line += ["--auth-root-authentication-method=normal"]
-    with (folder / "mariadb.log").open("wb") as log:
-        subprocess.run(line, check=True, stdout=log, stderr=log, timeout=120)  # noqa: S603 - fixed arguments
-        line = [daemon, "--no-defaults", f"--datadir={data}", f"--socket={socket}", *owner]
-        line += ["--skip-networking", "--skip-log-bin", "--innodb-flush-log-at-trx-commit=1"]
-        line += ["--innodb-buffer-pool-size=256M", f"--pid-file={run / 'pid'}"]
-        process = subprocess.Popen(line, stdout=log, stderr=log)  # noqa: S603 - fixed arguments
-    try:
-        _fill(_wait(process, socket), accounts)
-        yield socket
-    finally:
-        process.terminate()
-        process.wait(60)
-        shutil.rmtree(run, ignore_errors=True)
-
-
-def _programs() -> tuple[str, str]:
-    names = (("mariadbd", "mysqld"), ("mariadb-install-db", "mysql_install_db"))
-    found = [
-        next(filter(None, (shutil.which(n, path=FOLDERS) for n in each)), None) for each in names
-    ]
-    if found[0] is None or found[1] is None:
-        raise Absent("no MariaDB server on this machine")
-    if importlib.util.find_spec("pymysql") is None:
-        raise Absent("PyMySQL is not installed (it comes with the developer's lock file)")
-    return found[0], found[1]
-
-
-def _connect(socket: str) -> Any:  # noqa: ANN401 - the driver has no types
-    import pymysql  # type: ignore[import-untyped]  # noqa: PLC0415 - only this rival needs it; it has no types
-
-    return pymysql.connect(unix_socket=socket, user="root", autocommit=True)
-
-
-def _wait(process: subprocess.Popen[bytes], socket: str) -> Any:  # noqa: ANN401 - a connection
-    until = time.monotonic() + _START_S
-    while time.monotonic() < until and process.poll() is None:
-        if Path(socket).exists():
-            return _connect(socket)
-        time.sleep(0.1)
-    raise Absent("the MariaDB server did not start")
-
-
-def _fill(connection: Any, accounts: int) -> None:  # noqa: ANN401 - the driver has no types
+def fill(server: Server, accounts: int) -> None:
+    """Make the rival's own database, with this many accounts that have money."""
+    connection = server.connect()
     with connection.cursor() as cursor:
         for statement in _SCHEMA:
             cursor.execute(statement)
@@ -123,13 +62,12 @@ def _fill(connection: Any, accounts: int) -> None:  # noqa: ANN401 - the driver 
     connection.close()
 
 
-def pay(load: Load) -> tuple[int, float]:
-    """Run one process of clients; return how many transfers they made, and in what time."""
-    counts = [0] * load.clients
+def pay(load: Load) -> Crowd:
+    """Run one process of clients; return each of their waits."""
+    waits_s: list[float] = []
     ready = threading.Barrier(load.clients + 1)
     threads = [
-        threading.Thread(target=_client, args=(load, place, ready, counts))
-        for place in range(load.clients)
+        threading.Thread(target=_client, args=(load, ready, waits_s)) for _ in range(load.clients)
     ]
     for thread in threads:
         thread.start()
@@ -137,26 +75,27 @@ def pay(load: Load) -> tuple[int, float]:
     began = time.monotonic()
     for thread in threads:
         thread.join()
-    return sum(counts), time.monotonic() - began
+    return Crowd(time.monotonic() - began, waits_s)
 
 
-def _client(load: Load, place: int, ready: threading.Barrier, counts: list[int]) -> None:
-    connection = _connect(load.socket)
+def _client(load: Load, ready: threading.Barrier, waits_s: list[float]) -> None:
+    connection = load.server.connect()
     cursor = connection.cursor()
     cursor.execute(f"USE {_DATABASE}")
     chance = random.Random()  # noqa: S311 - whom to pay in a benchmark
+    clock = time.perf_counter
     ready.wait()
-    until = time.monotonic() + load.seconds
-    while time.monotonic() < until:
+    until = clock() + load.seconds
+    while (began := clock()) < until:
         source, target = chance.sample(range(1, load.accounts), 2)
         _transfer(connection, cursor, source, 0 if load.is_hot else target)
-        counts[place] += 1
+        waits_s.append(clock() - began)
     connection.close()
 
 
 def _transfer(connection: Any, cursor: Any, source: int, target: int) -> None:  # noqa: ANN401 - the driver has no types
     """Move one fen as the usual design does; a deadlock's victim tries again."""
-    import pymysql  # noqa: PLC0415 - only who runs this rival needs it
+    import pymysql  # type: ignore[import-untyped]  # noqa: PLC0415 - only this rival needs it; no types
 
     while True:
         try:
@@ -176,11 +115,39 @@ def _transfer(connection: Any, cursor: Any, source: int, target: int) -> None:  
             return
 
 
-def rate(socket: str, clients: int, accounts: int, seconds: float, *, is_hot: bool) -> float:
-    """Measure transfers per second of this many clients."""
-    processes = min(PROCESSES, clients)
-    load = Load(socket, clients // processes, accounts, is_hot, seconds)
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        list(pool.map(abs, range(processes)))  # all processes are there before the clock starts
-        done = list(pool.map(pay, [load] * processes))
-    return sum(count / took_s for count, took_s in done)
+class Rival(NamedTuple):
+    """The row locks' server, its accounts, and processes of clients that wait to be told."""
+
+    server: Server
+    accounts: int
+    pool: ProcessPoolExecutor
+
+    def crowd(self, clients: int, seconds: float, *, is_hot: bool) -> Crowd:
+        """Measure this many clients, spread over the processes, as one crowd."""
+        load = Load(self.server, clients // PROCESSES, self.accounts, is_hot, seconds)
+        done = list(self.pool.map(pay, [load] * PROCESSES))
+        took_s = max(each.took_s for each in done)
+        return Crowd(took_s, [wait for each in done for wait in each.waits_s])
+
+    def best(self, scale: Scale, *, is_hot: bool) -> Crowd:
+        """Measure few clients and as many as ours; return the crowd that was faster."""
+        crowds = [
+            self.crowd(clients, scale.locked_s, is_hot=is_hot) for clients in (FEW, scale.callers)
+        ]
+        return max(crowds, key=lambda each: each.rate)
+
+
+@contextmanager
+def rival(server: Server, accounts: int) -> Iterator[Rival]:
+    """Fill the rival's database and start its processes; end them afterwards."""
+    fill(server, accounts)
+    with processes(PROCESSES) as pool:
+        yield Rival(server, accounts, pool)
+
+
+@contextmanager
+def processes(count: int) -> Iterator[ProcessPoolExecutor]:
+    """Start processes that share nothing with this one, before any clock runs."""
+    with ProcessPoolExecutor(count, mp_context=get_context("spawn")) as pool:
+        list(pool.map(abs, range(count)))
+        yield pool

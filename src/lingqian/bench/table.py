@@ -18,10 +18,12 @@ def screen(report: Report) -> Group:
         f"fsync p50 {report.fsync_p50_us:.0f} µs · load {machine['load_before']} at the start\n"
         f"scale {report.scale}, {report.took_s:.0f} s; every batch durable before it answers"
     )
-    plain = [each for each in report.measures if not each.figure]
+    plain = [each for each in report.measures if not each.figure and each.cpu_us is None]
+    costs = [each for each in report.measures if each.cpu_us is not None]
     waits = [each for each in report.measures if each.figure]
     tables = [_bars(report.bars)]
     tables += [_measures(plain)] if plain else []
+    tables += [_costs(costs)] if costs else []
     tables += [_waits(waits)] if waits else []
     return Group(head, *tables)
 
@@ -76,6 +78,30 @@ def _measures(measures: list[Measure]) -> Table:
             f"{each.count:,}",
         )
         group = each.group
+    return table
+
+
+def _costs(costs: list[Measure]) -> Table:
+    """Lay out what one command takes of the processor in each role."""
+    table = Table(title="Processor time of one command, by role", title_justify="left")
+    table.add_column("role")
+    table.add_column("command")
+    for name in ("µs", "a second and core", "count"):
+        table.add_column(name, justify="right")
+    table.add_column("beside it")
+    role = ""
+    for each in costs:
+        if role and each.group != role:
+            table.add_section()
+        table.add_row(
+            each.group if each.group != role else "",
+            each.name,
+            f"{each.cpu_us or 0:.1f}",
+            f"{each.rate:,.0f}",
+            f"{each.count:,}",
+            each.note,
+        )
+        role = each.group
     return table
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from lingqian.bench.caller import Crowd
+from lingqian.bench.report import Crowd
 
 _LENGTH = b"content-length:"
 

@@ -10,13 +10,15 @@ from typing import Annotated
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
+from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.ledger import ledger_or_exit
 from lingqian.cli.progress import keys_of, progress
 from lingqian.compose import HEADS
 from lingqian.kernel.fault import Fault
-from lingqian.storage.audit import Summary, row_count, snapshot
+from lingqian.storage.audit import Summary, row_count
 from lingqian.storage.audit import audit as run_audit
 from lingqian.storage.finding import Finding
+from lingqian.storage.head import Logs
 
 
 def audit(
@@ -28,15 +30,21 @@ def audit(
     without_keys: Annotated[
         bool, typer.Option("--without-keys", help="Do not open sealed seeds and personal data.")
     ] = False,
+    heads: Annotated[
+        list[Path] | None,
+        typer.Option(help="A heads.log of another process of this ledger; repeat it for all."),
+    ] = None,
 ) -> None:
     """Check a ledger whole: journal, seals, balances, packets, published heads, personal data.
 
-    Runs beside a running wallet, on one snapshot, and changes nothing. Exit code: 0 clean;
-    1 something was found; 2 the audit could not run.
+    Runs beside running wallets, on one snapshot, and changes nothing. On a server each process
+    publishes the heads of its lanes in its own folder: name the others' with --heads, and a lane
+    in none of them is found as well. Exit code: 0 clean; 1 something was found; 2 the audit could
+    not run.
     """
     started = time.perf_counter()
     try:
-        summary = _run(data, as_json=as_json, without_keys=without_keys)
+        summary = _run(data, heads or [], as_json=as_json, without_keys=without_keys)
     except Fault as fault:
         typer.echo(f"lingqian audit: {fault}", err=True)
         raise typer.Exit(2) from fault
@@ -44,10 +52,11 @@ def audit(
     raise typer.Exit(0 if summary.is_clean else 1)
 
 
-def _run(data: Path, *, as_json: bool, without_keys: bool) -> Summary:
+def _run(data: Path, others: list[Path], *, as_json: bool, without_keys: bool) -> Summary:
     ledger = ledger_or_exit(data)
     vault = None if without_keys else keys_of(data)
-    with snapshot(ledger) as connection, progress(is_shown=not as_json) as tick:
+    logs = Logs((data / HEADS, *others), is_all=bool(others) or not ledger.is_shared)
+    with ledger.snapshot() as (connection, ground), progress(is_shown=not as_json) as tick:
         total = row_count(connection)
         done = 0
 
@@ -57,7 +66,9 @@ def _run(data: Path, *, as_json: bool, without_keys: bool) -> Summary:
             tick("replaying", min(done, total), total)
 
         emit = _print_json if as_json else _print
-        return run_audit(connection, heads=data / HEADS, vault=vault, emit=emit, tick=advance)
+        return run_audit(
+            connection, heads=logs, vault=vault, emit=emit, tick=advance, ground=ground
+        )
 
 
 def _print_json(finding: Finding) -> None:

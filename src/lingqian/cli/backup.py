@@ -6,11 +6,12 @@ Exit code: 0 written and read back; 1 the ledger has findings, or the disk faile
 import json
 import time
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
+from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.ledger import file_or_exit, ledger_or_exit
 from lingqian.cli.progress import keys_of, progress
 from lingqian.compose import HEADS, KEYS
 from lingqian.kernel.clock import rfc3339
@@ -24,6 +25,11 @@ from lingqian.storage.archive import (
 )
 from lingqian.storage.backup import Backed, Source, back_up, back_up_keys
 from lingqian.storage.vault import Vault
+
+_ON_A_SERVER: Final = (
+    "back it up by that server's own tools (docs/operating/server.md); "
+    "--keys FILE without another file backs up the keys, which no database holds"
+)
 
 
 def backup(  # noqa: PLR0913 - one argument for each option of the command line
@@ -45,12 +51,15 @@ def backup(  # noqa: PLR0913 - one argument for each option of the command line
     """Copy a running ledger: one snapshot, audited, encrypted, durable, read back.
 
     By default the archive opens with the wallet's own keys, which are never in it: keep them apart
-    with --keys. A ledger in which the audit finds anything is not backed up. Exit code: 0 done;
-    1 findings, or the disk failed; 2 asked wrongly.
+    with --keys. A ledger in which the audit finds anything is not backed up. A ledger on a server
+    is backed up by that server's own tools, and only its keys here. Exit code: 0 done; 1 findings,
+    or the disk failed; 2 asked wrongly.
     """
     if file is None and keys is None:
         _refuse("name a file for the ledger, or --keys FILE for the keys, or both")
-    ledger = ledger_or_exit(data)
+    # All that can be refused is refused before anything is written.
+    ledger = file_or_exit(data, _ON_A_SERVER) if file is not None else None
+    ledger_or_exit(data)
     made_at = rfc3339(time.time_ns() // 1_000)
     said: dict[str, object] = {}
     if keys is not None:
@@ -60,7 +69,7 @@ def backup(  # noqa: PLR0913 - one argument for each option of the command line
             data / KEYS, keys, passphrase_lock(_passphrase(passphrase_file)), made_at=made_at
         )
         said["keys"] = {"file": str(keys), "count": count}
-    if file is not None:
+    if file is not None and ledger is not None:
         vault = keys_of(data)
         lock = _lock(vault, passphrase_file, recipient_key_file, is_plain=plain)
         source = Source(ledger, data / HEADS, vault)

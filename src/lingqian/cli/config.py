@@ -7,7 +7,7 @@ A setting comes from `LINGQIAN_NAME`, else from the file that `LINGQIAN_NAME_FIL
 import json
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, NamedTuple, NoReturn
@@ -16,7 +16,7 @@ import msgspec
 import typer
 from msgspec.structs import FieldInfo, fields
 
-from lingqian.compose import DATABASE, SETTINGS, Config
+from lingqian.compose import SETTINGS, Config, shown_address
 
 PREFIX: Final = "LINGQIAN_"
 FILE_SUFFIX: Final = "_FILE"
@@ -28,9 +28,12 @@ _ELSEWHERE: Final = frozenset(
     for word in (
         "DATA",
         "TEST_REQUIRE",
+        "TEST_KAFKA",
+        "TEST_DATABASE",
         "STATISTICS",
         "CRASH",
         "SOAK",
+        "CLUSTER",
         "FUZZ",
         "SIMULATION",
         "ACCEPTANCE",
@@ -61,12 +64,16 @@ class Setting(NamedTuple):
     source: str
 
 
-def load(folder: Path, environment: Mapping[str, str]) -> Config:
-    """Return the configuration of a data directory.
+def load(
+    folder: Path, environment: Mapping[str, str], roles: Sequence[str] | None = None
+) -> Config:
+    """Return the configuration of a data directory; `roles` are what the command itself was told.
 
     Raises: SettingError naming the setting and its source.
     """
     found = read(folder, environment)
+    if roles:
+        found["roles"] = Setting(tuple(roles), "--role")
     values = {name: setting.value for name, setting in found.items()}
     try:
         return msgspec.convert(values, Config)
@@ -74,27 +81,15 @@ def load(folder: Path, environment: Mapping[str, str]) -> Config:
         raise SettingError(_told(error, found)) from error
 
 
-def load_or_exit(folder: Path) -> Config:
+def load_or_exit(folder: Path, roles: Sequence[str] | None = None) -> Config:
     """Return the configuration of a data directory under this process's environment.
 
     A setting that cannot be used ends the command with exit code 2 and one line.
     """
     try:
-        return load(folder, os.environ)
+        return load(folder, os.environ, roles)
     except SettingError as error:
         _refuse(error)
-
-
-def ledger_or_exit(folder: Path) -> Path:
-    """Return the database of a data directory; without one the command ends with exit code 2.
-
-    Whoever looks at an empty folder must not make a ledger there by looking.
-    """
-    path = folder / DATABASE
-    if not path.exists():
-        typer.echo(f"lingqian: there is no ledger at {path}; lingqian serve makes one", err=True)
-        raise typer.Exit(2)
-    return path
 
 
 def read(folder: Path, environment: Mapping[str, str]) -> dict[str, Setting]:
@@ -176,6 +171,8 @@ def _refuse(error: SettingError) -> NoReturn:
 
 def _shown(field: FieldInfo, config: Config, found: Mapping[str, Setting]) -> dict[str, Any]:
     value = msgspec.to_builtins(getattr(config, field.name))
+    if field.name == "database":
+        value = shown_address(value)
     source = found[field.name].source if field.name in found else "default"
     return {"name": field.name, "value": value, "source": source}
 

@@ -19,12 +19,12 @@ from lingqian.analytics.funnel import Row
 from lingqian.analytics.funnel import funnel as told_by
 from lingqian.analytics.step import LADDER, Step
 from lingqian.clearing.report import read_day, show_day, yuan
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit, load_or_exit
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, load_or_exit
+from lingqian.cli.ledger import ledger_or_exit
 from lingqian.compose import price_list
 from lingqian.kernel.bound import FUNNEL_DAYS_MAX
 from lingqian.kernel.clock import day_start_us
 from lingqian.kernel.fault import Fault
-from lingqian.storage.audit import snapshot
 from lingqian.storage.behaviour import Behaviour, behaviour, hindsight, newest_day
 from lingqian.topup.plan import cheapest_coins
 from lingqian.web.route.behaviour import funnel_shown
@@ -63,7 +63,7 @@ def funnel(  # noqa: PLR0913 - the options of a command, by name
     Runs beside a running wallet and changes nothing. Days are business days (Asia/Shanghai).
     """
     try:
-        with snapshot(ledger_or_exit(data)) as connection:
+        with ledger_or_exit(data).snapshot() as (connection, _):
             days = _days(since, until, newest_day(connection))
             found = behaviour(connection, day_start_us(days.start), day_start_us(days.stop))
             if found is None:

@@ -6,17 +6,18 @@ from contextlib import closing
 from typing import Annotated, Final
 
 import typer
-from apsw import Connection
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
-from lingqian.compose import DATABASE, KEYS
+from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.ledger import ledger_of, ledger_or_exit
+from lingqian.compose import KEYS
 from lingqian.identity.key import ROLES, Key, Scope
 from lingqian.identity.possession import read64, write64
 from lingqian.kernel.clock import rfc3339
 from lingqian.storage.authenticator import address
 from lingqian.storage.authenticator import enrol as add_authenticator
-from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_beside, revoke_key
+from lingqian.storage.keyring import NameTakenError, add_key, list_keys, revoke_key
 from lingqian.storage.operator_passkey import delete_passkey, passkeys_of
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import has_root, open_vault
 
 _NAME_LENGTH_MAX: Final = 64
@@ -50,7 +51,7 @@ def new(
         typer.echo(f"lingqian: either --scope, or --role of {', '.join(ROLES)}", err=True)
         raise typer.Exit(2)
     scopes = frozenset(scope or Scope) if role is None else ROLES[role]
-    with closing(open_beside(data / DATABASE)) as connection:
+    with closing(ledger_of(data).visitor()) as connection:
         try:
             typer.echo(add_key(connection, name, scopes))
         except NameTakenError as error:
@@ -71,7 +72,7 @@ def enrol(
     if not has_root(data / KEYS):
         typer.echo(f"lingqian: there are no keys of a ledger at {data}; start it once", err=True)
         raise typer.Exit(2)
-    with closing(open_beside(ledger)) as connection:
+    with closing(ledger.visitor()) as connection:
         found = _good(connection, word)
         secret = add_authenticator(
             connection, open_vault(data / KEYS), found.key_id, time.time_ns() // 1_000
@@ -89,7 +90,7 @@ def passkeys(
     ] = None,
 ) -> None:
     """List the passkeys that act under a key; they are added over the API, on the device itself."""
-    with closing(open_beside(ledger_or_exit(data))) as connection:
+    with closing(ledger_or_exit(data).visitor()) as connection:
         found = _good(connection, word)
         if forget is not None:
             raw = read64(forget)
@@ -124,7 +125,7 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every key there was; secrets are not among what is known."""
-    with closing(open_beside(ledger_or_exit(data))) as connection:
+    with closing(ledger_or_exit(data).reader()) as connection:
         keys = list_keys(connection)
     if as_json:
         typer.echo(json.dumps([_row(key) for key in keys], ensure_ascii=False, indent=2))
@@ -152,7 +153,7 @@ def revoke(
     data: DataFolder = DATA_DEFAULT,
 ) -> None:
     """Revoke a key; whoever uses it is refused within a second."""
-    with closing(open_beside(ledger_or_exit(data))) as connection:
+    with closing(ledger_or_exit(data).visitor()) as connection:
         if not revoke_key(connection, word):
             typer.echo(f"lingqian: no good key is called {word}", err=True)
             raise typer.Exit(1)

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
-from lingqian.compose import migrate_folder
+from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.ledger import ledger_or_exit
 
 
 def migrate(
@@ -19,10 +19,10 @@ def migrate(
 ) -> None:
     """Run the numbered schema steps a stopped wallet's database lacks; make a backup before.
 
-    Each step is one transaction: it is done whole or not at all. `serve` runs them too.
+    In a file each step is one transaction, done whole or not at all; on a server it is one
+    statement that may run twice. `serve` runs them too.
     """
-    ledger_or_exit(data)
-    steps = list(migrate_folder(data))
+    steps = ledger_or_exit(data).migrate()
     if as_json:
         typer.echo(json.dumps({"steps": steps}))
         return

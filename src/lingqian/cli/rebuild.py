@@ -11,15 +11,20 @@ from typing import Annotated, Final
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit
+from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.ledger import file_or_exit, ledger_or_exit
 from lingqian.cli.progress import progress
 from lingqian.compose import DATABASE
-from lingqian.storage.audit import row_count, snapshot
+from lingqian.storage.audit import row_count
+from lingqian.storage.ground import Ledger
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.rebuild import TableCheck
 from lingqian.storage.rebuild import rebuild as run_rebuild
 
 REBUILT: Final = "ledger.rebuilt.db"
+_ON_A_SERVER: Final = (
+    "its tables are never written by a rebuild; --check folds the journal into a file and compares"
+)
 
 
 def rebuild(
@@ -32,13 +37,14 @@ def rebuild(
 ) -> None:
     """Make every table again from the journal alone, and compare to the fen.
 
-    With --check the copy is thrown away. Without it a stopped wallet's new database is left beside
-    the old one for a person to swap; nothing is ever written over. Exit code: 0 every table
-    agrees; 1 one differs, or the journal cannot be folded.
+    With --check the copy is thrown away; so a ledger on a server is compared as well. Without it a
+    stopped wallet's new database is left beside the old one for a person to swap; nothing is ever
+    written over. Exit code: 0 every table agrees; 1 one differs, or the journal cannot be folded.
     """
     if check:
-        with tempfile.TemporaryDirectory(dir=_folder(data), prefix=".rebuild-") as scratch:
-            checks = _run(data, Path(scratch) / DATABASE, is_shown=not as_json)
+        ledger = ledger_or_exit(data)
+        with tempfile.TemporaryDirectory(dir=_beside(data), prefix=".rebuild-") as scratch:
+            checks = _run(ledger, Path(scratch) / DATABASE, is_shown=not as_json)
     else:
         checks = _keep(data, is_shown=not as_json)
     _print(checks, as_json=as_json)
@@ -50,13 +56,14 @@ def rebuild(
     raise typer.Exit(0 if all(each.is_equal for each in checks) else 1)
 
 
-def _folder(data: Path) -> Path:
-    ledger_or_exit(data)
-    return data
+def _beside(data: Path) -> Path | None:
+    """Return where a copy finds room: in the data directory, which a server's ledger may lack."""
+    return data if data.is_dir() else None
 
 
 def _keep(data: Path, *, is_shown: bool) -> list[TableCheck]:
-    target = _folder(data) / REBUILT
+    file_or_exit(data, _ON_A_SERVER)
+    target = data / REBUILT
     if target.exists():
         typer.echo(f"lingqian rebuild: {target} exists; move it away first", err=True)
         raise typer.Exit(2)
@@ -65,7 +72,7 @@ def _keep(data: Path, *, is_shown: bool) -> list[TableCheck]:
     part = target.with_name(target.name + ".part")
     try:
         _remove(part)
-        checks = _run(data, part, is_shown=is_shown)
+        checks = _run(ledger_or_exit(data), part, is_shown=is_shown)
         part.rename(target)
     finally:
         _remove(part)
@@ -79,9 +86,9 @@ def _remove(part: Path) -> None:
         name.unlink(missing_ok=True)
 
 
-def _run(data: Path, target: Path, *, is_shown: bool) -> list[TableCheck]:
-    with snapshot(data / DATABASE) as source, progress(is_shown=is_shown) as tick:
-        return run_rebuild(source, target, _counted(row_count(source), tick))
+def _run(ledger: Ledger, target: Path, *, is_shown: bool) -> list[TableCheck]:
+    with ledger.snapshot() as (source, ground), progress(is_shown=is_shown) as tick:
+        return run_rebuild(source, target, _counted(row_count(source), tick), ground)
 
 
 def _counted(total: int, tick: Callable[[str, int, int], None]) -> Callable[[int], None]:

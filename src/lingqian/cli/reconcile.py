@@ -9,7 +9,6 @@ import json
 from pathlib import Path
 from typing import Annotated, Final
 
-import apsw
 import typer
 from rich.console import Console
 from rich.table import Table
@@ -17,12 +16,13 @@ from rich.table import Table
 from lingqian.clearing.day import Day, DayState
 from lingqian.clearing.report import Report, read_day, report
 from lingqian.clearing.sheet import as_csv, as_page
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit, load_or_exit
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, load_or_exit
+from lingqian.cli.ledger import ledger_or_exit
 from lingqian.cli.progress import keys_of
 from lingqian.compose import bill_reader
 from lingqian.kernel.fault import Fault
 from lingqian.storage import reconciliation as books
-from lingqian.storage.audit import snapshot
+from lingqian.storage.port import Connection
 from lingqian.storage.rederive import faults
 
 _DAYS_MAX: Final = 31
@@ -49,7 +49,7 @@ def reconcile(  # noqa: PLR0913 - the options of a command, by name
     """
     number = _number(rederive or day)
     try:
-        with snapshot(ledger_or_exit(data)) as connection:
+        with ledger_or_exit(data).snapshot() as (connection, _):
             rows = _rows(connection, number, account)
             if rederive:
                 raise typer.Exit(_rederive(connection, data, rows))
@@ -75,7 +75,7 @@ def _number(text: str) -> int | None:
     return number
 
 
-def _rows(connection: apsw.Connection, number: int | None, account: str) -> list[Day]:
+def _rows(connection: Connection, number: int | None, account: str) -> list[Day]:
     rows = books.newest_days(connection, _DAYS_MAX if number is None else -1)
     return [
         row
@@ -158,7 +158,7 @@ def _differences(told: Report) -> Table:
     return table
 
 
-def _rederive(connection: apsw.Connection, data: Path, rows: list[Day]) -> int:
+def _rederive(connection: Connection, data: Path, rows: list[Day]) -> int:
     """Say of each day whether it follows from its inputs; return the exit code."""
     vault = keys_of(data)
     if vault is None:

@@ -6,17 +6,23 @@ Exit code: 0 restored; 1 the archive is damaged, or rows would be lost; 2 asked 
 import json
 import time
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
 from lingqian.cli.config import DATA_DEFAULT, DataFolder
+from lingqian.cli.ledger import ledger_of, refuse
 from lingqian.cli.progress import keys_of, progress
 from lingqian.compose import DATABASE, HEADS, KEYS
 from lingqian.storage.archive import Keyring, read_identity
 from lingqian.storage.backup import Place, Restored, restore_keys
 from lingqian.storage.backup import restore as run_restore
 from lingqian.storage.lock import DirectoryLock
+
+_ON_A_SERVER: Final = (
+    "an archive holds the file of a ledger, and would be put where nobody looks; restore the "
+    "server's own backup, and the keys with --keys FILE alone"
+)
 
 
 def restore(  # noqa: PLR0913 - one argument for each option of the command line
@@ -46,6 +52,8 @@ def restore(  # noqa: PLR0913 - one argument for each option of the command line
     for path in (file, keys, passphrase_file, identity_file):
         if path is not None and not path.is_file():
             _refuse(f"there is no file {path}")
+    if file is not None and (ledger := ledger_of(data)).is_shared:
+        refuse(f"the ledger is on {ledger}: {_ON_A_SERVER}")
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = DirectoryLock(data)
     try:

@@ -15,6 +15,10 @@ def serve(
     *,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65_535, help="0: a free one.")] = None,
+    role: Annotated[
+        list[str] | None,
+        typer.Option(help="edge, lane, relay, jobs or all, once for each: one of several."),
+    ] = None,
 ) -> None:
     """Serve the HTTP API on a data directory, made when there is none.
 
@@ -23,7 +27,7 @@ def serve(
     from lingqian.web.server import address, listen  # noqa: PLC0415 - help must be quick
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    config = load_or_exit(data)
+    config = load_or_exit(data, roles=role)
     try:
         listening = listen(host or config.host, config.port if port is None else port)
     except OSError as error:

@@ -1,7 +1,6 @@
 """`lingqian trail`: why a number is, or is not, credited, from a data directory (追踪)."""
 
 import json
-from contextlib import closing
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,12 +24,11 @@ def trail(
     """
     import msgspec  # noqa: PLC0415 - help must be quick
 
-    from lingqian.cli.config import ledger_or_exit  # noqa: PLC0415 - as above
-    from lingqian.storage.keyring import open_beside  # noqa: PLC0415 - as above
+    from lingqian.cli.ledger import ledger_or_exit  # noqa: PLC0415 - as above
     from lingqian.storage.story import story  # noqa: PLC0415 - as above
     from lingqian.web.route.trail import trail_shown  # noqa: PLC0415 - as above
 
-    with closing(open_beside(ledger_or_exit(data))) as connection:
+    with ledger_or_exit(data).snapshot() as (connection, _):
         found = story(connection, number, _shelf(data))
     if found is None:
         typer.echo(f"lingqian: nothing is known by {number}", err=True)

@@ -5,11 +5,12 @@ Exit code: 0 done; 1 a row does not open, or the server runs; 2 asked wrongly.
 
 import json
 from contextlib import closing
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
-from lingqian.cli.config import DATA_DEFAULT, DataFolder, ledger_or_exit, load_or_exit
+from lingqian.cli.config import DATA_DEFAULT, DataFolder, load_or_exit
+from lingqian.cli.ledger import file_or_exit
 from lingqian.compose import KEYS
 from lingqian.storage.keyring import open_beside
 from lingqian.storage.lock import DirectoryLock
@@ -17,6 +18,10 @@ from lingqian.storage.reseal import reseal
 from lingqian.storage.vault import has_root, open_vault
 from lingqian.storage.vault import rotate as add_root
 
+_ON_A_SERVER: Final = (
+    "its processes hold the old keys, and this command sees no more of them than this folder; "
+    "rows there stay under the keys they were sealed with, which are never removed"
+)
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Keys of people's data: rotate.")
 
 
@@ -41,12 +46,13 @@ def rotate(
 ) -> None:
     """Make a new key and seal names, numbers and notes anew, under the cipher that is set.
 
-    Stop the server first, and back the keys up again afterwards (`lingqian backup --keys`). Old
+    For a ledger in a file. Stop the server first, and back the keys up again afterwards
+    (`lingqian backup --keys`). Old
     keys stay: seeds of packets and every digest rest on them. It can be cut and run again with
     --keep-root. Exit code: 0 done; 1 a row does not open, or the server runs; 2 asked wrongly.
     """
     config = load_or_exit(data)
-    ledger = ledger_or_exit(data)
+    ledger = file_or_exit(data, _ON_A_SERVER)
     if not has_root(data / KEYS):
         typer.echo(f"lingqian: the keys of the ledger are not at {data / KEYS}", err=True)
         raise typer.Exit(2)

@@ -1,7 +1,8 @@
 """Factors: by which kinds of proof a person paid, when they are asked for, their caps (支付要素).
 
 Law: what a person has paid in a day, this payment included, is at most the cap of its factors,
-whichever were used before: who has paid much with two kinds pays nothing more with one.
+whichever were used before: who has paid much with two kinds pays nothing more with one. A gift
+counts what its coins had cost, also where they were bought from the balance the same day.
 Units: fen; Shanghai days.   Source: 公告〔2015〕43 号 23, 24; risk-compliance reference 2.2, 3.
 """
 
@@ -77,6 +78,14 @@ def factor_caps(profile: str, rows: Iterable[FactorCap] = CAPS) -> FactorCaps:
     return (found[0], found[1], found[2], found[3])
 
 
+class Act(IntEnum):
+    """What a person does with money: pays out of what is there, takes it home, or owes it."""
+
+    PAY = 1
+    PAYOUT = 2
+    ADVANCE = 3
+
+
 class Occasion(IntEnum):
     """What a rule asks a factor for."""
 
@@ -85,6 +94,7 @@ class Occasion(IntEnum):
     FIRST_PAYEE = 3
     PAYOUT = 4
     DAY = 5
+    ADVANCE = 6
 
 
 class FactorRule(NamedTuple):
@@ -101,6 +111,10 @@ _HOUSE: Final = "house rule"
 
 RULES: Final[tuple[FactorRule, ...]] = (
     FactorRule(Occasion.PAYOUT, 1, "提现需要验证", "a payout asks for it", _HOUSE),
+    # Who has signed in here since yesterday may owe by the device alone: at most fifty yuan.
+    FactorRule(
+        Occasion.ADVANCE, 1, "新设备上先用后付", "an advance on a new device asks for it", _HOUSE,
+    ),
     FactorRule(
         Occasion.AMOUNT, 20_000, "金额较大", "the amount asks for it",
         f"{_LAW} and 23: up to 200 yuan may be paid without",
@@ -124,24 +138,29 @@ class Facts(NamedTuple):
     """What the rules look at.   Units: fen; `device_age_s` real seconds."""
 
     amount_fen: int
-    is_payout: bool
+    act: Act
     device_age_s: int
     is_first_payee: bool
     day_fen: int
 
 
 def fits(facts: Facts, factors: int, caps: FactorCaps) -> bool:
-    """Say whether a day may still hold a payment by these factors; a payout is not counted."""
+    """Say whether a day may still hold a payment by these factors.
+
+    Neither a payout to one's own account nor an advance, which pays nobody, is counted.
+    """
     cap_fen = caps[strength(factors)]
-    return facts.is_payout or cap_fen is None or facts.day_fen + facts.amount_fen <= cap_fen
+    return facts.act != Act.PAY or cap_fen is None or facts.day_fen + facts.amount_fen <= cap_fen
 
 
 def asks(facts: Facts, caps: FactorCaps, rules: Iterable[FactorRule] = RULES) -> FactorRule | None:
     """Return the first rule that asks for a factor; None when the device is enough."""
+    is_new = facts.device_age_s < NEW_DEVICE_S
     applies = {
-        Occasion.PAYOUT: facts.is_payout,
+        Occasion.PAYOUT: facts.act == Act.PAYOUT,
+        Occasion.ADVANCE: facts.act == Act.ADVANCE and is_new,
         Occasion.AMOUNT: True,
-        Occasion.NEW_DEVICE: facts.device_age_s < NEW_DEVICE_S,
+        Occasion.NEW_DEVICE: is_new,
         Occasion.FIRST_PAYEE: facts.is_first_payee,
         Occasion.DAY: not fits(facts, HAS, caps),
     }

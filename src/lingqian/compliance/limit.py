@@ -2,7 +2,8 @@
 
 Law: used + amount ≤ cap, for every row that applies; where rows overlap the stricter binds.
 Units: fen; payments; Shanghai days and years. What returns unclaimed is not given back to a
-counter: the rows bound payments made, and a packet that came back was one.
+counter: the rows bound payments made, and a packet that came back was one. Gifts are no payments
+out of a balance: only the caps of factors count them.
 """
 
 from collections.abc import Iterable
@@ -79,7 +80,10 @@ def caps(rows: Iterable[Limit]) -> dict[int, Caps]:
 
 @dataclass(slots=True)
 class Usage:
-    """What one identity has paid: today, this year, ever. One narrow row for all spans."""
+    """What one identity has paid: today, this year, ever. One narrow row for all spans.
+
+    `day_gift_fen` is what the coins of today's gifts had cost.
+    """
 
     day: int = 0
     day_count: int = 0
@@ -87,6 +91,7 @@ class Usage:
     year: int = 0
     year_fen: int = 0
     life_fen: int = 0
+    day_gift_fen: int = 0
 
 
 def check_payment(cap: Caps, usage: Usage | None, amount_fen: int, day: int) -> Code:
@@ -115,11 +120,12 @@ def check_payment(cap: Caps, usage: Usage | None, amount_fen: int, day: int) -> 
 
 
 def check_factors(cap_fen: int, usage: Usage | None, amount_fen: int, day: int) -> Code:
-    """Say whether one more payment fits what its factors allow for the whole day.
+    """Say whether one more payment, or gift, fits what its factors allow for the whole day.
 
     Refuses: exceeds_factors.
     """
-    paid_fen = usage.day_fen if usage is not None and usage.day == day else 0
+    is_today = usage is not None and usage.day == day
+    paid_fen = usage.day_fen + usage.day_gift_fen if usage and is_today else 0
     return Code.EXCEEDS_FACTORS if paid_fen + amount_fen > cap_fen else OK
 
 
@@ -138,16 +144,24 @@ def check_packet(cap: Caps, *, count: int, share_fen: int) -> Code:
 
 def count_payment(usage: Usage, amount_fen: int, at_us: int) -> None:
     """Add one payment to the counters, starting a new day or year where one has begun."""
-    day = business_day(at_us)
+    _turn(usage, business_day(at_us))
+    usage.day_fen += amount_fen
+    usage.day_count += 1
+    usage.year_fen += amount_fen
+    usage.life_fen += amount_fen
+
+
+def count_gift(usage: Usage, value_fen: int, at_us: int) -> None:
+    """Add what the coins of a gift had cost, starting a new day or year where one has begun."""
+    _turn(usage, business_day(at_us))
+    usage.day_gift_fen += value_fen
+
+
+def _turn(usage: Usage, day: int) -> None:
     if usage.day != day:
         year = business_year(day)
         if usage.year != year:
             usage.year = year
             usage.year_fen = 0
         usage.day = day
-        usage.day_fen = 0
-        usage.day_count = 0
-    usage.day_fen += amount_fen
-    usage.day_count += 1
-    usage.year_fen += amount_fen
-    usage.life_fen += amount_fen
+        usage.day_fen = usage.day_count = usage.day_gift_fen = 0

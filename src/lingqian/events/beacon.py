@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple
 
 import aiohttp
-import apsw
 
 from lingqian.kernel.clock import Clock
 from lingqian.kernel.fault import Fault, Unsent
 from lingqian.storage.beacon import Beacon, fetch_round, waiting
 from lingqian.storage.clock import unix_ms
+from lingqian.storage.port import Connection
 
 _EVERY_S: Final = 1.0
 _PACKETS_MAX: Final = 500
@@ -24,7 +24,7 @@ class Follower(NamedTuple):
     """What following needs: the chain, a reader, the business clock, and how to mix a round in."""
 
     beacon: Beacon
-    reader: apsw.Connection
+    reader: Connection
     clock: Clock
     mix: Mix
 

@@ -14,8 +14,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
-import apsw
-
 from lingqian.channels.route import State, is_rested, is_shut
 from lingqian.flows.advance import REQUEST
 from lingqian.flows.command import SetMode, SettleAdvance
@@ -24,6 +22,7 @@ from lingqian.kernel.clock import SECOND_US, Clock
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
 from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.port import Connection
 from lingqian.storage.standing import modes, unasked, unpaid_advances, waiting_count
 from lingqian.topup.mode import Mode, ModeRow, Signals, due_event, trouble
 
@@ -119,7 +118,7 @@ class Outage:
         self.is_last = False
         self._after = (0, b"")
 
-    def refill(self, reader: apsw.Connection, account: str) -> None:
+    def refill(self, reader: Connection, account: str) -> None:
         """Take the next attempts into the queue, the oldest first."""
         room = UNWIND_ROWS - len(self.queue)
         found = unasked(reader, account, self.ended_us, self._after, room)
@@ -131,7 +130,7 @@ class Outage:
 class Surroundings(NamedTuple):
     """What the watch stands on: reads, the lane, business time, breakers, each account's hosts."""
 
-    reader: apsw.Connection
+    reader: Connection
     ask: Ask
     lanes: Sequence[int]
     clock: Clock

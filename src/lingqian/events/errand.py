@@ -10,8 +10,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, NamedTuple, Protocol
 
-import apsw
-
 from lingqian.channels.port import PAID_STATES, Channel, Prepaid, Reading
 from lingqian.events.loss import Losses
 from lingqian.events.pace import TRIES, Bucket, Priority, backoff_s
@@ -24,6 +22,7 @@ from lingqian.storage import query
 from lingqian.storage.cashier import FIELD_PURCHASE, Cashier
 from lingqian.storage.clock import BusinessClock
 from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.port import Connection
 from lingqian.topup.attempt import LIVE_STATES, AttemptState, PrepayResult
 from lingqian.topup.evidence import Effect, Source
 
@@ -65,7 +64,7 @@ class Pulse(Protocol):
 class Kit(NamedTuple):
     """What an errand needs of the house."""
 
-    reader: apsw.Connection
+    reader: Connection
     ask: Callable[[Submission], Awaitable[Answer]]
     cashier: Cashier
     channels: Mapping[str, Channel]

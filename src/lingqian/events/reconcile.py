@@ -9,8 +9,6 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeVar
 
-import apsw
-
 from lingqian.channels.port import (
     BillKind,
     BillRow,
@@ -53,7 +51,7 @@ from lingqian.storage.desk import Desk, client_key
 from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, sealed
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.our_side import Frame
-from lingqian.storage.port import Personal
+from lingqian.storage.port import Connection, Personal
 from lingqian.storage.sheet import result_digest, write_sheet
 from lingqian.storage.vault import Vault
 from lingqian.topup.evidence import Source, stranger_id
@@ -76,7 +74,7 @@ Done = TypeVar("Done")
 class Beside(Protocol):
     """Where work is done that would hold up the loop: in another thread, on its own connection."""
 
-    async def do(self, work: Callable[[apsw.Connection], Done]) -> Done:
+    async def do(self, work: Callable[[Connection], Done]) -> Done:
         """Do work and return what it returns."""
         ...
 
@@ -84,7 +82,7 @@ class Beside(Protocol):
 class Means(NamedTuple):
     """What reconciling needs of the house."""
 
-    reader: apsw.Connection
+    reader: Connection
     vault: Vault
     ask: Callable[[Submission], Awaitable[Answer]]
     desk: Desk
@@ -213,7 +211,7 @@ class Reconciler:
             await self.means.ask(Submission(command, (row,)))
         return await self._beside(lambda _: compared.raw_of(trade, fund))
 
-    async def _beside(self, work: Callable[[apsw.Connection], Done]) -> Done:
+    async def _beside(self, work: Callable[[Connection], Done]) -> Done:
         """Do what takes long for a large day where it holds nobody up."""
         return await self.means.beside.do(work)
 

@@ -8,10 +8,9 @@ import asyncio
 import base64
 import binascii
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Final, NamedTuple
 
-import apsw
 import msgspec
 
 from lingqian.clearing.day import Day
@@ -25,6 +24,7 @@ from lingqian.kernel.clock import rfc3339
 from lingqian.redpacket.packet import Packet
 from lingqian.storage import purse, query, reconciliation
 from lingqian.storage.codec import Row, decode
+from lingqian.storage.port import Connection
 from lingqian.topup.order import Order
 from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
@@ -50,6 +50,7 @@ class Event(NamedTuple):
     user_ids: tuple[bytes, ...]
     packet_id: bytes
     body: bytes
+    subject: str = ""
 
     @property
     def id(self) -> str:
@@ -67,7 +68,7 @@ class Found(NamedTuple):
 class Facts:
     """Rows that events are told with; packets are asked for again and again, so some are kept."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._packets: OrderedDict[bytes, Packet] = OrderedDict()
 
@@ -140,7 +141,7 @@ class Facts:
 class Journal:
     """The journal as events; what was told lately is kept, for all who read along."""
 
-    def __init__(self, connection: apsw.Connection, source: str) -> None:
+    def __init__(self, connection: Connection, source: str) -> None:
         self._connection = connection
         self._source = source
         self._facts = Facts(connection)
@@ -150,11 +151,21 @@ class Journal:
         """Return the position after everything there is."""
         return {lane: (seq, ALL) for lane, seq in query.ends(self._connection).items()}
 
-    def after(self, position: Position, rows_max: int = ROWS_MAX) -> "Found":
-        """Return the next events after a position; a lane it does not know starts at its first."""
+    def after(
+        self,
+        position: Position,
+        rows_max: int = ROWS_MAX,
+        lanes: Container[int] | None = None,
+    ) -> "Found":
+        """Return the next events after a position, of all lanes or of some.
+
+        A lane that the position does not know starts at its first.
+        """
         events: list[Event] = []
         end = dict(position)
         for lane, last in query.ends(self._connection).items():
+            if lanes is not None and lane not in lanes:
+                continue
             seq, number = position.get(lane, (0, ALL))
             # A row whose events were not all taken is read again.
             start = seq if number == ALL else seq - 1
@@ -208,7 +219,8 @@ class Journal:
             "data": told.data,
         }
         body = _encode(envelope)
-        return Event(row.lane, row.seq, number, told.type, told.user_ids, told.packet_id, body)
+        who = (told.user_ids, told.packet_id)
+        return Event(row.lane, row.seq, number, told.type, *who, body, told.subject)
 
 
 def taken(position: Position, event: Event) -> None:

@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final, NamedTuple
 
 import aiohttp
-import apsw
 
 from lingqian.events.host import GuardedResolver, check_url
 from lingqian.events.tail import ALL, Bell, Event, Journal, Position
@@ -32,6 +31,7 @@ from lingqian.storage.endpoint import (
     settle_deliveries,
     waiting_count,
 )
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what a secret begins with
@@ -51,7 +51,7 @@ _SECOND_US: Final = 1_000_000
 _GONE: Final = 410
 _log = logging.getLogger(__name__)
 
-Chore = Callable[[Callable[[apsw.Connection], Any]], Awaitable[Any]]
+Chore = Callable[[Callable[[Connection], Any]], Awaitable[Any]]
 
 
 def new_secret() -> bytes:
@@ -83,7 +83,7 @@ class Kit(NamedTuple):
     """What delivering needs; `on_disabled` is told of an endpoint that is given up."""
 
     journal: Journal
-    reader: apsw.Connection
+    reader: Connection
     chore: Chore
     vault: Vault
     bell: Bell
@@ -164,7 +164,7 @@ class Post:
                 if await self._is_lost():
                     on_end()
                     return
-            except (Fault, apsw.Error) as fault:
+            except Fault as fault:
                 _log.warning("webhook %s: %s", self._endpoint.endpoint_id, fault)
                 has_more = False
             if not has_more:
@@ -218,7 +218,7 @@ class Post:
             return
         endpoint_id = self._endpoint.endpoint_id
 
-        def write(connection: apsw.Connection) -> None:
+        def write(connection: Connection) -> None:
             settle_deliveries(connection, failed, done)
             put_cursors(connection, endpoint_id, ends)
 

@@ -161,6 +161,7 @@ def fold_bill(view: View, record: Record) -> None:
     if view.days.get(command.day_id) is None:
         view.days.put(command.day_id, _new_day(command))
     day = view.days.edit(command.day_id)
+    assert day.state != DayState.CLOSED, "a closed day is never written over"
     day.state = outcome.state
     if command.bill == BillKind.TRADE:
         day.trade_digest = command.digest
@@ -224,6 +225,7 @@ def fold_match(view: View, record: Record) -> None:
     assert isinstance(command, RecordMatch), "the journal names its kind"
     assert isinstance(outcome, MatchDone), "the journal names its kind"
     day = view.days.edit(command.day_id)
+    assert day.state != DayState.CLOSED, "a closed day is never written over"
     day.state = outcome.state
     day.items = command.items
     day.opening_fen = command.opening_fen

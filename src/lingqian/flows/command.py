@@ -299,7 +299,7 @@ class SendGift(NamedTuple):
     """Give coins to a streamer, whose status travels with the command.
 
     `coins` is the price of one; `streamer_ppm` of what they had cost is the streamer's, settled
-    after `settle_after_us`.
+    after `settle_after_us`. `factors` are bits of compliance.factor.
     """
 
     key: bytes
@@ -314,6 +314,7 @@ class SendGift(NamedTuple):
     scene: str
     streamer_class: int
     streamer_state: int
+    factors: int = 0
 
 
 class SettleGift(NamedTuple):
@@ -474,7 +475,8 @@ class AskAdvance(NamedTuple):
     `account` is the channel account whose mode allows it. What the person has topped up before
     travels with the command, as it was read when the advance was asked for. So does `is_minor`:
     a row of the journal never has it, for it is refused. `device` and `address` are keys of askers:
-    the order's lane and a keyed digest, empty where nothing is known.
+    the order's lane and a keyed digest, empty where nothing is known. `factors` are bits of
+    compliance.factor: by what the person proved that it is he who will owe.
     """
 
     order_id: bytes
@@ -486,6 +488,7 @@ class AskAdvance(NamedTuple):
     is_minor: bool = False
     device: bytes = b""
     address: bytes = b""
+    factors: int = 0
 
 
 class SettleAdvance(NamedTuple):

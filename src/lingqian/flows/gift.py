@@ -6,13 +6,15 @@ platform's part leaves customers' money in the same command.
 
 from typing import NamedTuple
 
+from lingqian.compliance.limit import count_gift
 from lingqian.flows.command import ExpireCoins, SendGift, SettleGift
 from lingqian.flows.decision import Decision, Record, refused
 from lingqian.flows.gate import may_pay
-from lingqian.flows.transfer import landing, want_landing
+from lingqian.flows.transfer import check_proof, edit_usage, landing, want_landing
 from lingqian.flows.view import View, Wanted
 from lingqian.gift.gift import MACHINE, Gift, GiftState, income_owner
 from lingqian.gift.share import split
+from lingqian.kernel.clock import business_day
 from lingqian.kernel.code import OK, Code
 from lingqian.kernel.id import lane_of
 from lingqian.ledger.chart import (
@@ -30,12 +32,16 @@ from lingqian.topup.coin import Taken, expired, spend, take, use_of
 
 
 class GiftDone(NamedTuple):
-    """A gift was given: when its income is settled, how its price was parted, from which lots."""
+    """A gift was given: when its income is settled, how its price was parted, from which lots.
+
+    `is_counted`: the giver's day counts it; not in rows from before a day counted gifts.
+    """
 
     settles_at_us: int
     streamer_fen: int
     platform_fen: int
     taken: tuple[Taken, ...]
+    is_counted: bool = False
 
 
 class IncomeDone(NamedTuple):
@@ -67,6 +73,7 @@ def need_gift(command: SendGift, wanted: Wanted) -> None:
     """Name the rows a gift touches: the giver, the giver's lots, and the books of coins."""
     lane = lane_of(command.user_id)
     wanted.users.add(command.user_id)
+    wanted.usages.add(command.user_id)
     wanted.purses.add(command.user_id)
     wanted.accounts.add(coin_account(command.user_id))
     wanted.accounts.add(income_account(income_owner(lane, command.streamer_id)))
@@ -76,7 +83,8 @@ def need_gift(command: SendGift, wanted: Wanted) -> None:
 def decide_gift(view: View, command: SendGift, at_us: int) -> Decision:
     """Give coins to a streamer.
 
-    Refuses: same_user, user_unknown, real_name_required, account_frozen, exceeds_coins.
+    Refuses: same_user, user_unknown, real_name_required, account_frozen, exceeds_coins,
+    exceeds_factors.
     """
     code = _check_people(view, command)
     if code:
@@ -87,8 +95,11 @@ def decide_gift(view: View, command: SendGift, at_us: int) -> Decision:
     taken = take(grants, coins, use_of(command.scene, command.settle_after_us), at_us)
     if not taken:
         return refused(Code.EXCEEDS_COINS)
-    # From here it must succeed.
     value_fen = sum(each.released_fen for each in taken)
+    code = _check_proof(view, command, value_fen, at_us)
+    if code:
+        return refused(code)
+    # From here it must succeed.
     streamer_fen, platform_fen = split(value_fen, command.streamer_ppm)
     income = income_account(income_owner(view.lane, command.streamer_id))
     postings = _spent(view.lane, command.user_id, coins)
@@ -96,8 +107,13 @@ def decide_gift(view: View, command: SendGift, at_us: int) -> Decision:
         postings.append(Posting(Phase.POST, coin_value_account(view.lane), income, streamer_fen))
     postings += _earned(view.lane, platform_fen)
     settles_at_us = at_us + command.settle_after_us
-    outcome = GiftDone(settles_at_us, streamer_fen, platform_fen, taken)
+    outcome = GiftDone(settles_at_us, streamer_fen, platform_fen, taken, is_counted=True)
     return Decision(Code.OK, outcome, tuple(postings))
+
+
+def _check_proof(view: View, command: SendGift, value_fen: int, at_us: int) -> Code:
+    usage = view.usages.get(command.user_id)
+    return check_proof(view.policy, usage, value_fen, business_day(at_us), command.factors)
 
 
 def _check_people(view: View, command: SendGift) -> Code:
@@ -126,7 +142,7 @@ def _earned(lane: int, fen: int) -> list[Posting]:
 
 
 def fold_gift(view: View, record: Record) -> None:
-    """Write the gift and take its coins from their lots."""
+    """Write the gift, take its coins from their lots, and count what they had cost."""
     command, outcome = record.command, record.outcome
     assert isinstance(command, SendGift), "the journal names its kind"
     assert isinstance(outcome, GiftDone), "the journal names its kind"
@@ -147,6 +163,8 @@ def fold_gift(view: View, record: Record) -> None:
         value_fen=outcome.streamer_fen + outcome.platform_fen,
     )
     view.gifts.put(command.gift_id, gift)
+    if outcome.is_counted and gift.value_fen:
+        count_gift(edit_usage(view, command.user_id), gift.value_fen, record.at_us)
     view.trail(record.seq, command.gift_id, *[taken.order_id for taken in outcome.taken])
 
 

@@ -16,7 +16,7 @@ from lingqian.flows.gate import (
     want_case,
     weigh,
 )
-from lingqian.flows.view import Transferred, View, Wanted
+from lingqian.flows.view import Policy, Transferred, View, Wanted
 from lingqian.kernel.bound import BALANCE_FEN_MAX
 from lingqian.kernel.clock import business_day
 from lingqian.kernel.code import OK, Code
@@ -195,8 +195,18 @@ def check_payer(
     code = check_payment(policy.caps[user.account_class], usage, amount_fen, day)
     if code or factors is None:
         return code
+    return check_proof(policy, usage, amount_fen, day, factors)
+
+
+def check_proof(
+    policy: Policy, usage: Usage | None, amount_fen: int, day: int, factors: int
+) -> Code:
+    """Say whether a day holds one more payment by these factors.
+
+    Refuses: exceeds_factors.
+    """
     cap_fen = policy.factor_caps[strength(factors) if factors else 0]
-    return code if cap_fen is None else check_factors(cap_fen, usage, amount_fen, day)
+    return OK if cap_fen is None else check_factors(cap_fen, usage, amount_fen, day)
 
 
 def has_available(view: View, user_id: bytes, amount_fen: int) -> bool:
@@ -207,12 +217,17 @@ def has_available(view: View, user_id: bytes, amount_fen: int) -> bool:
 
 def count_usage(view: View, user_id: bytes, amount_fen: int, at_us: int) -> None:
     """Count one payment against the person's limits."""
+    count_payment(edit_usage(view, user_id), amount_fen, at_us)
+
+
+def edit_usage(view: View, user_id: bytes) -> Usage:
+    """Return what a person has paid, to be counted on; the first payment opens the row."""
     usages = view.usages
     usage = usages.rows[user_id]
     if usage is None:
         usage = usages.rows[user_id] = Usage()
     usages.dirty[user_id] = usage
-    count_payment(usage, amount_fen, at_us)
+    return usage
 
 
 def fold_transfer(view: View, record: Record) -> None:

@@ -82,6 +82,9 @@ FUNNEL_ROWS_MAX: Final = 2_000_000
 
 # The lane.
 BATCH_COMMANDS_MAX: Final = 4_096
+# Before a server that cannot keep up a batch shrinks to no fewer, and gathers no longer. Unit: ms.
+BATCH_COMMANDS_MIN: Final = 8
+LINGER_MS_MAX: Final = 50
 QUEUE_COMMANDS_MAX: Final = 32_768
 QUEUE_AGE_S_MAX: Final = 10
 COMMIT_TRIES_MAX: Final = 5
@@ -90,13 +93,31 @@ CACHE_ROWS_MAX: Final = 200_000
 # How long rows of what has a story that ends stay in memory, such as those of packets and orders:
 # kept until there are too many, they would fill it for days.
 STORY_S: Final = 60
+# What the writer keeps of its file in memory; a page that is asked for again costs no reading.
+PAGE_CACHE_MIB_DEFAULT: Final = 256
+PAGE_CACHE_MIB_MIN: Final = 8
 WAL_PAGES_MAX: Final = 50_000
 
 # A database server. An answer that takes longer is no answer; a pause comes before trying again.
 DATABASE_CONNECT_S_MAX: Final = 5
 DATABASE_ANSWER_S_MAX: Final = 10
+# Whoever judges a ledger asks about whole tables.
+DATABASE_JUDGE_S_MAX: Final = 3_600
 DATABASE_PAUSE_MS_MIN: Final = 2
 DATABASE_PAUSE_MS_MAX: Final = 250
+
+# A bus. A message that is not on its line by then goes out anew.
+BUS_ANSWER_S_MAX: Final = 10
+BUS_MESSAGES_MAX: Final = 512
+BUS_MESSAGE_BYTES_MAX: Final = 4 * 1_048_576
+
+# Many processes. A member lives so long after it last said so, and says so so often; whoever asks
+# waits for a lane's next owner as long as that may take. A frame is a command or an answer.
+LEASE_S_DEFAULT: Final = 9
+BEAT_S_DEFAULT: Final = 3
+TAKEOVER_S_MAX: Final = 3
+ASKS_UNDER_WAY_MAX: Final = 32_768
+FRAME_BYTES_MAX: Final = 32 * 1_024 * 1_024
 
 # The gate.
 REVIEW_DEADLINE_S: Final = 72 * 3_600
@@ -123,6 +144,7 @@ assert ORDER_FEN_MAX <= AMOUNT_FEN_MAX, "an order is an amount"
 assert ORDER_LIFE_S_MIN <= ORDER_LIFE_S_DEFAULT <= ORDER_LIFE_S_MAX, "the default is allowed"
 assert AMOUNT_FEN_MAX * 2 < BALANCE_FEN_MAX, "two amounts must always fit a balance"
 assert DATABASE_PAUSE_MS_MIN < DATABASE_PAUSE_MS_MAX < 1_000 * DATABASE_ANSWER_S_MAX, "short pauses"
+assert 2 * BEAT_S_DEFAULT < LEASE_S_DEFAULT, "one renewal may fail"
 assert BATCH_COMMANDS_MAX <= QUEUE_COMMANDS_MAX, "a full batch must fit the queue"
 assert REFRESH_GRACE_S < ACCESS_LIFE_S < REFRESH_LIFE_S, "a token lives shorter than its session"
 assert RECIPIENTS_MAX <= SHARES_MAX, "each recipient may have a share"

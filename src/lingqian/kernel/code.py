@@ -163,6 +163,8 @@ class Code(IntEnum):
     COVER_TRIES_EXHAUSTED = 192
     TOO_MANY_COVERS = 193
     COVER_WITHDRAWN = 194
+    # On its way over a bus.
+    ACCEPTED = 200
 
 
 # The answer of every rung that lets a command pass: reached here without the enum's own look-up,
@@ -217,6 +219,10 @@ TABLE: Final[dict[Code, Row]] = {
     Code.BUSY: _row(429, _SAME, "系统繁忙，请稍后重试。", "Too busy now; try again shortly."),
     Code.UNAVAILABLE: _row(
         503, _SAME, "暂时无法处理，请用同一幂等键重试。", "Unavailable; retry with the same key."
+    ),
+    # Not 202: that is an answer of some operations, and this is none yet.
+    Code.ACCEPTED: _row(
+        503, _SAME, "已受理，请用同一幂等键再问结果。", "On its way; ask again with the same key."
     ),
     Code.INTERNAL: _row(
         500, _SAME, "系统内部错误，请用同一幂等键重试。", "Our mistake; retry with the same key."

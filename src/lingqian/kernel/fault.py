@@ -6,6 +6,8 @@ Fault
 ├── Rejected      a channel said an explicit no, with its code
 ├── BadSignature  an answer or a notice is not the channel's own
 ├── Fenced        another owner has taken this lane
+├── Moved         the lane is with another process now; nothing was tried here
+├── Accepted      a command is safely on its way, and nothing is known of it yet
 ├── Busy          the queue is full or a command waited too long
 ├── Stopping      the process is draining and takes nothing new
 └── Damaged       stored bytes contradict each other; nothing goes on without a person
@@ -40,6 +42,14 @@ class BadSignature(Fault):
 
 class Fenced(Fault):
     """The lane has another owner."""
+
+
+class Moved(Fault):
+    """The lane is with another process; whoever routes looks again, and nobody is refused."""
+
+
+class Accepted(Fault):
+    """The command is on its way; the same key asks what became of it."""
 
 
 class Busy(Fault):

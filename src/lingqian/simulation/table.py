@@ -72,7 +72,8 @@ def _usages(model: Model) -> Rows:
             day = max(person.days)
             year = calendar(day * 86_400_000_000 - 8 * 3_600_000_000)[1]
             paid, count = person.days[day]
-            rows[user] = (day, count, paid, year, person.years[year], person.ever)
+            # Nobody gives gifts in this world.
+            rows[user] = (day, count, paid, year, person.years[year], person.ever, 0)
     return rows
 
 
@@ -196,7 +197,10 @@ _TABLES: Final[tuple[tuple[str, str, Callable[[Model], Rows]], ...]] = (
     ),
     (
         "usages",
-        "SELECT user_id, day, day_count, day_fen, year, year_fen, life_fen FROM usages",
+        (
+            "SELECT user_id, day, day_count, day_fen, year, year_fen, life_fen, day_gift_fen "
+            "FROM usages"
+        ),
         _usages,
     ),
     (

@@ -7,15 +7,15 @@ over that one's chain and its own columns. Nothing of a request's body stands in
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-import apsw
-
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
+from lingqian.storage.walk import Way, walk
 
 CHAIN_BYTES: Final = 16
 _COLUMNS: Final = "number, at_us, actor, operation, subject, status, chain"
 SELECT_LAST: Final = f"SELECT {_COLUMNS} FROM acts ORDER BY number DESC LIMIT 1"  # noqa: S608 - our columns
 SELECT_ACTS: Final = f"SELECT {_COLUMNS} FROM acts WHERE number < ? ORDER BY number DESC LIMIT ?"  # noqa: S608 - as above
-SELECT_ALL: Final = f"SELECT {_COLUMNS} FROM acts ORDER BY number"  # noqa: S608 - as above
+_ALL: Final = Way("acts", ("number",), tuple(_COLUMNS.split(", "))[1:])
 INSERT_ACT: Final = f"INSERT INTO acts ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - as above
 
 
@@ -50,7 +50,7 @@ def chain_of(vault: Vault, before: bytes, number: int, deed: Deed) -> bytes:
     return vault.mac("act", *parts)
 
 
-def add_act(connection: apsw.Connection, vault: Vault, deed: Deed) -> int:
+def add_act(connection: Connection, vault: Vault, deed: Deed) -> int:
     """Write an act behind the last one; return its number."""
     row: Any = connection.execute(SELECT_LAST).fetchone()
     last = Act(0, deed, b"") if row is None else _act(row)
@@ -60,15 +60,15 @@ def add_act(connection: apsw.Connection, vault: Vault, deed: Deed) -> int:
     return number
 
 
-def acts(connection: apsw.Connection, before: int, count: int) -> list[Act]:
+def acts(connection: Connection, before: int, count: int) -> list[Act]:
     """Return acts before a number, the newest first."""
     return [_act(row) for row in connection.execute(SELECT_ACTS, (before, count))]
 
 
-def broken_acts(connection: apsw.Connection, vault: Vault | None) -> Iterator[tuple[int, str]]:
+def broken_acts(connection: Connection, vault: Vault | None) -> Iterator[tuple[int, str]]:
     """Yield the number of each act that contradicts its neighbours, and how."""
     before, expected = b"", 1
-    for row in connection.execute(SELECT_ALL):
+    for row in walk(connection, _ALL):
         act = _act(row)
         if act.number != expected:
             yield act.number, f"acts {expected} to {act.number - 1} are missing"

@@ -7,12 +7,9 @@ whoever waits for it leaves the connection in use by two.
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TypeVar
 
-import apsw
-
-from lingqian.storage.sqlite import connect
+from lingqian.storage.port import Connection
 
 Done = TypeVar("Done")
 
@@ -20,21 +17,21 @@ Done = TypeVar("Done")
 class Aside:
     """Does work beside the loop that answers people; its connection is opened when first needed."""
 
-    def __init__(self, database: Path) -> None:
-        self._database = database
-        self._connection: apsw.Connection | None = None
+    def __init__(self, open_reader: Callable[[], Connection]) -> None:
+        self._open_reader = open_reader
+        self._connection: Connection | None = None
         self._thread = ThreadPoolExecutor(1, "aside")
 
-    async def do(self, work: Callable[[apsw.Connection], Done]) -> Done:
+    async def do(self, work: Callable[[Connection], Done]) -> Done:
         """Do work in the thread and return what it returns.
 
         Raises: what the work raises.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._run, work)
 
-    def _run(self, work: Callable[[apsw.Connection], Done]) -> Done:
+    def _run(self, work: Callable[[Connection], Done]) -> Done:
         if self._connection is None:
-            self._connection = connect(str(self._database), readonly=True)
+            self._connection = self._open_reader()
         return work(self._connection)
 
     def close(self) -> None:

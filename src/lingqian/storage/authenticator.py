@@ -12,11 +12,11 @@ from enum import IntEnum
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
-import apsw
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 from lingqian.kernel.clock import SECOND_US
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
 
 STEP_S: Final = 30
@@ -56,7 +56,7 @@ class Known(NamedTuple):
     locked_until_us: int
 
 
-def enrol(connection: apsw.Connection, vault: Vault, key_id: str, at_us: int) -> str:
+def enrol(connection: Connection, vault: Vault, key_id: str, at_us: int) -> str:
     """Give a key an authenticator, in the place of one it had; return its secret, this once."""
     secret = secrets.token_bytes(_SECRET_BYTES)
     sealed = vault.seal("identity", key_id.encode(), secret)
@@ -69,14 +69,12 @@ def address(name: str, secret: str) -> str:
     return f"otpauth://totp/Lingqian:{quote(name)}?secret={secret}&issuer=Lingqian"
 
 
-def has_authenticator(connection: apsw.Connection, key_id: str) -> bool:
+def has_authenticator(connection: Connection, key_id: str) -> bool:
     """Say whether a key has an authenticator."""
     return connection.execute(SELECT_AUTHENTICATOR, (key_id,)).fetchone() is not None
 
 
-def take_code(
-    connection: apsw.Connection, vault: Vault, key_id: str, code: str, at_us: int
-) -> Taken:
+def take_code(connection: Connection, vault: Vault, key_id: str, code: str, at_us: int) -> Taken:
     """Take a code of a key that has an authenticator.
 
     Raises: Damaged when its secret cannot be opened.

@@ -12,7 +12,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
-import apsw
 import msgspec
 
 from lingqian.kernel.fault import Damaged, Fenced
@@ -33,6 +32,7 @@ from lingqian.storage.head import (
     log_size,
     sync_folder,
 )
+from lingqian.storage.port import Connection
 from lingqian.storage.session import end_sessions
 from lingqian.storage.sqlite import SqliteStore, connect
 from lingqian.storage.vault import Vault
@@ -122,7 +122,7 @@ class open_copy:  # noqa: N801 - used as a verb, in a with statement
     def __init__(self, path: Path) -> None:
         self._connection = connect(str(path))
 
-    def __enter__(self) -> apsw.Connection:
+    def __enter__(self) -> Connection:
         """Return the connection."""
         return self._connection
 
@@ -150,7 +150,7 @@ def _copy(database: Path, target: Path, tick: Tick) -> None:
         source.close(force=True)
 
 
-def _audit_copy(connection: apsw.Connection, source: Source, heads_bytes: int, tick: Tick) -> int:
+def _audit_copy(connection: Connection, source: Source, heads_bytes: int, tick: Tick) -> int:
     """Audit a copy; return its rows.
 
     Raises: Damaged, with the first findings in words.
@@ -296,9 +296,7 @@ def _unpack(archive: Path, part: Path, keyring: Keyring, tick: Tick) -> Manifest
     return manifest
 
 
-def _compare_heads(
-    connection: apsw.Connection, heads: Path, *, accepts_loss: bool
-) -> tuple[str, ...]:
+def _compare_heads(connection: Connection, heads: Path, *, accepts_loss: bool) -> tuple[str, ...]:
     """Compare with what was published in this folder; return what is lost, in words.
 
     Raises: Fenced when something is lost and that was not accepted; Damaged for another history.

@@ -9,10 +9,10 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 import aiohttp
-import apsw
 import msgspec
 
 from lingqian.kernel.fault import Damaged, Unsent
+from lingqian.storage.port import Connection
 
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=5)
 _BODY_BYTES_MAX: Final = 4_096
@@ -90,8 +90,8 @@ async def fetch_round(session: aiohttp.ClientSession, beacon: Beacon, number: in
 
 
 def waiting(
-    connection: apsw.Connection, *, published: int, at_us: int, rows_max: int
+    connection: Connection, *, published: int, at_us: int, rows_max: int
 ) -> list[tuple[bytes, int]]:
     """Return packets whose promised round has been published, with the round."""
     values = (published, at_us, rows_max)
-    return connection.execute(SELECT_WAITING, values).fetchall()  # type: ignore[return-value]  # column types
+    return connection.execute(SELECT_WAITING, values).fetchall()

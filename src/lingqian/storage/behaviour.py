@@ -9,8 +9,6 @@ from collections.abc import Iterable
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.analytics.forecast import HISTORY_US, History, features, forecast
 from lingqian.analytics.funnel import PATIENCE_US, Outcome
 from lingqian.analytics.segment import segment_of
@@ -22,6 +20,7 @@ from lingqian.kernel.clock import business_day
 from lingqian.kernel.id import lane_of
 from lingqian.ledger.chart import balance_account, coin_account
 from lingqian.storage.lane import Submission
+from lingqian.storage.port import Connection
 from lingqian.storage.schema import TABLES
 from lingqian.topup.order import CreditState, OrderKind, PayState
 
@@ -106,7 +105,7 @@ class Behaviour(NamedTuple):
     outcomes: dict[bytes, Outcome]
 
 
-def behaviour(connection: apsw.Connection, since_us: int, until_us: int) -> Behaviour | None:
+def behaviour(connection: Connection, since_us: int, until_us: int) -> Behaviour | None:
     """Read all steps of a time and the orders that belong to it; None when there are too many.
 
     Takes as long as there are rows: belongs on a thread of its own.
@@ -128,7 +127,7 @@ def behaviour(connection: apsw.Connection, since_us: int, until_us: int) -> Beha
         connection.execute("COMMIT")
 
 
-def _outcome(connection: apsw.Connection, order_id: bytes, columns: Any) -> Outcome:  # noqa: ANN401 - a row of SELECT_ORDER
+def _outcome(connection: Connection, order_id: bytes, columns: Any) -> Outcome:  # noqa: ANN401 - a row of SELECT_ORDER
     user_id, amount_fen, scene, kind, pay_state, credit_state, attempt, credited_at_us = columns
     is_packet = kind == OrderKind.PACKET
     spent_us = credited_at_us
@@ -149,7 +148,7 @@ def _outcome(connection: apsw.Connection, order_id: bytes, columns: Any) -> Outc
 
 
 def _first_spend_us(
-    connection: apsw.Connection, order_id: bytes, account: bytes, credited_at_us: int
+    connection: Connection, order_id: bytes, account: bytes, credited_at_us: int
 ) -> int:
     words = {"lane": lane_of(order_id), "order_id": order_id, "at_us": credited_at_us}
     (seq,) = next(connection.execute(SELECT_CREDITING, words))
@@ -161,21 +160,21 @@ def _first_spend_us(
     return 0 if found is None else int(found[0])
 
 
-def newest_day(connection: apsw.Connection) -> int:
+def newest_day(connection: Connection) -> int:
     """Return the business day of the newest step; the first day of all where there is none."""
     (at_us,) = next(connection.execute(SELECT_NEWEST))
     return business_day(int(str(at_us)))
 
 
 def steps_of(
-    connection: apsw.Connection, user_id: bytes, since_us: int, rows_max: int
+    connection: Connection, user_id: bytes, since_us: int, rows_max: int
 ) -> list[BehaviourEvent]:
     """Return a person's newest steps since a time."""
     rows: list[Any] = connection.execute(SELECT_STEPS_OF, (user_id, since_us, rows_max)).fetchall()
     return [BehaviourEvent(*row) for row in rows]
 
 
-def payer(connection: apsw.Connection, user_id: bytes, cheapest_coins: int, now_us: int) -> History:
+def payer(connection: Connection, user_id: bytes, cheapest_coins: int, now_us: int) -> History:
     """Return what the ledger knows of a person as a payer."""
     row: Any = connection.execute(SELECT_PAYER, (user_id, now_us - HISTORY_US)).fetchone()
     (coins,) = next(connection.execute(SELECT_COINS, (user_id,)))
@@ -183,7 +182,7 @@ def payer(connection: apsw.Connection, user_id: bytes, cheapest_coins: int, now_
 
 
 def hindsight(
-    connection: apsw.Connection, found: Behaviour, cheapest_coins: int
+    connection: Connection, found: Behaviour, cheapest_coins: int
 ) -> list[tuple[int, bool]]:
     """Return, for every look at the plans, what a forecast would have said and what came of it.
 
@@ -208,7 +207,7 @@ def hindsight(
     return cases
 
 
-def _coins_then(connection: apsw.Connection, user_id: bytes, at_us: int) -> int:
+def _coins_then(connection: Connection, user_id: bytes, at_us: int) -> int:
     words = (lane_of(user_id), coin_account(user_id), at_us)
     row: Any = connection.execute(SELECT_COINS_THEN, words).fetchone()
     return 0 if row is None else int(row[0])

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-import apsw
-
 from lingqian.channels.port import BillKind, BillRow, BillSide, FundRow
 from lingqian.clearing.difference import day_id
 from lingqian.clearing.report import show_day, yuan
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.fault import Damaged, Rejected
 from lingqian.storage.kept_bill import BILL_FIELDS, ReadBill, opened
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
 
 Facts = dict[str, str | int]
@@ -47,7 +46,7 @@ class Line(NamedTuple):
 
 
 def lines_of(
-    connection: apsw.Connection, shelf: Shelf, day: tuple[str, int], numbers: frozenset[str]
+    connection: Connection, shelf: Shelf, day: tuple[str, int], numbers: frozenset[str]
 ) -> Iterator[Line]:
     """Yield the lines of a day's bills that name one of some numbers; none of a bill unkept."""
     account, number = day

@@ -6,10 +6,9 @@ Finished and expired are for ever, so what is noted here never has to be taken b
 from collections import OrderedDict
 from typing import Final, NamedTuple
 
-import apsw
-
 from lingqian.kernel.code import Code
 from lingqian.redpacket.packet import Claim, PacketKind
+from lingqian.storage.port import Connection
 from lingqian.storage.sql import SELECT_TICKETS
 
 PACKETS_MAX: Final = 2_000
@@ -27,7 +26,7 @@ class Over(NamedTuple):
 class Board:
     """A bounded memory of packets that are over, the least recently asked for dropped first."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._over: OrderedDict[bytes, Over] = OrderedDict()
 

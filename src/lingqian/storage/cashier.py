@@ -103,12 +103,14 @@ class Applicant(NamedTuple):
     """Who asks for an advance: what was topped up before, the age, and where it is asked from.
 
     `device` and `address` are words that stay the same for the same one; empty when unknown.
+    `factors` are bits of compliance.factor.
     """
 
     history: History
     is_minor: bool
     device: str = ""
     address: str = ""
+    factors: int = 0
 
 
 class Card(NamedTuple):
@@ -127,6 +129,7 @@ class GiftWish(NamedTuple):
     row: GiftRow
     count: int  # type: ignore[assignment]  # hides tuple.count
     scene: str
+    factors: int = 0
 
 
 class Kept(NamedTuple):
@@ -424,6 +427,7 @@ class Cashier:
             applicant.is_minor,
             device,
             address,
+            applicant.factors,
         )
         return Submission(command)
 
@@ -464,6 +468,7 @@ class Cashier:
             wish.scene,
             streamer.account_class,
             streamer.state,
+            wish.factors,
         )
         return Submission(command)
 

@@ -7,9 +7,8 @@ the bytes and keeps the digest, so that the same picture comes back for nobody. 
 from enum import Enum, auto
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.kernel.bound import COVER_TRIES_A_DAY_MAX, COVERS_PER_USER_MAX
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
 
 SELECT_COVER: Final = "SELECT user_id, image_sealed, withdrawn_at_us FROM covers WHERE cover_id = ?"
@@ -64,7 +63,7 @@ def macs(vault: Vault, user_id: bytes, image: bytes) -> tuple[bytes, bytes]:
     return vault.mac("cover", user_id, image), vault.mac("cover content", image)
 
 
-def count_try(connection: apsw.Connection, user_id: bytes, day: int) -> bool:
+def count_try(connection: Connection, user_id: bytes, day: int) -> bool:
     """Count a try before its bytes are looked at; False when there have been enough today."""
     row: Any = connection.execute(SELECT_TRIES, (user_id, day)).fetchone()
     if row is not None and row[0] >= COVER_TRIES_A_DAY_MAX:
@@ -73,9 +72,7 @@ def count_try(connection: apsw.Connection, user_id: bytes, day: int) -> bool:
     return True
 
 
-def add(
-    connection: apsw.Connection, vault: Vault, user_id: bytes, image: bytes, at_us: int
-) -> Added:
+def add(connection: Connection, vault: Vault, user_id: bytes, image: bytes, at_us: int) -> Added:
     """Keep a picture as somebody's cover, once, if there is room and nobody has withdrawn it."""
     cover_id, content_mac = macs(vault, user_id, image)
     if connection.execute(SELECT_WITHDRAWN, (content_mac,)).fetchone() is not None:
@@ -89,25 +86,25 @@ def add(
     return Added.NEW
 
 
-def covers_of(connection: apsw.Connection, user_id: bytes) -> list[Kept]:
+def covers_of(connection: Connection, user_id: bytes) -> list[Kept]:
     """Return a person's covers that may be shown, the newest first."""
     rows: Any = connection.execute(SELECT_COVERS, (user_id,))
     return [Kept(*row) for row in rows]
 
 
-def newest(connection: apsw.Connection, before: tuple[int, bytes], rows_max: int) -> list[Kept]:
+def newest(connection: Connection, before: tuple[int, bytes], rows_max: int) -> list[Kept]:
     """Return a page of everybody's covers, withdrawn ones too, the newest first."""
     rows: Any = connection.execute(SELECT_NEWEST, (*before, rows_max))
     return [Kept(*row) for row in rows]
 
 
-def owner_of(connection: apsw.Connection, cover_id: bytes) -> bytes:
+def owner_of(connection: Connection, cover_id: bytes) -> bytes:
     """Return whose cover it is; empty when there is none that may be shown."""
     row: Any = connection.execute(SELECT_COVER, (cover_id,)).fetchone()
     return b"" if row is None or row[2] else bytes(row[0])
 
 
-def image_of(connection: apsw.Connection, vault: Vault, cover_id: bytes) -> bytes | None:
+def image_of(connection: Connection, vault: Vault, cover_id: bytes) -> bytes | None:
     """Return a cover's picture; None when there is none that may be shown.
 
     Raises: Damaged.
@@ -116,13 +113,13 @@ def image_of(connection: apsw.Connection, vault: Vault, cover_id: bytes) -> byte
     return None if row is None or row[2] else vault.open("identity", cover_id, row[1])
 
 
-def remove(connection: apsw.Connection, user_id: bytes, cover_id: bytes) -> bool:
+def remove(connection: Connection, user_id: bytes, cover_id: bytes) -> bool:
     """Forget a person's cover; False when the person has none of that id."""
     connection.execute(DELETE_COVER, (cover_id, user_id))
     return connection.changes() > 0
 
 
-def withdraw(connection: apsw.Connection, cover_id: bytes, at_us: int) -> bool:
+def withdraw(connection: Connection, cover_id: bytes, at_us: int) -> bool:
     """Destroy a cover's picture for everybody; False when there is none that is shown."""
     connection.execute(WITHDRAW_COVER, (at_us, cover_id))
     return connection.changes() > 0

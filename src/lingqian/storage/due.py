@@ -6,7 +6,7 @@ in line. Units: µs.
 
 from typing import Any, Final, NamedTuple
 
-import apsw
+from lingqian.storage.port import Connection
 
 SELECT_ATTEMPTS: Final = (
     # State 2 is UNKNOWN: of these nobody knows whether they can be paid.
@@ -40,13 +40,13 @@ class DueAttempt(NamedTuple):
     expires_at_us: int
 
 
-def due_attempts(connection: apsw.Connection, at_us: int, rows_max: int) -> list[DueAttempt]:
+def due_attempts(connection: Connection, at_us: int, rows_max: int) -> list[DueAttempt]:
     """Return attempts to ask about: what is not known first, then the longest due."""
     rows: Any = connection.execute(SELECT_ATTEMPTS, (at_us, rows_max))
     return [DueAttempt(*row) for row in rows]
 
 
-def due_ids(connection: apsw.Connection, statement: str, at_us: int, rows_max: int) -> list[bytes]:
+def due_ids(connection: Connection, statement: str, at_us: int, rows_max: int) -> list[bytes]:
     """Return the ids that one of the statements above finds, the longest due first."""
     rows: Any = connection.execute(statement, (at_us, rows_max))
     return [identity for (identity,) in rows]

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import apsw
+from lingqian.storage.port import Connection
 
 _ENDPOINT: Final = "endpoint_id, url, types, secret_sealed, created_at_us, disabled_at_us"
 SELECT_ENDPOINTS: Final = f"SELECT {_ENDPOINT} FROM endpoints ORDER BY created_at_us"  # noqa: S608 - ours
@@ -68,13 +68,13 @@ class Delivery(NamedTuple):
     last_status: int
 
 
-def endpoints(connection: apsw.Connection) -> list[Endpoint]:
+def endpoints(connection: Connection) -> list[Endpoint]:
     """Return every endpoint, the oldest first."""
     rows: Any = connection.execute(SELECT_ENDPOINTS)
     return [Endpoint(row[0], row[1], tuple(row[2].split()), *row[3:]) for row in rows]
 
 
-def add_endpoint(connection: apsw.Connection, endpoint: Endpoint, ends: dict[int, int]) -> None:
+def add_endpoint(connection: Connection, endpoint: Endpoint, ends: dict[int, int]) -> None:
     """Write a new endpoint that is served from these ends of the lanes on."""
     values = (
         endpoint.endpoint_id,
@@ -87,53 +87,53 @@ def add_endpoint(connection: apsw.Connection, endpoint: Endpoint, ends: dict[int
     put_cursors(connection, endpoint.endpoint_id, ends)
 
 
-def delete_endpoint(connection: apsw.Connection, endpoint_id: str) -> bool:
+def delete_endpoint(connection: Connection, endpoint_id: str) -> bool:
     """Remove an endpoint and all that waits for it; False when there is none."""
     for statement in DELETES:
         connection.execute(statement, (endpoint_id,))
     return connection.changes() > 0
 
 
-def disable_endpoint(connection: apsw.Connection, endpoint_id: str, at_us: int) -> bool:
+def disable_endpoint(connection: Connection, endpoint_id: str, at_us: int) -> bool:
     """Stop serving an endpoint; False when it was stopped before."""
     connection.execute(DISABLE_ENDPOINT, (at_us, endpoint_id))
     return connection.changes() > 0
 
 
-def cursors(connection: apsw.Connection, endpoint_id: str) -> dict[int, int]:
+def cursors(connection: Connection, endpoint_id: str) -> dict[int, int]:
     """Return how far an endpoint has been served, lane by lane."""
     rows: Any = connection.execute(SELECT_CURSORS, (endpoint_id,))
     return dict(rows)
 
 
-def put_cursors(connection: apsw.Connection, endpoint_id: str, ends: dict[int, int]) -> None:
+def put_cursors(connection: Connection, endpoint_id: str, ends: dict[int, int]) -> None:
     """Write how far an endpoint has been served."""
     rows = [(endpoint_id, lane, seq, endpoint_id) for lane, seq in ends.items()]
     connection.executemany(PUT_CURSOR, rows)
 
 
 def due_deliveries(
-    connection: apsw.Connection, endpoint_id: str, at_us: int, rows_max: int
+    connection: Connection, endpoint_id: str, at_us: int, rows_max: int
 ) -> list[Delivery]:
     """Return what is to be tried again now, the longest due first."""
     rows: Any = connection.execute(SELECT_DUE, (endpoint_id, at_us, rows_max))
     return [Delivery(*row) for row in rows]
 
 
-def next_due_us(connection: apsw.Connection, endpoint_id: str) -> int | None:
+def next_due_us(connection: Connection, endpoint_id: str) -> int | None:
     """Return when the next try is due; None when nothing waits."""
     row: Any = connection.execute(SELECT_NEXT_DUE, (endpoint_id,)).fetchone()
     return None if row is None else row[0]
 
 
-def waiting_count(connection: apsw.Connection, endpoint_id: str) -> int:
+def waiting_count(connection: Connection, endpoint_id: str) -> int:
     """Return how many deliveries wait for an endpoint."""
     row: Any = connection.execute(SELECT_WAITING, (endpoint_id,)).fetchone()
     return int(row[0])
 
 
 def settle_deliveries(
-    connection: apsw.Connection, failed: Iterable[Delivery], done: Iterable[tuple[str, str]]
+    connection: Connection, failed: Iterable[Delivery], done: Iterable[tuple[str, str]]
 ) -> None:
     """Write what must be tried again, and remove what was taken."""
     connection.executemany(DELETE_DELIVERY, list(done))

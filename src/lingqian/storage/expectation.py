@@ -1,17 +1,17 @@
 """Expectations: rows that the journal makes, looked for in the tables exactly as they must be.
 
 Law: if every expected row is found equal, and a table has no more rows than were expected, the
-table is what the journal says. The comparing is done by the engine, one seek a row; only what does
-not fit comes back.
+table is what the journal says. How the comparing is done is the engine's; only what does not fit
+comes back.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.port import Connection
 from lingqian.storage.schema import APPENDED, TABLES
+from lingqian.storage.sql import named
 
 _KEYS: Final = {
     "keys": ("key",),
@@ -32,17 +32,22 @@ class Expectation(NamedTuple):
     select: str
 
 
+Line = tuple[Any, ...]
+# Returns the keys of those lines that are not in their table exactly so.
+Missed = Callable[[Connection, Expectation, Sequence[Line]], list[Line]]
+
+
 def _expectation(table: str, key: tuple[str, ...], others: tuple[str, ...]) -> Expectation:
     columns = (*key, *others)
     marks = ", ".join(f"?{place}" for place in range(1, len(key) + 1))
-    same = " AND ".join(f"{name} = ?{place}" for place, name in enumerate(columns, start=1))
-    where = " AND ".join(f"{name} = ?" for name in key)
+    same = " AND ".join(f'"{name}" = ?{place}' for place, name in enumerate(columns, start=1))
+    where = " AND ".join(f'"{name}" = ?' for name in key)
     return Expectation(
         table,
         key,
         columns,
-        f"SELECT {marks} WHERE NOT EXISTS (SELECT 1 FROM {table} WHERE {same})",  # noqa: S608 - names from the schema table
-        f"SELECT {', '.join(columns)} FROM {table} WHERE {where}",  # noqa: S608 - names from the schema table
+        f'SELECT {marks} WHERE NOT EXISTS (SELECT 1 FROM "{table}" WHERE {same})',  # noqa: S608 - names from the schema table
+        f'SELECT {named(columns)} FROM "{table}" WHERE {where}',  # noqa: S608 - names from the schema table
     )
 
 
@@ -59,22 +64,20 @@ DELIVERED: Final = _expectation("relays", _KEYS["relays"], ("account", "amount_f
 
 
 def probe(
-    connection: apsw.Connection, expectation: Expectation, lines: Sequence[tuple[Any, ...]]
-) -> Iterable[Finding]:
+    connection: Connection, missed: Missed, expectation: Expectation, lines: Sequence[Line]
+) -> Iterator[Finding]:
     """Yield a finding for every expected line that is not in the table exactly so."""
-    missed = connection.executemany(expectation.probe, lines).fetchall()
-    if not missed:
+    keys = missed(connection, expectation, lines)
+    if not keys:
         return
     width = len(expectation.key)
     expected = {line[:width]: line for line in lines}
-    for key in missed:
+    for key in keys:
         stored = connection.execute(expectation.select, key).fetchone()
         yield _finding(expectation, expected[key], stored)
 
 
-def _finding(
-    expectation: Expectation, line: tuple[Any, ...], stored: tuple[Any, ...] | None
-) -> Finding:
+def _finding(expectation: Expectation, line: Line, stored: Line | None) -> Finding:
     width = len(expectation.key)
     key = show_key(line[:width])
     lane, seq = place_of(expectation, line)
@@ -91,7 +94,7 @@ def _finding(
     return Finding(FindingKind.ROW_DIFFERS, expectation.table, lane, seq, key, words)
 
 
-def place_of(expectation: Expectation, line: tuple[Any, ...]) -> tuple[int, int]:
+def place_of(expectation: Expectation, line: Line) -> tuple[int, int]:
     """Return the lane and the journal row that an expected line belongs to, as far as it says."""
     lane = line[0][0] << 8 | line[0][1] if isinstance(line[0], bytes) and len(line[0]) > 1 else 0
     if "seq" in expectation.columns:
@@ -99,7 +102,7 @@ def place_of(expectation: Expectation, line: tuple[Any, ...]) -> tuple[int, int]
     return lane, 0
 
 
-def show_key(key: tuple[Any, ...]) -> str:
+def show_key(key: Line) -> str:
     """Write a key as findings show it."""
     return "/".join(_show(part) for part in key)
 

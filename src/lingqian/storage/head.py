@@ -7,7 +7,7 @@ was changed or removed shows; only the last line may be torn, by a crash, and th
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,7 +17,7 @@ import apsw
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.finding import Finding, FindingKind
-from lingqian.storage.port import LaneRow
+from lingqian.storage.port import Connection, LaneRow
 
 NAME: Final = "heads.log"
 PUBLISH_S: Final = 1
@@ -48,6 +48,16 @@ class HeadLine(NamedTuple):
     number: int
     head: Head | None
     fault: str
+
+
+class Logs(NamedTuple):
+    """The logs of published heads that are at hand: each process of a ledger writes its own.
+
+    `is_all` says that there is no other one, so that a lane in none of them was never published.
+    """
+
+    paths: tuple[Path, ...]
+    is_all: bool
 
 
 def _digest(before: str, text: str) -> str:
@@ -173,7 +183,7 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def lane_rows(connection: apsw.Connection) -> list[LaneRow]:
+def lane_rows(connection: Connection) -> list[LaneRow]:
     """Return every lane's row, for publishing and for checks."""
     return [LaneRow(*row) for row in connection.execute(SELECT_LANES)]
 
@@ -238,7 +248,7 @@ def last_heads(path: Path, lanes: Iterable[int]) -> dict[int, Head]:
     return heads
 
 
-def check_tail(connection: apsw.Connection, path: Path) -> list[Finding]:
+def check_tail(connection: Connection, path: Path) -> list[Finding]:
     """Compare each lane with its last published head; empty when the file has lost nothing.
 
     For every start: a few reads, however long the journal is. `check_heads` compares every line.
@@ -252,19 +262,30 @@ def check_tail(connection: apsw.Connection, path: Path) -> list[Finding]:
         raise Damaged(f"the ledger is damaged ({error}); restore a backup of it") from error
 
 
-def _absent(connection: apsw.Connection, heads: dict[int, Head]) -> Iterator[Finding]:
+def _published(connection: Connection, paths: Iterable[Path]) -> set[int]:
+    """Return the lanes that have a head in any of some logs."""
+    lanes = [row.lane for row in lane_rows(connection)]
+    return {lane for path in paths for lane in last_heads(path, lanes)}
+
+
+def absent(connection: Connection, paths: Iterable[Path]) -> Iterator[Finding]:
+    """Yield every lane that has rows and no head in any of some logs."""
+    return _absent(connection, _published(connection, paths))
+
+
+def _absent(connection: Connection, lanes: Container[int]) -> Iterator[Finding]:
     for row in lane_rows(connection):
-        if row.next_seq > 1 and row.lane not in heads:
+        if row.next_seq > 1 and row.lane not in lanes:
             words = f"lane {row.lane} has {row.next_seq - 1} rows and no head of it was published"
             yield Finding(FindingKind.HEAD_ABSENT, "lanes", row.lane, 0, "", words)
 
 
-def check_head(connection: apsw.Connection, head: Head) -> Finding | None:
+def check_head(connection: Connection, head: Head) -> Finding | None:
     """Compare one published head with the seal at its place."""
     row = connection.execute(SELECT_HEAD, (head.lane, head.seq)).fetchone()
     if row is not None and row[0] == head.head:
         return None
-    end = next(connection.execute(SELECT_END, (head.lane,)))[0]
+    (end,) = connection.execute(SELECT_END, (head.lane,)).fetchone()
     if end < head.seq:
         words = (
             f"lane {head.lane}: rows {end + 1} to {head.seq} are lost; "
@@ -278,27 +299,31 @@ def check_head(connection: apsw.Connection, head: Head) -> Finding | None:
     return Finding(FindingKind.HEAD_DIFFERS, "seals", head.lane, head.seq, "", words)
 
 
-def await_heads(connection: apsw.Connection, path: Path) -> None:
+def await_heads(connection: Connection, paths: Sequence[Path]) -> None:
     """Give a wallet that runs beside us the time it has to publish the first head of a lane.
 
     Returns at once when every lane with rows has one, and after twice that time anyway: what is
     missing then is a finding, not haste.
     """
     end = time.monotonic() + 2 * PUBLISH_S
-    lanes = [row.lane for row in lane_rows(connection) if row.next_seq > 1]
-    while set(lanes) - last_heads(path, lanes).keys() and time.monotonic() < end:
+    while any(absent(connection, paths)) and time.monotonic() < end:
         time.sleep(_LOOK_S)
 
 
-def check_heads(connection: apsw.Connection, path: Path, bytes_max: int) -> Iterator[Finding]:
+def check_heads(connection: Connection, path: Path, bytes_max: int) -> Iterator[Finding]:
+    """Compare every published line of the only log there is; a lane without any is a finding."""
+    yield from absent(connection, (path,))
+    yield from check_lines(connection, path, bytes_max)
+
+
+def check_lines(connection: Connection, path: Path, bytes_max: int) -> Iterator[Finding]:
     """Compare every published line; name each lane's first that differs and the rows in doubt."""
-    yield from _absent(connection, last_heads(path, [row.lane for row in lane_rows(connection)]))
     fits: dict[int, int] = {}
     broken: dict[int, Finding] = {}
     for line in read_heads(path, bytes_max):
         if line.fault:
             words = f"line {line.number} {line.fault}"
-            yield Finding(FindingKind.HEAD_LINE, NAME, 0, 0, str(line.number), words)
+            yield Finding(FindingKind.HEAD_LINE, path.name, 0, 0, str(line.number), words)
         head = line.head
         if head is None or not _may_say_more(broken.get(head.lane)):
             continue

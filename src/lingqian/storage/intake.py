@@ -12,14 +12,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Any, NamedTuple
 
-import apsw
-
+from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.bound import BATCH_COMMANDS_MAX, QUEUE_AGE_S_MAX, QUEUE_COMMANDS_MAX
-from lingqian.kernel.fault import Busy, Fault, Stopping
+from lingqian.kernel.fault import Busy, Fault, Fenced, Moved, Stopping
 from lingqian.storage.lane import Answer, Submission, Writer
+from lingqian.storage.pace import Pacer
+from lingqian.storage.port import Connection, Taken
 from lingqian.storage.relay import waiting
 
-Chore = Callable[[apsw.Connection], Any]
+Chore = Callable[[Connection], Any]
 
 
 class Batched(NamedTuple):
@@ -35,11 +36,15 @@ class _Waiting(NamedTuple):
     future: "asyncio.Future[Answer] | Future[Answer]"
     loop: asyncio.AbstractEventLoop | None
     since_s: float
+    until_s: float
 
 
-class _Chore(NamedTuple):
-    work: Chore
+class _Turn(NamedTuple):
+    """Something to do between two batches; a bug in one that decides stops the lane."""
+
+    work: Callable[[Writer], Any]
     future: "Future[Any]"
+    decides: bool = False
 
 
 class Intake:
@@ -52,14 +57,21 @@ class Intake:
         batch_max: int = BATCH_COMMANDS_MAX,
         queue_max: int = QUEUE_COMMANDS_MAX,
         on_batch: Callable[[Batched], None] | None = None,
+        is_paced: bool = False,
     ) -> None:
         self._open_writer = open_writer
         self._batch_max = batch_max
+        # A server has other clients; a file of our own takes whatever it is given.
+        self._pacer = Pacer(batch_max) if is_paced else None
         self._queue_max = queue_max
         # Called in the writer's thread after each batch; may be set while the intake runs.
         self.on_batch = on_batch
+        # Whether money between our lanes is carried here; else somebody else carries it.
+        self.carries = True
+        # Called there when the lanes turn out to be somebody else's, where they are shared.
+        self.on_fenced: Callable[[], None] | None = None
         self._queue: deque[_Waiting] = deque()
-        self._chores: deque[_Chore] = deque()
+        self._turns: deque[_Turn] = deque()
         self._wake = threading.Event()
         # The loop that will wake the writer once it has run what is ready now.
         self._gathering: asyncio.AbstractEventLoop | None = None
@@ -83,6 +95,19 @@ class Intake:
         return len(self._queue)
 
     @property
+    def full_pct(self) -> int:
+        """How much of the queue is taken, in per cent."""
+        return 100 * len(self._queue) // self._queue_max
+
+    @property
+    def age_s(self) -> float:
+        """How long the command that has waited longest has waited, in seconds."""
+        try:
+            return time.monotonic() - self._queue[0].since_s
+        except IndexError:
+            return 0.0
+
+    @property
     def waits_s(self) -> float:
         """How long the commands taken but not answered have waited, in seconds."""
         since_s = self._busy_since_s
@@ -99,15 +124,19 @@ class Intake:
         if len(self._queue) >= self._queue_max:
             raise Busy(f"{self._queue_max} commands are waiting")
 
-    def ask(self, submission: Submission) -> "asyncio.Future[Answer]":
+    def ask(
+        self, submission: Submission, within_s: float = QUEUE_AGE_S_MAX
+    ) -> "asyncio.Future[Answer]":
         """Queue a command from a coroutine; await the future for the durable answer.
 
-        Raises: Busy, Stopping at once; Unsent, Unknown, Fenced from the future.
+        It is not tried any more when `within_s` has passed.
+        Raises: Busy, Stopping at once; Busy, Unsent, Unknown, Fenced, Moved from the future.
         """
         self._admit()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Answer] = loop.create_future()
-        self._queue.append(_Waiting(submission, future, loop, time.monotonic()))
+        now_s = time.monotonic()
+        self._queue.append(_Waiting(submission, future, loop, now_s, now_s + within_s))
         if self._gathering is not loop and not self._wake.is_set():
             self._gathering = loop
             loop.call_soon(self._gathered)
@@ -124,11 +153,12 @@ class Intake:
         Raises: Busy, Stopping.
         """
         self._admit()
-        since = time.monotonic()
+        now_s = time.monotonic()
+        until_s = now_s + QUEUE_AGE_S_MAX
         futures: list[Future[Answer]] = [Future() for _ in submissions]
         self._queue.extend(
             [
-                _Waiting(each, future, None, since)
+                _Waiting(each, future, None, now_s, until_s)
                 for each, future in zip(submissions, futures, strict=True)
             ]
         )
@@ -137,11 +167,37 @@ class Intake:
 
     def chore(self, work: Chore) -> "Future[Any]":
         """Queue other writes for the writer's connection, in a transaction of their own."""
+        return self._turn(lambda writer: writer.chore(work))
+
+    def consume(
+        self, submissions: Sequence[Submission], taken: Sequence[Taken]
+    ) -> "Future[list[Answer]]":
+        """Decide what was read from a stream as a batch, durable with how far it was read.
+
+        From the future: Unsent, Unknown, Fenced, Moved, Stopping; then nothing is known of the
+        batch but what is stored.
+        """
+        return self._turn(lambda writer: self._consume(writer, submissions, taken), decides=True)
+
+    def share(self, known: frozenset[int]) -> "Future[None]":
+        """Be told which lanes there are, some of them other processes'."""
+        return self._turn(lambda writer: writer.share(known))
+
+    def take(self, lane: int) -> "Future[None]":
+        """Own a lane before the next batch; Unsent from the future when that cannot be now."""
+        return self._turn(lambda writer: writer.take(lane))
+
+    def give(self, lane: int) -> "Future[None]":
+        """Let a lane go behind the batch that is under way; what waits for it is told Moved."""
+        return self._turn(lambda writer: writer.give(lane))
+
+    def _turn(self, work: Callable[[Writer], Any], *, decides: bool = False) -> "Future[Any]":
+        """Queue something for the writer's own thread, to be done between two batches."""
         future: Future[Any] = Future()
         if not self.is_open:
             future.set_exception(Stopping("the process takes nothing new"))
             return future
-        self._chores.append(_Chore(work, future))
+        self._turns.append(_Turn(work, future, decides))
         self._wake.set()
         return future
 
@@ -171,36 +227,68 @@ class Intake:
         while True:
             self._wake.wait()
             self._wake.clear()
-            while self._queue or self._chores:
-                while self._chores:
-                    self._do_chore(writer, self._chores.popleft())
+            while self._queue or self._turns:
+                while self._turns:
+                    self._do_turn(writer, self._turns.popleft())
                 if self._queue:
                     self._do_batch(writer)
-            if self._is_stopping and not self._queue and not self._chores:
+            if self._is_stopping and not self._queue and not self._turns:
                 return
 
-    def _do_chore(self, writer: Writer, chore: _Chore) -> None:
-        if not chore.future.set_running_or_notify_cancel():
+    def _do_turn(self, writer: Writer, turn: _Turn) -> None:
+        if not turn.future.set_running_or_notify_cancel():
             return  # whoever asked is gone
         try:
-            chore.future.set_result(writer.chore(chore.work))
-        except Exception as error:  # noqa: BLE001 - belongs to whoever asked for the chore
-            chore.future.set_exception(error)
+            turn.future.set_result(turn.work(writer))
+        except Exception as error:
+            turn.future.set_exception(error)  # it belongs to whoever asked for the turn
+            if turn.decides and not isinstance(error, Fault):
+                raise
+
+    def _consume(
+        self, writer: Writer, submissions: Sequence[Submission], taken: Sequence[Taken]
+    ) -> list[Answer]:
+        began_s = self._busy_since_s = time.monotonic()
+        try:
+            answers = writer.apply(submissions, taken)
+        except Fenced as error:
+            raise self._fenced(writer, error) from error
+        finally:
+            self._busy_since_s = None
+        self._batched(writer, answers, time.monotonic() - began_s)
+        return answers
+
+    def _next(self, writer: Writer) -> list[_Waiting]:
+        """Return the commands of the next batch; those too late or not ours are told so."""
+        queue, batch_max = self._queue, self._batch_max
+        if self._pacer is not None:
+            batch_max, linger_ms = self._pacer.pace
+            if linger_ms and len(queue) < batch_max:
+                time.sleep(linger_ms / 1_000)
+        batch = [queue.popleft() for _ in range(min(len(queue), batch_max))]
+        now_s = time.monotonic()
+        if late := [each for each in batch if each.until_s < now_s]:
+            _fail(late, Busy("the command waited too long and was not tried"))
+            batch = [each for each in batch if each.until_s >= now_s]
+        if writer.is_shared:
+            strays = [each for each in batch if not writer.is_home(each.submission.command)]
+            _fail(strays, Moved("the lane is with another process"))
+            batch = [each for each in batch if writer.is_home(each.submission.command)]
+        return batch
 
     def _do_batch(self, writer: Writer) -> None:
-        queue = self._queue
-        batch = [queue.popleft() for _ in range(min(len(queue), self._batch_max))]
-        oldest = time.monotonic() - QUEUE_AGE_S_MAX
-        if batch[0].since_s < oldest:
-            late = [each for each in batch if each.since_s < oldest]
-            _fail(late, Busy("the command waited too long and was not tried"))
-            batch = [each for each in batch if each.since_s >= oldest]
-            if not batch:
-                return
+        batch = self._next(writer)
+        if not batch:
+            return
         began_s = self._busy_since_s = time.monotonic()
         try:
             answers = writer.apply([each.submission for each in batch])
+        except Fenced as error:
+            _fail(batch, self._fenced(writer, error))
+            return
         except Fault as error:
+            if self._pacer is not None:
+                self._pacer.failed()
             _fail(batch, error)
             return
         except BaseException:
@@ -209,17 +297,38 @@ class Intake:
         finally:
             self._busy_since_s = None
         took_s = time.monotonic() - began_s
+        if self._pacer is not None:
+            self._pacer.took(took_s)
         _resolve(batch, answers)
+        self._batched(writer, answers, took_s)
+
+    def _batched(self, writer: Writer, answers: list[Answer], took_s: float) -> None:
+        """Do what follows every batch."""
         self._deliver_relay(writer)
         if self.on_batch is not None:
             self.on_batch(Batched(writer, answers, took_s))
 
+    def _fenced(self, writer: Writer, error: Fenced) -> Fault:
+        """Return what a fenced batch is told: where lanes are shared, to look for their owner."""
+        if not writer.is_shared:
+            return error
+        writer.give_all()
+        if self.on_fenced is not None:
+            self.on_fenced()
+        return Moved(str(error))
+
     def _deliver_relay(self, writer: Writer) -> None:
-        """Carry money between lanes right behind the batch that let it go."""
-        if len(writer.lanes) == 1:
+        """Carry money between our lanes right behind the batch that let it go."""
+        lanes = writer.lanes
+        if not self.carries or len(lanes) == 1 or (writer.is_shared and not writer.has_let_go):
             return
+
+        def look(connection: Any) -> list[DeliverRelay]:  # noqa: ANN401 - the engine's own type
+            found = waiting(connection)
+            return [each for each in found if each.lane in lanes and each.source in lanes]
+
         try:
-            while commands := writer.read(lambda connection: list(waiting(connection))):
+            while commands := writer.read(look):
                 writer.apply([Submission(each) for each in commands])
         except Fault:
             # What is not delivered now is still in the journal and goes with the next batch.
@@ -228,8 +337,8 @@ class Intake:
     def _refuse_rest(self) -> None:
         while self._queue:
             _fail([self._queue.popleft()], Stopping("the process has stopped"))
-        while self._chores:
-            self._chores.popleft().future.set_exception(Stopping("the process has stopped"))
+        while self._turns:
+            self._turns.popleft().future.set_exception(Stopping("the process has stopped"))
 
 
 def _resolve(batch: list[_Waiting], answers: list[Answer]) -> None:

@@ -9,11 +9,9 @@ from collections.abc import Callable
 from hashlib import sha256
 from typing import Any, Final
 
-import apsw
-
 from lingqian.channels.port import Bill, BillKind
 from lingqian.kernel.fault import Damaged
-from lingqian.storage.port import Personal
+from lingqian.storage.port import Connection, Personal
 from lingqian.storage.vault import Vault
 
 FIELD_TRADE_BILL: Final = 20
@@ -49,7 +47,7 @@ def sealed_note(vault: Vault, identity: bytes, note: str) -> tuple[bytes, tuple[
     return mac, (Personal(identity, FIELD_DIFFERENCE_NOTE, cipher, mac),)
 
 
-def opened(connection: apsw.Connection, vault: Vault, owner_id: bytes, field: int) -> bytes | None:
+def opened(connection: Connection, vault: Vault, owner_id: bytes, field: int) -> bytes | None:
     """Open a bill or a sheet; None when none is kept.
 
     Raises: Damaged.

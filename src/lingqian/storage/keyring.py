@@ -27,6 +27,7 @@ from lingqian.identity.key import (
 )
 from lingqian.kernel.fault import Unsent
 from lingqian.storage.lock import DirectoryLock
+from lingqian.storage.port import Connection
 from lingqian.storage.sqlite import connect, migrate
 
 _SEEN_S: Final = 0.5
@@ -34,6 +35,7 @@ _KEYS_MAX: Final = 10_000
 _COLUMNS: Final = "key_id, name, secret_digest, scopes, created_at_us, revoked_at_us"
 SELECT_KEY: Final = f"SELECT {_COLUMNS} FROM api_keys WHERE key_id = ?"  # noqa: S608 - our columns
 SELECT_KEYS: Final = f"SELECT {_COLUMNS} FROM api_keys ORDER BY created_at_us"  # noqa: S608 - ours
+SELECT_GOOD: Final = "SELECT 1 FROM api_keys WHERE name = ? AND revoked_at_us = 0"
 INSERT_KEY: Final = (
     "INSERT INTO api_keys (key_id, name, secret_digest, scopes, created_at_us, revoked_at_us) "
     "VALUES (?, ?, ?, ?, ?, 0)"
@@ -52,7 +54,7 @@ def _key(row: Any) -> Key:  # noqa: ANN401 - a row of the engine
     return Key(key_id, name, secret_digest, read_scopes(scopes), created_at_us, revoked_at_us)
 
 
-def open_beside(path: Path) -> apsw.Connection:
+def open_beside(path: Path) -> Connection:
     """Open a database for a small write, whether or not a server is running on it.
 
     Raises: Damaged when the database is newer than this program; Fenced when it must be made and
@@ -74,7 +76,7 @@ def open_beside(path: Path) -> apsw.Connection:
     return connection
 
 
-def add_key(connection: apsw.Connection, name: str, scopes: frozenset[Scope]) -> str:
+def add_key(connection: Connection, name: str, scopes: frozenset[Scope]) -> str:
     """Make a key and return it as its owner will see it this once.
 
     Raises: NameTakenError; Unsent when the database cannot be written now.
@@ -82,6 +84,8 @@ def add_key(connection: apsw.Connection, name: str, scopes: frozenset[Scope]) ->
     key_id = secrets.token_hex(KEY_ID_CHARS // 2)
     secret = secrets.token_hex(SECRET_CHARS // 2)
     values = (key_id, name, digest(secret), write_scopes(scopes), time.time_ns() // 1_000)
+    if connection.execute(SELECT_GOOD, (name,)).fetchone() is not None:
+        raise NameTakenError(name)
     try:
         connection.execute(INSERT_KEY, values)
     except apsw.ConstraintError as error:
@@ -91,7 +95,7 @@ def add_key(connection: apsw.Connection, name: str, scopes: frozenset[Scope]) ->
     return write_key(key_id, secret)
 
 
-def revoke_key(connection: apsw.Connection, word: str) -> bool:
+def revoke_key(connection: Connection, word: str) -> bool:
     """Revoke the good key with this id or name; False when there is none.
 
     Raises: Unsent.
@@ -103,7 +107,7 @@ def revoke_key(connection: apsw.Connection, word: str) -> bool:
     return connection.changes() > 0
 
 
-def list_keys(connection: apsw.Connection) -> list[Key]:
+def list_keys(connection: Connection) -> list[Key]:
     """Return every key, the oldest first."""
     return [_key(row) for row in connection.execute(SELECT_KEYS)]
 
@@ -111,7 +115,7 @@ def list_keys(connection: apsw.Connection) -> list[Key]:
 class Keyring:
     """Finds out who is calling; rows are read again after half a second."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._keys: dict[str, tuple[Key | None, float]] = {}
 

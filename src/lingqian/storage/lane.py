@@ -4,6 +4,7 @@ Law: one durable transaction per batch; nobody is answered before it; a refused 
 spoils its neighbours; what is in memory equals what is stored, or is thrown away.
 """
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -14,9 +15,9 @@ from lingqian.flows.view import Policy, Reveal, View, Wanted
 from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX, STORY_S
 from lingqian.kernel.clock import SECOND_US, Clock
 from lingqian.kernel.code import Code
-from lingqian.kernel.fault import Damaged, Fault, Unknown, Unsent
+from lingqian.kernel.fault import Damaged, Fault, Moved, Unknown, Unsent
 from lingqian.storage.codec import Row, encode, seal
-from lingqian.storage.port import Batch, LaneRow, Personal, Store
+from lingqian.storage.port import Batch, LaneRow, Personal, Store, Taken
 from lingqian.storage.schema import TABLES
 
 # Makes a named tuple in half the time of its own constructor: for those made for every command.
@@ -155,6 +156,10 @@ class Lane:
         appended = (view.new_keys, view.new_entries, view.new_relays, view.new_trails)
         return Batch(before, after, rows, *appended, personal, dirty)
 
+    def passed(self, taken: tuple[Taken, ...]) -> Batch:
+        """Return a batch that changes nothing but how far streams were read."""
+        return Batch(self._row, self._row, [], [], [], [], [], [], [], taken)
+
     def committed(self, after: LaneRow) -> None:
         """Take a durable batch as the new truth of memory."""
         self._row = after
@@ -195,13 +200,26 @@ class Lane:
 
 
 class Writer:
-    """Owns lanes and commits their batches together; belongs to one thread."""
+    """Owns lanes and commits their batches together; belongs to one thread.
+
+    Where several processes share the lanes it gains and loses some between batches.
+    """
 
     def __init__(self, store: Store, lanes: Sequence[int], policy: Policy, shell: Shell) -> None:
         self._store = store
-        self._lanes = {each: Lane(store, store.lane(each), policy, shell) for each in lanes}
+        self._policy = policy
+        self._shell = shell
+        # Every lane there is, where others may own some of them; empty when all are ours.
+        self._known: frozenset[int] = frozenset()
+        self._lanes: dict[int, Lane] = {}
+        for each in lanes:
+            self.take(each)
+        # Whether the last batch let money go to another lane.
+        self.has_let_go = False
         # Lanes whose last commit is unknown and could not be resolved yet.
         self._unresolved: list[Batch] = []
+        # How commits ended, for whoever watches; written by this thread, read by any.
+        self.outcomes: Counter[str] = Counter()
 
     @property
     def store(self) -> Store:
@@ -232,12 +250,46 @@ class Writer:
         """The lanes by number."""
         return self._lanes
 
-    def apply(self, submissions: Sequence[Submission]) -> list[Answer]:
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes may own some of the lanes."""
+        return bool(self._known)
+
+    def share(self, known: frozenset[int]) -> None:
+        """Be told which lanes there are; those that are not ours are other processes'."""
+        self._known = known
+
+    def take(self, number: int) -> None:
+        """Become a lane's owner, which fences whoever was it before.
+
+        Raises: Unsent; taking it again is always safe.
+        """
+        self._lanes[number] = Lane(self._store, self._store.lane(number), self._policy, self._shell)
+
+    def give(self, number: int) -> None:
+        """Be a lane's owner no more; a commit of it that was cut is its next owner's to read."""
+        self._lanes.pop(number, None)
+        self._unresolved = [each for each in self._unresolved if each.before.lane != number]
+
+    def give_all(self) -> None:
+        """Be nobody's owner any more: what we believed about our lanes is not true."""
+        self._lanes.clear()
+        self._unresolved = []
+
+    def is_home(self, command: Command) -> bool:
+        """Say whether we answer a command: its lane is ours, or never was and so is anybody's."""
+        number = home_lane(command)
+        return number in self._lanes or (number not in self._known and bool(self._lanes))
+
+    def apply(self, submissions: Sequence[Submission], taken: Sequence[Taken] = ()) -> list[Answer]:
         """Decide a batch and make it durable; one answer per command, in order.
 
+        `taken` says how far lanes of ours have read streams, and is durable with the effects.
         Raises: Unsent, Unknown, Fenced: then no command of the batch has an answer, and asking
-        again with the same keys is safe.
+        again with the same keys is safe; Moved when `taken` names a lane that is not ours.
         """
+        if any(each.lane not in self._lanes for each in taken):
+            raise Moved("the lane is with another process")
         if self._unresolved:
             self._resolve(self._unresolved)
         answers: list[Any] = [None] * len(submissions)
@@ -249,11 +301,13 @@ class Writer:
                     answers[place] = answer
                 if batch is not None:
                     batches.append(batch)
+            batches = self._noted(batches, taken)
             if batches:
                 self._commit(batches)
         except Fault:
             self._abandon()
             raise
+        self.has_let_go = any(batch.relays for batch in batches)
         self._store.checkpoint()
         return answers
 
@@ -269,10 +323,26 @@ class Writer:
             routes.setdefault(number, []).append(place)
         return [(self._lanes[number], places) for number, places in sorted(routes.items())]
 
+    def _noted(self, batches: list[Batch], taken: Sequence[Taken]) -> list[Batch]:
+        """Return the batches with how far each lane has read; one that did nothing says only that.
+
+        In order of lanes: on a server each takes its rows in the same order.
+        """
+        if not taken:
+            return batches
+        found = {batch.before.lane: batch for batch in batches}
+        for lane in {each.lane for each in taken}:
+            mine = tuple([each for each in taken if each.lane == lane])
+            batch = found.get(lane)
+            found[lane] = (
+                self._lanes[lane].passed(mine) if batch is None else batch._replace(taken=mine)
+            )
+        return [found[lane] for lane in sorted(found)]
+
     def _commit(self, batches: list[Batch]) -> None:
         for attempt in range(COMMIT_TRIES_MAX):
             try:
-                self._store.commit(batches)
+                self._send(batches)
             except Unsent:
                 if attempt == COMMIT_TRIES_MAX - 1:
                     raise
@@ -286,6 +356,15 @@ class Writer:
                     self._lanes[batch.before.lane].committed(batch.after)
                 return
 
+    def _send(self, batches: list[Batch]) -> None:
+        """Commit once, and count how it ended."""
+        try:
+            self._store.commit(batches)
+        except Fault as fault:
+            self.outcomes[type(fault).__name__.lower()] += 1
+            raise
+        self.outcomes["committed"] += 1
+
     def _resolve(self, batches: list[Batch]) -> bool:
         """Find out what became of an unknown commit; True when it was committed.
 
@@ -293,7 +372,12 @@ class Writer:
         """
         rows = self._store.resolve(batches)
         self._unresolved = []
-        is_committed = rows[0].batch_id == batches[0].after.batch_id
+        # What only says how far was read leaves no trace in the lane's row: it is read again.
+        is_committed = any(
+            batch.rows and row.batch_id == batch.after.batch_id
+            for row, batch in zip(rows, batches, strict=True)
+        )
+        self.outcomes["found_committed" if is_committed else "found_missing"] += 1
         for row in rows:
             lane = self._lanes[row.lane]
             if is_committed:

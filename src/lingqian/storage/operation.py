@@ -1,20 +1,21 @@
 """Tables of operation checked: not journalled, so held to shapes and to each other (运营表核对).
 
-Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0018.
+Nothing here is money. Source: migrations 0002, 0009, 0010, 0012, 0014 to 0018, 0020.
 """
 
 from collections.abc import Iterator
 from typing import Final
-
-import apsw
 
 from lingqian.identity.real_name import RealName
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.act import broken_acts
 from lingqian.storage.cover import macs as cover_macs
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.port import Connection
+from lingqian.storage.position import untrue_messages
 from lingqian.storage.real_name import macs, open_told
 from lingqian.storage.vault import Vault
+from lingqian.storage.walk import LARGE_PAGE_ROWS, Way, walk
 
 # Each query returns a key and words for every row that contradicts another or has no shape.
 _QUERIES: Final[dict[str, str]] = {
@@ -26,6 +27,9 @@ _QUERIES: Final[dict[str, str]] = {
         SELECT key_id, 'its digest is no SHA-256, or its times run backwards' FROM api_keys
         WHERE key_id = '' OR typeof(secret_digest) <> 'blob' OR length(secret_digest) <> 32
             OR created_at_us <= 0 OR (revoked_at_us <> 0 AND revoked_at_us < created_at_us)
+        UNION ALL
+        SELECT name, count(*) || ' good keys have this name' FROM api_keys
+        WHERE revoked_at_us = 0 GROUP BY name HAVING count(*) > 1
         """,
     "endpoints": """
         SELECT endpoint_id, 'it has no address or secret, or its times run backwards'
@@ -99,6 +103,9 @@ _QUERIES: Final[dict[str, str]] = {
             OR (r.checks = 0 AND length(r.name_sealed) + length(r.number_sealed)
                 + length(r.name_mac) + length(r.number_mac) > 0)
             OR (r.checks > 0 AND (length(r.name_mac) <> 16 OR length(r.number_mac) <> 16))
+        UNION ALL
+        SELECT hex(number_mac), count(*) || ' people have verified this number' FROM real_names
+        WHERE number_mac <> x'' GROUP BY number_mac HAVING count(*) > 1
         """,
     "passkeys": """
         SELECT hex(p.credential_id), 'nobody of ours, or its key or its name has no shape'
@@ -140,18 +147,44 @@ _QUERIES: Final[dict[str, str]] = {
         LEFT JOIN users u ON u.user_id = d.user_id
         WHERE u.user_id IS NULL OR d.day < 0 OR d.tries NOT BETWEEN 1 AND 20
         """,
+    "positions": """
+        SELECT p.stream || '/' || p.lane, 'no such lane, or its topic has no shape'
+        FROM positions p
+        LEFT JOIN lanes l ON l.lane = p.lane
+        WHERE l.lane IS NULL OR p.stream NOT IN ('commands', 'relay') OR length(p.topic) <> 16
+            OR p.place < 0
+        """,
+    "parked_messages": """
+        SELECT hex(m.message_id), 'its lane has not read so far, or it has no shape'
+        FROM parked_messages m
+        LEFT JOIN positions p ON p.lane = m.lane AND p.stream = m.stream
+        WHERE p.lane IS NULL OR (p.topic = m.topic AND p.place <= m.place)
+            OR length(m.message_id) <> 16 OR length(m.mac) <> 16 OR length(m.sealed) < 29
+            OR m.reason = '' OR m.at_us <= 0
+        """,
 }
-_PASSKEY_TABLES: Final = ("passkeys", "operator_passkeys")
+_COVERS: Final = Way(
+    "covers", ("cover_id",), ("user_id", "content_mac", "image_sealed"), LARGE_PAGE_ROWS
+)
+_AUTHENTICATORS: Final = Way("authenticators", ("key_id",), ("secret_sealed",))
+_REAL_NAMES: Final = Way("real_names", ("user_id",), RealName._fields)
+_NAMED: Final = (
+    Way("devices", ("device_id",), ("name_sealed",)),
+    Way("passkeys", ("credential_id",), ("name_sealed",)),
+    Way("operator_passkeys", ("credential_id",), ("name_sealed",)),
+)
 OPERATION_TABLES: Final = frozenset(_QUERIES) | {"acts"}
 
 
-def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterator[Finding]:
+def operation_faults(connection: Connection, vault: Vault | None) -> Iterator[Finding]:
     """Yield what is wrong with the tables of operation."""
     for table, query in _QUERIES.items():
         for key, words in connection.execute(query):
             yield Finding(FindingKind.OPERATION_ROW, table, 0, 0, str(key), str(words))
     for number, words in broken_acts(connection, vault):
         yield Finding(FindingKind.OPERATION_ROW, "acts", 0, 0, str(number), words)
+    for key, words in untrue_messages(connection, vault):
+        yield Finding(FindingKind.OPERATION_ROW, "parked_messages", 0, 0, key, words)
     if vault is not None:
         yield from _unread_names(connection, vault)
         yield from _untrue_names(connection, vault)
@@ -159,12 +192,11 @@ def operation_faults(connection: apsw.Connection, vault: Vault | None) -> Iterat
         yield from _untrue_covers(connection, vault)
 
 
-def _untrue_covers(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+def _untrue_covers(connection: Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the covers whose picture does not open, or is not the one that its digests are of."""
-    query = (
-        "SELECT cover_id, user_id, content_mac, image_sealed FROM covers WHERE image_sealed <> x''"
-    )
-    for cover_id, user_id, content_mac, sealed in connection.execute(query):
+    for cover_id, user_id, content_mac, sealed in walk(connection, _COVERS):
+        if not sealed:
+            continue
         try:
             found = cover_macs(vault, user_id, vault.open("identity", cover_id, sealed))
             is_true = found == (cover_id, content_mac)
@@ -175,9 +207,9 @@ def _untrue_covers(connection: apsw.Connection, vault: Vault) -> Iterator[Findin
             yield Finding(FindingKind.OPERATION_ROW, "covers", 0, 0, cover_id.hex(), words)
 
 
-def _lost_secrets(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+def _lost_secrets(connection: Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the authenticators whose secret does not open under their own key."""
-    for key_id, sealed in connection.execute("SELECT key_id, secret_sealed FROM authenticators"):
+    for key_id, sealed in walk(connection, _AUTHENTICATORS):
         try:
             vault.open("identity", str(key_id).encode(), sealed)
         except Damaged as error:
@@ -185,14 +217,12 @@ def _lost_secrets(connection: apsw.Connection, vault: Vault) -> Iterator[Finding
             yield Finding(FindingKind.OPERATION_ROW, "authenticators", 0, 0, str(key_id), words)
 
 
-def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+def _untrue_names(connection: Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the people whose verified name does not open, or is not the one that is looked for."""
-    query = (
-        "SELECT user_id, name_sealed, number_sealed, name_mac, number_mac, checks, "
-        "verified_at_us, day, tries FROM real_names WHERE checks > 0"
-    )
-    for user_id, *row in connection.execute(query):
+    for user_id, *row in walk(connection, _REAL_NAMES):
         kept = RealName(*row)
+        if not kept.checks:
+            continue
         try:
             is_true = macs(vault, open_told(vault, user_id, kept)) == (
                 kept.name_mac,
@@ -205,14 +235,12 @@ def _untrue_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding
             yield Finding(FindingKind.OPERATION_ROW, "real_names", 0, 0, user_id.hex(), words)
 
 
-def _unread_names(connection: apsw.Connection, vault: Vault) -> Iterator[Finding]:
+def _unread_names(connection: Connection, vault: Vault) -> Iterator[Finding]:
     """Yield the devices and passkeys whose name does not open under their own id."""
-    named = ("devices", "device_id"), *[(each, "credential_id") for each in _PASSKEY_TABLES]
-    for table, key in named:
-        query = f"SELECT {key}, name_sealed FROM {table}"  # noqa: S608 - names from the line above
-        for own_id, sealed in connection.execute(query):
+    for way in _NAMED:
+        for own_id, sealed in walk(connection, way):
             try:
                 vault.open("identity", own_id, sealed)
             except Damaged as error:
                 words = f"its name: {error}"
-                yield Finding(FindingKind.OPERATION_ROW, table, 0, 0, own_id.hex(), words)
+                yield Finding(FindingKind.OPERATION_ROW, way.table, 0, 0, own_id.hex(), words)

@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.channels.port import BillRow, FundRow
 from lingqian.clearing.difference import OPEN_STATES, day_id
 from lingqian.clearing.item import WAYS, Booked, Standing, Way, channel_no_of, number_of
@@ -27,6 +25,7 @@ from lingqian.kernel.order import ordered
 from lingqian.ledger.chart import channel_account, payable_account
 from lingqian.storage.codec import Row, decode
 from lingqian.storage.kept_bill import FIELD_SHEET, opened
+from lingqian.storage.port import Connection
 from lingqian.storage.reconciliation import day_row, differences
 from lingqian.storage.sheet import Sheet, shown_in
 from lingqian.storage.vault import Vault
@@ -89,13 +88,13 @@ _NO_BILL: Final = sha256(b"").digest()
 class Frame(NamedTuple):
     """What a reading of our side is given: the account, the day, and its plan's base rate."""
 
-    connection: apsw.Connection
+    connection: Connection
     vault: Vault
     account: str
     day: int
     rate_ppm: int
 
-    def on(self, connection: apsw.Connection) -> "Frame":
+    def on(self, connection: Connection) -> "Frame":
         """Return the same frame over another connection."""
         return self._replace(connection=connection)
 
@@ -257,7 +256,7 @@ def _refund(frame: Frame, row: tuple[Any, ...], shown: dict[tuple[int, str], int
     )
 
 
-def subject_of_flow(connection: apsw.Connection, account: str, row: FundRow) -> bytes:
+def subject_of_flow(connection: Connection, account: str, row: FundRow) -> bytes:
     """Return our payout or refund that a line of the fund bill belongs to; empty for none."""
     number = parse(PREFIX_PAYOUT, f"{PREFIX_PAYOUT}_{row.voucher_no.removeprefix(PREFIX_PAYOUT)}")
     if number is not None:
@@ -279,13 +278,13 @@ SELECT_PAYOUT_TRANSIT: Final = (
     "SELECT COALESCE(sum(moved + iif(stage = ?2 AND success_at_us < ?3, amount_fen, 0)), 0) FROM ("
     "SELECT p.stage, p.success_at_us, p.amount_fen, sum(f.amount_fen) AS moved "
     "FROM flows f JOIN payouts p ON p.payout_id = f.subject_id "
-    "WHERE f.account = ?1 AND f.subject_id <> x'' AND f.day <= ?4 GROUP BY p.payout_id)"
+    "WHERE f.account = ?1 AND f.subject_id <> x'' AND f.day <= ?4 GROUP BY p.payout_id) AS found"
 )
 SELECT_LANES: Final = "SELECT lane FROM lanes"
 SELECT_ACCOUNT: Final = "SELECT debits_posted - credits_posted FROM accounts WHERE account = ?"
 
 
-def channel_fen(connection: apsw.Connection, account: str) -> int:
+def channel_fen(connection: Connection, account: str) -> int:
     """Return what the channel account owes us now, in all lanes."""
     total = 0
     lanes: Any = connection.execute(SELECT_LANES).fetchall()

@@ -7,12 +7,11 @@ rows of its time. Nothing is remembered apart from them.   Units: fen; µs.
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.flows.command import SetMode
 from lingqian.flows.mode import ModeDone, mode_key
 from lingqian.kernel.id import mint
 from lingqian.storage.codec import Row, decode
+from lingqian.storage.port import Connection
 from lingqian.storage.standing import Report, report, waiting_count
 from lingqian.storage.story import SELECT_ROWS
 from lingqian.storage.subject import TOLD_LANE
@@ -81,7 +80,7 @@ class Figures(NamedTuple):
     waiting: int
 
 
-def steps(connection: apsw.Connection, account: str) -> list[Step]:
+def steps(connection: Connection, account: str) -> list[Step]:
     """Return every switch of an account's mode, the oldest first."""
     key = mode_key(TOLD_LANE, account)
     rows = [Row(*row) for row in connection.execute(SELECT_ROWS, (TOLD_LANE, key))]
@@ -96,7 +95,7 @@ def _step(row: Row) -> Step:
     return Step(row.at_us, command.event, Mode(outcome.mode), command.by, command.why)
 
 
-def outages(connection: apsw.Connection, account: str) -> list[Outage]:
+def outages(connection: Connection, account: str) -> list[Outage]:
     """Return an account's outages, the oldest first; each begins by going into DEGRADED."""
     found: list[Outage] = []
     for step in steps(connection, account):
@@ -118,14 +117,14 @@ def _continued(outage: Outage, step: Step) -> Outage:
 
 
 def figures(
-    connection: apsw.Connection, account: str, outage: Outage, now_us: int, offset_us: int
+    connection: Connection, account: str, outage: Outage, now_us: int, offset_us: int
 ) -> Figures:
     """Return what an outage came to, as things are now."""
     span = (outage.began_us, outage.ended_us or now_us)
     ranges = list(_ranges(connection, span, offset_us))
     orders: list[tuple[bytes, int, int]] = []
     for each in ranges:
-        orders += connection.execute(SELECT_ORDERS, (*each, *span)).fetchall()  # type: ignore[arg-type]  # three columns
+        orders += connection.execute(SELECT_ORDERS, (*each, *span)).fetchall()
     coins = [order_id for order_id, _, kind in orders if kind == OrderKind.COINS]
     paid = _wallet_payments(connection, [wallet_order(each) for each in coins])
     # A wallet payment is an order beside the one that it pays for, and not another intention.
@@ -143,7 +142,7 @@ def figures(
 
 
 def _ranges(
-    connection: apsw.Connection, span: tuple[int, int], offset_us: int
+    connection: Connection, span: tuple[int, int], offset_us: int
 ) -> Iterator[tuple[bytes, bytes]]:
     """Yield the ids that each lane minted in a span of business time, and some around it.
 
@@ -157,7 +156,7 @@ def _ranges(
 
 
 def _attempts(
-    connection: apsw.Connection,
+    connection: Connection,
     account: str,
     ranges: list[tuple[bytes, bytes]],
     span: tuple[int, int],
@@ -171,7 +170,7 @@ def _attempts(
     return found
 
 
-def _wallet_payments(connection: apsw.Connection, ids: list[bytes]) -> dict[bytes, int]:
+def _wallet_payments(connection: Connection, ids: list[bytes]) -> dict[bytes, int]:
     """Return those of some orders that exist, with their amounts."""
     found: dict[bytes, int] = {}
     for start in range(0, len(ids), _CHUNK):

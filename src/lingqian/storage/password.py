@@ -7,12 +7,12 @@ stolen database alone cannot be tried against. Source: risk-compliance reference
 import secrets
 from typing import Any, Final
 
-import apsw
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from lingqian.identity.password import Password, is_locked, is_over, passed, tried
 from lingqian.kernel.clock import SECOND_US
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
 
 _VERSION: Final = b"\x01"
@@ -30,7 +30,10 @@ PUT_PASSWORD: Final = (
     "reset_at_us = excluded.reset_at_us"
 )
 SELECT_PAYEE: Final = "SELECT 1 FROM payees WHERE user_id = ? AND payee_mac = ?"
-PUT_PAYEE: Final = "INSERT OR IGNORE INTO payees (user_id, payee_mac, at_us) VALUES (?, ?, ?)"
+PUT_PAYEE: Final = (
+    "INSERT INTO payees (user_id, payee_mac, at_us) VALUES (?, ?, ?) "
+    "ON CONFLICT (user_id, payee_mac) DO NOTHING"
+)
 
 
 def hash_password(vault: Vault, user_id: bytes, text: str) -> bytes:
@@ -55,14 +58,14 @@ def _slow(salt: bytes) -> Argon2id:
     )
 
 
-def find(connection: apsw.Connection, user_id: bytes, at_us: int) -> Password | None:
+def find(connection: Connection, user_id: bytes, at_us: int) -> Password | None:
     """Return a person's password as it stands; None when none was set, or its reset is over."""
     row: Any = connection.execute(SELECT_PASSWORD, (user_id,)).fetchone()
     password = None if row is None else Password(*row)
     return None if password is None or is_over(password, at_us) else password
 
 
-def count_try(connection: apsw.Connection, user_id: bytes, at_us: int) -> Password | None:
+def count_try(connection: Connection, user_id: bytes, at_us: int) -> Password | None:
     """Count a try that is about to be looked at, and return the password as it stood before.
 
     None when there is none; a locked one is returned without counting.
@@ -73,7 +76,7 @@ def count_try(connection: apsw.Connection, user_id: bytes, at_us: int) -> Passwo
     return password
 
 
-def forgive(connection: apsw.Connection, user_id: bytes, hashed: bytes) -> None:
+def forgive(connection: Connection, user_id: bytes, hashed: bytes) -> None:
     """Forget the tries of a password that was told right, unless it is another one by now."""
     row: Any = connection.execute(SELECT_PASSWORD, (user_id,)).fetchone()
     if row is not None and row[0] == hashed:
@@ -81,7 +84,7 @@ def forgive(connection: apsw.Connection, user_id: bytes, hashed: bytes) -> None:
 
 
 def put(
-    connection: apsw.Connection, user_id: bytes, hashed: bytes, at_us: int, *, instead: bytes
+    connection: Connection, user_id: bytes, hashed: bytes, at_us: int, *, instead: bytes
 ) -> bool:
     """Set a password; False when the one it is to replace is no longer the one that stands."""
     known = find(connection, user_id, at_us)
@@ -91,7 +94,7 @@ def put(
     return True
 
 
-def reset(connection: apsw.Connection, user_id: bytes, at_us: int, wait_s: int) -> Password | None:
+def reset(connection: Connection, user_id: bytes, at_us: int, wait_s: int) -> Password | None:
     """Let a password end after a wait; one that is ending already ends no later. None for none."""
     password = find(connection, user_id, at_us)
     if password is None:
@@ -102,7 +105,7 @@ def reset(connection: apsw.Connection, user_id: bytes, at_us: int, wait_s: int) 
     return password
 
 
-def keep(connection: apsw.Connection, user_id: bytes, at_us: int) -> Password | None:
+def keep(connection: Connection, user_id: bytes, at_us: int) -> Password | None:
     """Call a reset off; None when there is no password any more."""
     password = find(connection, user_id, at_us)
     if password is not None and password.reset_at_us:
@@ -111,15 +114,15 @@ def keep(connection: apsw.Connection, user_id: bytes, at_us: int) -> Password | 
     return password
 
 
-def _put(connection: apsw.Connection, user_id: bytes, password: Password) -> None:
+def _put(connection: Connection, user_id: bytes, password: Password) -> None:
     connection.execute(PUT_PASSWORD, (user_id, *password))
 
 
-def is_payee(connection: apsw.Connection, user_id: bytes, payee_mac: bytes) -> bool:
+def is_payee(connection: Connection, user_id: bytes, payee_mac: bytes) -> bool:
     """Say whether a person has paid somebody before."""
     return connection.execute(SELECT_PAYEE, (user_id, payee_mac)).fetchone() is not None
 
 
-def add_payee(connection: apsw.Connection, user_id: bytes, payee_mac: bytes, at_us: int) -> None:
+def add_payee(connection: Connection, user_id: bytes, payee_mac: bytes, at_us: int) -> None:
     """Note whom a person has paid."""
     connection.execute(PUT_PAYEE, (user_id, payee_mac, at_us))

@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final
 
-import apsw
-
 from lingqian.kernel.fault import Damaged
 from lingqian.storage.cashier import FIELD_CARD, FIELD_PAYEE, FIELD_PURCHASE, FIELD_REASON
 from lingqian.storage.desk import (
@@ -26,7 +24,9 @@ from lingqian.storage.kept_bill import (
     FIELD_TRADE_BILL,
     unpacked,
 )
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
+from lingqian.storage.walk import LARGE_PAGE_ROWS, Way, walk
 
 # Where the journal's digest of each field is folded to.
 _HOMES: Final = {
@@ -48,7 +48,7 @@ _HOMES: Final = {
 _PACKED: Final = (FIELD_TRADE_BILL, FIELD_FUND_BILL, FIELD_SHEET)
 _PLAIN: Final = (FIELD_NOTICE, *_PACKED)
 _PURPOSES: Final = {FIELD_EXTERNAL: "external"}
-_SELECT_ALL: Final = "SELECT owner_id, field, cipher, mac FROM personal"
+_ALL: Final = Way("personal", ("owner_id", "field"), ("cipher", "mac"), LARGE_PAGE_ROWS)
 
 
 def _select_strangers(field: int) -> str:
@@ -59,13 +59,13 @@ def _select_strangers(field: int) -> str:
     )
 
 
-def personal_faults(connection: apsw.Connection, vault: Vault | None) -> Iterator[Finding]:
+def personal_faults(connection: Connection, vault: Vault | None) -> Iterator[Finding]:
     """Yield what is wrong with personal rows; without a vault only their digests are compared."""
     for field in _HOMES:
         for (owner_id,) in connection.execute(_select_strangers(field)):
             words = f"field {field}: its digest is not the one the journal keeps"
             yield _finding(FindingKind.PERSONAL_MAC, owner_id, field, words)
-    for owner_id, field, cipher, mac in connection.execute(_SELECT_ALL):
+    for owner_id, field, cipher, mac in walk(connection, _ALL):
         if field not in _HOMES:
             yield _finding(FindingKind.PERSONAL_MAC, owner_id, field, f"field {field} is unknown")
         elif vault is not None:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -20,6 +21,7 @@ class Publisher:
         self._log = log
         self._rows = rows
         self._clock = clock
+        self._published_s = time.monotonic()
         self._is_stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="lingqian-heads", daemon=True)
 
@@ -33,10 +35,16 @@ class Publisher:
         self._thread.join()
         self.publish()
 
+    @property
+    def behind_s(self) -> float:
+        """How long ago every head was last published, in seconds."""
+        return time.monotonic() - self._published_s
+
     def publish(self) -> None:
         """Publish every head that has changed; on a disk that is full, say so and try again."""
         try:
             self._log.publish(self._rows(), self._clock.now_us())
+            self._published_s = time.monotonic()
         except OSError as error:
             _log.error("heads are not published: %s", error)
 

@@ -7,10 +7,10 @@ row's own key. Units: coins; fen; µs.
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.gift.gift import Gift
+from lingqian.storage.port import Connection
 from lingqian.storage.schema import TABLES
+from lingqian.topup.coin import Use, take
 from lingqian.topup.grant import Grant
 from lingqian.topup.payout import Payout
 from lingqian.topup.refund import Refund
@@ -47,6 +47,11 @@ SELECT_EXPIRING: Final = (
     "GROUP BY due_at_us ORDER BY due_at_us LIMIT ?"
 )
 SELECT_GRANTS: Final = _page("grants", "AND paid_left + bonus_left > 0 ")
+SELECT_GRANT: Final = _one("grants")
+SELECT_LOTS: Final = (
+    f"SELECT {_columns('grants')} FROM grants "  # noqa: S608 - names from the schema table
+    "WHERE user_id = ? AND paid_left + bonus_left > 0"
+)
 SELECT_GIFT: Final = _one("gifts")
 SELECT_GIFTS_SENT: Final = _page("gifts")
 SELECT_GIFTS_GOT: Final = (
@@ -117,18 +122,18 @@ class Income(NamedTuple):
     next_at_us: int
 
 
-def _rows(connection: apsw.Connection, name: str, statement: str, values: tuple[Any, ...]) -> Any:  # noqa: ANN401 - rows of the table's own class
+def _rows(connection: Connection, name: str, statement: str, values: tuple[Any, ...]) -> Any:  # noqa: ANN401 - rows of the table's own class
     make = _TABLE[name].make
     found: Iterable[Any] = connection.execute(statement, values)
     return [(key, make(*columns)) for key, *columns in found]
 
 
-def _first(connection: apsw.Connection, name: str, statement: str, key: bytes) -> Any:  # noqa: ANN401 - the table's own class
+def _first(connection: Connection, name: str, statement: str, key: bytes) -> Any:  # noqa: ANN401 - the table's own class
     rows = _rows(connection, name, statement, (key,))
     return rows[0][1] if rows else None
 
 
-def coins(connection: apsw.Connection, user_id: bytes, rows_max: int = 50) -> CoinBalance:
+def coins(connection: Connection, user_id: bytes, rows_max: int = 50) -> CoinBalance:
     """Return a person's coins, with the next ends of bonus, both of one snapshot."""
     connection.execute("BEGIN")
     try:
@@ -142,7 +147,7 @@ def coins(connection: apsw.Connection, user_id: bytes, rows_max: int = 50) -> Co
 
 
 def grants(
-    connection: apsw.Connection, user_id: bytes, rows_max: int, before: bytes = _END
+    connection: Connection, user_id: bytes, rows_max: int, before: bytes = _END
 ) -> list[tuple[bytes, Grant]]:
     """Return a page of a person's grants that have coins left, by order."""
     page: list[tuple[bytes, Grant]] = _rows(
@@ -151,14 +156,29 @@ def grants(
     return page
 
 
-def gift(connection: apsw.Connection, gift_id: bytes) -> Gift | None:
+def grant(connection: Connection, order_id: bytes) -> Grant | None:
+    """Return the coins of an order."""
+    found: Grant | None = _first(connection, "grants", SELECT_GRANT, order_id)
+    return found
+
+
+def price_fen(connection: Connection, user_id: bytes, coins: int, use: Use, at_us: int) -> int:
+    """Return what the coins had cost that a spend would take now, lot by lot as the lane does.
+
+    Units: fen; 0 when the coins do not suffice.
+    """
+    lots: list[tuple[bytes, Grant]] = _rows(connection, "grants", SELECT_LOTS, (user_id,))
+    return sum(each.released_fen for each in take(lots, coins, use, at_us))
+
+
+def gift(connection: Connection, gift_id: bytes) -> Gift | None:
     """Return a gift."""
     found: Gift | None = _first(connection, "gifts", SELECT_GIFT, gift_id)
     return found
 
 
 def gifts_sent(
-    connection: apsw.Connection, user_id: bytes, rows_max: int, before: bytes = _END
+    connection: Connection, user_id: bytes, rows_max: int, before: bytes = _END
 ) -> list[tuple[bytes, Gift]]:
     """Return a page of the gifts a person gave."""
     page: list[tuple[bytes, Gift]] = _rows(
@@ -168,7 +188,7 @@ def gifts_sent(
 
 
 def gifts_received(
-    connection: apsw.Connection,
+    connection: Connection,
     streamer_id: bytes,
     rows_max: int,
     before: tuple[int, bytes] = (AT_US_MAX, _END),
@@ -180,19 +200,19 @@ def gifts_received(
     return page
 
 
-def income(connection: apsw.Connection, streamer_id: bytes) -> Income:
+def income(connection: Connection, streamer_id: bytes) -> Income:
     """Return what waits for a streamer."""
     row: Any = connection.execute(SELECT_INCOME, (streamer_id,)).fetchone()
     return Income(*row)
 
 
-def refund(connection: apsw.Connection, refund_id: bytes) -> Refund | None:
+def refund(connection: Connection, refund_id: bytes) -> Refund | None:
     """Return a refund."""
     found: Refund | None = _first(connection, "refunds", SELECT_REFUND, refund_id)
     return found
 
 
-def paid(connection: apsw.Connection, row: Refund) -> Paid:
+def paid(connection: Connection, row: Refund) -> Paid:
     """Return the payment that a refund goes back to."""
     if row.transaction_key:
         found: Any = connection.execute(SELECT_PAYMENT, (row.transaction_key,)).fetchone()
@@ -201,14 +221,14 @@ def paid(connection: apsw.Connection, row: Refund) -> Paid:
     return Paid(*found)
 
 
-def refunds_of_payment(connection: apsw.Connection, key: bytes) -> list[bytes]:
+def refunds_of_payment(connection: Connection, key: bytes) -> list[bytes]:
     """Return the refunds of a payment that no order of ours has for its own, the oldest first."""
     rows: Any = connection.execute(SELECT_REFUNDS_OF_PAYMENT, (key,)).fetchall()
     return [identity for (identity,) in rows]
 
 
 def refunds(
-    connection: apsw.Connection, user_id: bytes, rows_max: int, before: bytes = _END
+    connection: Connection, user_id: bytes, rows_max: int, before: bytes = _END
 ) -> list[tuple[bytes, Refund]]:
     """Return a page of a person's refunds."""
     page: list[tuple[bytes, Refund]] = _rows(
@@ -217,7 +237,7 @@ def refunds(
     return page
 
 
-def refunds_of(connection: apsw.Connection, order_id: bytes) -> list[tuple[bytes, Refund]]:
+def refunds_of(connection: Connection, order_id: bytes) -> list[tuple[bytes, Refund]]:
     """Return all refunds of an order, the oldest first; there are few."""
     rows: list[tuple[bytes, Refund]] = _rows(
         connection, "refunds", SELECT_REFUNDS_OF_ORDER, (order_id,)
@@ -225,9 +245,7 @@ def refunds_of(connection: apsw.Connection, order_id: bytes) -> list[tuple[bytes
     return rows
 
 
-def refunds_due(
-    connection: apsw.Connection, at_us: int, rows_max: int
-) -> list[tuple[bytes, Refund]]:
+def refunds_due(connection: Connection, at_us: int, rows_max: int) -> list[tuple[bytes, Refund]]:
     """Return refunds to send or to ask about, the longest due first."""
     rows: list[tuple[bytes, Refund]] = _rows(
         connection, "refunds", SELECT_REFUNDS_DUE, (at_us, rows_max)
@@ -236,7 +254,7 @@ def refunds_due(
 
 
 def refunds_stuck(
-    connection: apsw.Connection, rows_max: int, before: bytes = _END
+    connection: Connection, rows_max: int, before: bytes = _END
 ) -> list[tuple[bytes, Refund]]:
     """Return a page of the refunds that wait for a person."""
     rows: list[tuple[bytes, Refund]] = _rows(
@@ -245,14 +263,14 @@ def refunds_stuck(
     return rows
 
 
-def payout(connection: apsw.Connection, payout_id: bytes) -> Payout | None:
+def payout(connection: Connection, payout_id: bytes) -> Payout | None:
     """Return a payout."""
     found: Payout | None = _first(connection, "payouts", SELECT_PAYOUT, payout_id)
     return found
 
 
 def payouts(
-    connection: apsw.Connection, user_id: bytes, rows_max: int, before: bytes = _END
+    connection: Connection, user_id: bytes, rows_max: int, before: bytes = _END
 ) -> list[tuple[bytes, Payout]]:
     """Return a page of a person's payouts."""
     page: list[tuple[bytes, Payout]] = _rows(
@@ -261,9 +279,7 @@ def payouts(
     return page
 
 
-def payouts_due(
-    connection: apsw.Connection, at_us: int, rows_max: int
-) -> list[tuple[bytes, Payout]]:
+def payouts_due(connection: Connection, at_us: int, rows_max: int) -> list[tuple[bytes, Payout]]:
     """Return payouts to send or to ask about, the longest due first."""
     rows: list[tuple[bytes, Payout]] = _rows(
         connection, "payouts", SELECT_PAYOUTS_DUE, (at_us, rows_max)

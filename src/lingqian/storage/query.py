@@ -7,8 +7,6 @@ pages that continue after the last row's own key, so that a page never moves und
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.flows.case import Case
 from lingqian.flows.view import Transferred
 from lingqian.identity.user import User
@@ -16,6 +14,7 @@ from lingqian.ledger.account import Account
 from lingqian.ledger.chart import balance_account, escrow_account
 from lingqian.redpacket.packet import Claim, Packet, Progress
 from lingqian.storage.codec import Row
+from lingqian.storage.port import Connection
 from lingqian.storage.schema import TABLES
 from lingqian.storage.sql import SELECT_ONE
 from lingqian.topup.attempt import Attempt
@@ -74,11 +73,11 @@ SELECT_JOURNAL: Final = (
 SELECT_ENDS: Final = "SELECT lane, next_seq - 1 FROM lanes"
 
 
-def _first(connection: apsw.Connection, statement: str, values: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a row of the engine
+def _first(connection: Connection, statement: str, values: tuple[Any, ...]) -> Any:  # noqa: ANN401 - a row of the engine
     return connection.execute(statement, values).fetchone()
 
 
-def one(connection: apsw.Connection, table: str, *key: bytes) -> Any:  # noqa: ANN401 - the table's own class
+def one(connection: Connection, table: str, *key: bytes) -> Any:  # noqa: ANN401 - the table's own class
     """Return one row of a typed table by its key, as the class it becomes."""
     row = _first(connection, SELECT_ONE[table], key)
     if row is None:
@@ -87,19 +86,19 @@ def one(connection: apsw.Connection, table: str, *key: bytes) -> Any:  # noqa: A
     return make(*row[width:])
 
 
-def user_id_of(connection: apsw.Connection, external_mac: bytes) -> bytes | None:
+def user_id_of(connection: Connection, external_mac: bytes) -> bytes | None:
     """Return who an external id belongs to."""
     row = _first(connection, SELECT_EXTERNAL, (external_mac,))
     return None if row is None else row[0]
 
 
-def user(connection: apsw.Connection, user_id: bytes) -> User | None:
+def user(connection: Connection, user_id: bytes) -> User | None:
     """Return a person's row."""
     found: User | None = one(connection, "users", user_id)
     return found
 
 
-def sealed_text(connection: apsw.Connection, owner_id: bytes, field: int) -> bytes | None:
+def sealed_text(connection: Connection, owner_id: bytes, field: int) -> bytes | None:
     """Return one sealed field of personal data; None when there is none, or no longer."""
     row = _first(connection, SELECT_TEXT, (owner_id, field))
     return None if row is None else row[0]
@@ -113,7 +112,7 @@ class Balance(NamedTuple):
     incoming_fen: int
 
 
-def balance(connection: apsw.Connection, user_id: bytes) -> Balance:
+def balance(connection: Connection, user_id: bytes) -> Balance:
     """Return a person's balance; what is on its way is durable but not yet spendable.
 
     Both reads see one snapshot, so that amount + incoming is exact at every moment.
@@ -139,7 +138,7 @@ class Sent(NamedTuple):
     progress: Progress
 
 
-def packet(connection: apsw.Connection, packet_id: bytes) -> Sent | None:
+def packet(connection: Connection, packet_id: bytes) -> Sent | None:
     """Return a packet."""
     row: Packet | None = one(connection, "packets", packet_id)
     if row is None:
@@ -147,7 +146,7 @@ def packet(connection: apsw.Connection, packet_id: bytes) -> Sent | None:
     return Sent(packet_id, row, one(connection, "progress", packet_id))
 
 
-def conversation_of(connection: apsw.Connection, packet_id: bytes) -> str | None:
+def conversation_of(connection: Connection, packet_id: bytes) -> str | None:
     """Return where a packet was posted; None when there is no such packet."""
     row = _first(connection, SELECT_CONVERSATION, (packet_id,))
     return None if row is None else row[0]
@@ -160,34 +159,34 @@ class Claimed(NamedTuple):
     claim: Claim
 
 
-def claim(connection: apsw.Connection, packet_id: bytes, user_id: bytes) -> Claim | None:
+def claim(connection: Connection, packet_id: bytes, user_id: bytes) -> Claim | None:
     """Return a person's claim on a packet."""
     found: Claim | None = one(connection, "claims", packet_id, user_id)
     return found
 
 
 def claims(
-    connection: apsw.Connection, packet_id: bytes, before_ticket: int, rows_max: int
+    connection: Connection, packet_id: bytes, before_ticket: int, rows_max: int
 ) -> list[Claimed]:
     """Return a page of a packet's claims, the newest first."""
     rows: Any = connection.execute(SELECT_CLAIMS, (packet_id, before_ticket, rows_max))
     return [Claimed(user_id, Claim(*values)) for user_id, *values in rows]
 
 
-def all_claims(connection: apsw.Connection, packet_id: bytes) -> list[Claimed]:
+def all_claims(connection: Connection, packet_id: bytes) -> list[Claimed]:
     """Return all claims of a packet in the order they were made."""
     rows: Any = connection.execute(SELECT_ALL_CLAIMS, (packet_id,))
     return [Claimed(user_id, Claim(*values)) for user_id, *values in rows]
 
 
-def best(connection: apsw.Connection, packet_id: bytes) -> Claimed | None:
+def best(connection: Connection, packet_id: bytes) -> Claimed | None:
     """Return the best luck: the largest share; among equals the earlier claim."""
     row = _first(connection, SELECT_BEST, (packet_id,))
     return None if row is None else Claimed(row[0], Claim(*row[1:]))
 
 
 def sent_packets(
-    connection: apsw.Connection, sender_id: bytes, before: bytes, rows_max: int
+    connection: Connection, sender_id: bytes, before: bytes, rows_max: int
 ) -> list[bytes]:
     """Return a page of the packets a person sent, the newest first."""
     rows: Any = connection.execute(SELECT_SENT, (sender_id, before, rows_max))
@@ -195,7 +194,7 @@ def sent_packets(
 
 
 def claimed_packets(
-    connection: apsw.Connection, user_id: bytes, before: bytes, lanes: Iterable[int], rows_max: int
+    connection: Connection, user_id: bytes, before: bytes, lanes: Iterable[int], rows_max: int
 ) -> list[bytes]:
     """Return a page of the packets a person claimed from, the newest packet first.
 
@@ -206,7 +205,7 @@ def claimed_packets(
 
 
 def packets_in(
-    connection: apsw.Connection,
+    connection: Connection,
     conversation_id: str,
     before: bytes,
     lanes: Iterable[int],
@@ -220,7 +219,7 @@ def packets_in(
 
 
 def _merged(
-    connection: apsw.Connection,
+    connection: Connection,
     asked: tuple[str, Any],
     before: bytes,
     lanes: Iterable[int],
@@ -236,7 +235,7 @@ def _merged(
     return sorted(found, key=lambda packet_id: packet_id[2:], reverse=True)[:rows_max]
 
 
-def transfer(connection: apsw.Connection, transfer_id: bytes) -> Transferred | None:
+def transfer(connection: Connection, transfer_id: bytes) -> Transferred | None:
     """Return a transfer."""
     found: Transferred | None = one(connection, "transfers", transfer_id)
     return found
@@ -250,13 +249,13 @@ class Seal(NamedTuple):
     head: bytes
 
 
-def closing_seal(connection: apsw.Connection, packet_id: bytes) -> Seal | None:
+def closing_seal(connection: Connection, packet_id: bytes) -> Seal | None:
     """Return the first seal over the record that last moved a packet's money."""
     escrow: Account | None = one(connection, "accounts", escrow_account(packet_id))
     return None if escrow is None else seal_over(connection, _lane(packet_id), escrow.seq)
 
 
-def seal_over(connection: apsw.Connection, lane: int, seq: int) -> Seal | None:
+def seal_over(connection: Connection, lane: int, seq: int) -> Seal | None:
     """Return the seal of the batch that a journal row belongs to."""
     row = _first(connection, SELECT_SEAL, (lane, seq))
     return None if row is None else Seal(lane, row[0], row[1])
@@ -273,26 +272,26 @@ class Stopped(NamedTuple):
     case: Case
 
 
-def case(connection: apsw.Connection, case_id: bytes) -> Case | None:
+def case(connection: Connection, case_id: bytes) -> Case | None:
     """Return a case."""
     found: Case | None = one(connection, "cases", case_id)
     return found
 
 
-def order(connection: apsw.Connection, order_id: bytes) -> Order | None:
+def order(connection: Connection, order_id: bytes) -> Order | None:
     """Return a top-up order."""
     found: Order | None = one(connection, "orders", order_id)
     return found
 
 
-def attempt(connection: apsw.Connection, attempt_id: bytes) -> Attempt | None:
+def attempt(connection: Connection, attempt_id: bytes) -> Attempt | None:
     """Return an attempt."""
     found: Attempt | None = one(connection, "attempts", attempt_id)
     return found
 
 
 def cases(
-    connection: apsw.Connection, before: tuple[int, bytes], rows_max: int, *, is_open: bool
+    connection: Connection, before: tuple[int, bytes], rows_max: int, *, is_open: bool
 ) -> list[Stopped]:
     """Return a page of cases, the newest first; only those that wait, or all."""
     statement = SELECT_CASES + (_OPEN_CASES if is_open else "") + _CASES_END
@@ -300,19 +299,19 @@ def cases(
     return [Stopped(case_id, Case(*values)) for case_id, *values in rows]
 
 
-def packet_row(connection: apsw.Connection, packet_id: bytes) -> Packet | None:
+def packet_row(connection: Connection, packet_id: bytes) -> Packet | None:
     """Return what was fixed of a packet when it was sent."""
     found: Packet | None = one(connection, "packets", packet_id)
     return found
 
 
-def journal_after(connection: apsw.Connection, lane: int, seq: int, rows_max: int) -> list[Row]:
+def journal_after(connection: Connection, lane: int, seq: int, rows_max: int) -> list[Row]:
     """Return the journal rows of a lane after one of them."""
     rows: Any = connection.execute(SELECT_JOURNAL, (lane, seq, rows_max))
     return [Row(*row) for row in rows]
 
 
-def ends(connection: apsw.Connection) -> dict[int, int]:
+def ends(connection: Connection) -> dict[int, int]:
     """Return the last sequence of every lane's journal."""
     rows: Any = connection.execute(SELECT_ENDS)
     return dict(rows)
@@ -320,21 +319,21 @@ def ends(connection: apsw.Connection) -> dict[int, int]:
 
 SELECT_KEY_KNOWN: Final = "SELECT 1 FROM keys WHERE key = ?"
 SELECT_DEVICE_SINCE: Final = "SELECT created_at_us FROM devices WHERE device_id = ?"
-SELECT_PAID_TODAY: Final = "SELECT day_fen FROM usages WHERE user_id = ? AND day = ?"
+SELECT_PAID_TODAY: Final = "SELECT day_fen + day_gift_fen FROM usages WHERE user_id = ? AND day = ?"
 
 
-def is_key_known(connection: apsw.Connection, key: bytes) -> bool:
+def is_key_known(connection: Connection, key: bytes) -> bool:
     """Say whether an idempotency key has its first answer."""
     return connection.execute(SELECT_KEY_KNOWN, (key,)).fetchone() is not None
 
 
-def device_since_us(connection: apsw.Connection, device_id: bytes) -> int:
+def device_since_us(connection: Connection, device_id: bytes) -> int:
     """Return since when a device is known, in real time; 0 for none."""
     row: Any = connection.execute(SELECT_DEVICE_SINCE, (device_id,)).fetchone()
     return 0 if row is None else int(row[0])
 
 
-def paid_today_fen(connection: apsw.Connection, user_id: bytes, day: int) -> int:
-    """Return what a person has paid on a business day."""
+def paid_today_fen(connection: Connection, user_id: bytes, day: int) -> int:
+    """Return what a person has paid on a business day, in gifts too."""
     row: Any = connection.execute(SELECT_PAID_TODAY, (user_id, day)).fetchone()
     return 0 if row is None else int(row[0])

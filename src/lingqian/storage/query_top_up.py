@@ -6,8 +6,7 @@ last row's own key.
 
 from typing import Any, Final, NamedTuple
 
-import apsw
-
+from lingqian.storage.port import Connection
 from lingqian.storage.query import attempt, one, order
 from lingqian.topup.evidence import Payment
 from lingqian.topup.notice import Notice
@@ -39,63 +38,61 @@ class Named(NamedTuple):
     row: Any
 
 
-def orders(
-    connection: apsw.Connection, user_id: bytes, before: bytes, rows_max: int
-) -> list[Named]:
+def orders(connection: Connection, user_id: bytes, before: bytes, rows_max: int) -> list[Named]:
     """Return a page of a person's orders, the newest first."""
     rows: Any = connection.execute(SELECT_ORDERS, (user_id, before, rows_max)).fetchall()
     return [Named(each, order(connection, each)) for (each,) in rows]
 
 
-def last_paid(connection: apsw.Connection, user_id: bytes) -> tuple[str, int, int] | None:
+def last_paid(connection: Connection, user_id: bytes) -> tuple[str, int, int] | None:
     """Return account and product a person last paid by, and when that attempt was begun."""
     row: Any = connection.execute(SELECT_LAST_PAID, (user_id,)).fetchone()
     return None if row is None else (row[0], row[1], row[2])
 
 
-def attempts(connection: apsw.Connection, order_id: bytes) -> list[Named]:
+def attempts(connection: Connection, order_id: bytes) -> list[Named]:
     """Return an order's attempts, in the order they were begun."""
     rows: Any = connection.execute(SELECT_ATTEMPTS, (order_id,)).fetchall()
     return [Named(each, attempt(connection, each)) for (each,) in rows]
 
 
-def notice(connection: apsw.Connection, key: bytes) -> Notice | None:
+def notice(connection: Connection, key: bytes) -> Notice | None:
     """Return a notice."""
     found: Notice | None = one(connection, "notices", key)
     return found
 
 
-def notices(connection: apsw.Connection, subject_id: bytes) -> list[Named]:
+def notices(connection: Connection, subject_id: bytes) -> list[Named]:
     """Return the notices about an attempt, a refund or a payout, in the order they came."""
     rows: Any = connection.execute(SELECT_NOTICES, (subject_id,)).fetchall()
     return [Named(each, notice(connection, each)) for (each,) in rows]
 
 
-def payment(connection: apsw.Connection, key: bytes) -> Payment | None:
+def payment(connection: Connection, key: bytes) -> Payment | None:
     """Return a transaction of a channel."""
     found: Payment | None = one(connection, "transactions", key)
     return found
 
 
-def payments(connection: apsw.Connection, attempt_id: bytes) -> list[Named]:
+def payments(connection: Connection, attempt_id: bytes) -> list[Named]:
     """Return the transactions that name an attempt."""
     rows: Any = connection.execute(SELECT_PAYMENTS, (attempt_id,)).fetchall()
     return [Named(each, payment(connection, each)) for (each,) in rows]
 
 
-def parked(connection: apsw.Connection, rows_max: int) -> list[Named]:
+def parked(connection: Connection, rows_max: int) -> list[Named]:
     """Return money that nobody has placed, the oldest first."""
     rows: Any = connection.execute(SELECT_PARKED, (rows_max,)).fetchall()
     return [Named(each, payment(connection, each)) for (each,) in rows]
 
 
-def by_transaction(connection: apsw.Connection, transaction_id: str) -> list[tuple[bytes, bytes]]:
+def by_transaction(connection: Connection, transaction_id: str) -> list[tuple[bytes, bytes]]:
     """Return key and attempt of a channel's transaction number, which may name several accounts."""
     rows: Any = connection.execute(SELECT_BY_TRANSACTION, (transaction_id,)).fetchall()
     return list(rows)
 
 
-def refund_of(connection: apsw.Connection, channel_refund_id: str) -> bytes | None:
+def refund_of(connection: Connection, channel_refund_id: str) -> bytes | None:
     """Return the refund that a channel knows under its own number."""
     if not channel_refund_id:
         return None

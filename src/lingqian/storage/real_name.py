@@ -2,9 +2,8 @@
 
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.identity.real_name import TRIES_A_DAY_MAX, RealName
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
 
 NAME: Final = b"\x01"
@@ -32,7 +31,7 @@ class Told(NamedTuple):
     number: str
 
 
-def find(connection: apsw.Connection, user_id: bytes) -> RealName | None:
+def find(connection: Connection, user_id: bytes) -> RealName | None:
     """Return what is kept of a person's verification."""
     row: Any = connection.execute(SELECT_REAL_NAME, (user_id,)).fetchone()
     return None if row is None else RealName(*row)
@@ -43,13 +42,13 @@ def macs(vault: Vault, told: Told) -> tuple[bytes, bytes]:
     return vault.mac("real name", told.name.encode()), vault.mac("id number", told.number.encode())
 
 
-def is_taken(connection: apsw.Connection, user_id: bytes, number_mac: bytes) -> bool:
+def is_taken(connection: Connection, user_id: bytes, number_mac: bytes) -> bool:
     """Say whether another person's account has this identity."""
     row: Any = connection.execute(SELECT_HOLDER, (number_mac,)).fetchone()
     return row is not None and row[0] != user_id
 
 
-def count_try(connection: apsw.Connection, user_id: bytes, day: int) -> bool:
+def count_try(connection: Connection, user_id: bytes, day: int) -> bool:
     """Count a try before anybody is asked; False when there have been enough today."""
     known = find(connection, user_id)
     if known is not None and known.day == day and known.tries >= TRIES_A_DAY_MAX:
@@ -59,7 +58,7 @@ def count_try(connection: apsw.Connection, user_id: bytes, day: int) -> bool:
 
 
 def put_verified(  # noqa: PLR0913 - what a verification is, by name
-    connection: apsw.Connection,
+    connection: Connection,
     vault: Vault,
     user_id: bytes,
     told: Told,

@@ -7,27 +7,29 @@ audit compares by an arithmetic of its own.
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-
-import apsw
 
 from lingqian.flows.decision import Record
 from lingqian.flows.kind import KINDS, fold, need
 from lingqian.flows.view import Policy, View, Wanted
 from lingqian.kernel.bound import CACHE_ROWS_MAX
-from lingqian.kernel.fault import Damaged
+from lingqian.kernel.fault import Damaged, Unsent
 from lingqian.ledger.posting import Posted
 from lingqian.redpacket.packet import Packet, Progress, Secret
 from lingqian.storage.chain import Seal
 from lingqian.storage.codec import Row, decode, seal
+from lingqian.storage.ground import EMBEDDED, Ground, columns_of
 from lingqian.storage.head import lane_rows, sync_folder
 from lingqian.storage.operation import OPERATION_TABLES
-from lingqian.storage.port import Batch, LaneRow, Store
-from lingqian.storage.replay import IMPOSSIBLE, SELECT_JOURNAL, SELECT_SEALS, Tick
+from lingqian.storage.port import Batch, Connection, LaneRow, Store
+from lingqian.storage.replay import IMPOSSIBLE, Tick
 from lingqian.storage.schema import APPENDED, TABLES
+from lingqian.storage.sql import insert
 from lingqian.storage.sqlite import SqliteStore
+from lingqian.storage.walk import LARGE_PAGE_ROWS, PAGE_ROWS, Way, journal_rows, seal_rows, walk
 
 _GROUP_ROWS: Final = 4_096
 _COPIED: Final = ("personal", *sorted(OPERATION_TABLES))
@@ -60,7 +62,7 @@ def _no_luck(packet_id: bytes, packet: Packet, progress: Progress) -> Secret:
     raise AssertionError("a fold derives no shares", packet_id, packet, progress)
 
 
-def fold_journal(source: apsw.Connection, store: Store, tick: Tick) -> None:
+def fold_journal(source: Connection, store: Store, tick: Tick) -> None:
     """Fold every lane's journal into an empty store.
 
     Raises: Damaged when the journal cannot be read or folded; the audit says where and why.
@@ -79,7 +81,7 @@ class _Folding:
         self._at = store.lane(row.lane)
         self._view = View(row.lane, Policy({}), _no_luck)
 
-    def run(self, source: apsw.Connection, tick: Tick) -> None:
+    def run(self, source: Connection, tick: Tick) -> None:
         for group in _groups(source, self._goal.lane):
             self._fold_group(group)
             tick(sum(len(each.rows) for each in group))
@@ -170,13 +172,12 @@ class _Folding:
                 loaded.rows.clear()
 
 
-def _groups(source: apsw.Connection, lane: int) -> Iterator[list[_Sealed]]:
+def _groups(source: Connection, lane: int) -> Iterator[list[_Sealed]]:
     """Yield a lane's sealed batches, a commit's worth at a time."""
-    journal = (Row._make(row) for row in source.execute(SELECT_JOURNAL, (lane,)))
+    journal = journal_rows(source, lane)
     group: list[_Sealed] = []
     size = 0
-    for columns in source.execute(SELECT_SEALS, (lane,)):
-        line = Seal(*columns)
+    for line in seal_rows(source, lane):
         rows = list(islice(journal, line.last_seq - line.first_seq + 1))
         if not rows or (rows[0].seq, rows[-1].seq) != (line.first_seq, line.last_seq):
             words = f"rows {line.first_seq} to {line.last_seq} of lane {lane}"
@@ -192,41 +193,45 @@ def _groups(source: apsw.Connection, lane: int) -> Iterator[list[_Sealed]]:
         raise Damaged(f"lane {lane} has rows behind its last seal; run the audit")
 
 
-def _copy_beside(source: apsw.Connection, store: Store) -> None:
+def _copy_beside(source: Connection, store: Store) -> None:
     """Copy what the journal does not hold: personal data, and the tables of operation."""
 
-    def write(target: apsw.Connection) -> None:
+    def write(target: Connection) -> None:
         for name in _COPIED:
-            columns = [row[1] for row in source.execute(f"PRAGMA table_info({name})")]
-            marks = ", ".join("?" * len(columns))
-            target.executemany(
-                f"INSERT INTO {name} VALUES ({marks})",  # noqa: S608 - names from the schema table
-                source.execute(f"SELECT * FROM {name}"),  # noqa: S608 - names from the schema table
-            )
+            way = _way(target, name, LARGE_PAGE_ROWS)
+            text = insert(name, (*way.key, *way.others))
+            target.executemany(text, walk(source, way))
 
     store.chore(write)
 
 
-def compare(source: apsw.Connection, target: apsw.Connection) -> Iterator[TableCheck]:
+def _way(target: Connection, name: str, page_rows: int = PAGE_ROWS) -> Way:
+    """Return the way through a table as the new database has it: both have the same columns."""
+    columns = columns_of(target, name)
+    key = sorted([(each.place, each.name) for each in columns if each.place])
+    others = tuple(each.name for each in columns if not each.place)
+    return Way(name, tuple(column for _, column in key), others, page_rows)
+
+
+def compare(source: Connection, target: Connection) -> Iterator[TableCheck]:
     """Compare every table of the ledger in both databases, row by row in key order.
 
+    The target is a database of the embedded engine, just made.
     Raises: Damaged when stored text is not text.
     """
     for table in TABLES:
-        yield _compare(source, target, table.name, (*table.key, *table.columns))
-    for name, columns in APPENDED.items():
-        yield _compare(source, target, name, columns)
-    yield _compare(source, target, "lanes", LaneRow._fields)
+        yield _compare(source, target, table.name)
+    for name in APPENDED:
+        yield _compare(source, target, name, LARGE_PAGE_ROWS if name in _COPIED else PAGE_ROWS)
+    yield _compare(source, target, "lanes")
 
 
 def _compare(
-    source: apsw.Connection, target: apsw.Connection, name: str, columns: tuple[str, ...]
+    source: Connection, target: Connection, name: str, page_rows: int = PAGE_ROWS
 ) -> TableCheck:
-    keys = [row[1] for row in source.execute(f"PRAGMA table_info({name})") if row[5]]
-    others = [column for column in columns if column not in keys]
-    query = f"SELECT {', '.join((*keys, *others))} FROM {name} ORDER BY {', '.join(keys)}"  # noqa: S608 - names from the schema table
+    way = _way(target, name, page_rows)
     try:
-        return _walk(name, len(keys), source.execute(query), target.execute(query))
+        return _walk(name, len(way.key), walk(source, way), walk(target, way))
     except UnicodeDecodeError as error:
         raise Damaged(f"{name} holds text that is not UTF-8; run the audit") from error
 
@@ -275,18 +280,26 @@ def _told(one: object, two: object, order: int) -> str:
     return f"the journal makes {two}" + ("" if order else f", stored is {one}")
 
 
-def rebuild(source: apsw.Connection, target: Path, tick: Tick) -> list[TableCheck]:
+def rebuild(
+    source: Connection, target: Path, tick: Tick, ground: Ground = EMBEDDED
+) -> list[TableCheck]:
     """Fold a ledger's journal into a new file, durably, and compare; one snapshot throughout.
 
-    Raises: Damaged when the journal cannot be folded.
+    The new file is of the embedded engine, whichever the ledger is on.
+    Raises: Damaged when the journal cannot be folded; Unsent when the engine cannot be asked.
     """
     store = SqliteStore(target, synchronous="OFF")
-    source.execute("BEGIN")
+    source.execute(ground.begin)
     try:
         fold_journal(source, store, tick)
         checks = [*compare(source, store.connection)]
+    except ground.errors as error:
+        if ground.is_damage(error):
+            raise
+        raise Unsent(f"the database cannot be asked: {error}") from error
     finally:
-        source.execute("ROLLBACK")
+        with suppress(ground.errors):
+            source.execute("ROLLBACK")
         store.close()
     with target.open("rb+") as file:
         os.fsync(file.fileno())

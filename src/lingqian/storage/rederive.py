@@ -3,20 +3,17 @@
 from collections.abc import Iterator
 from hashlib import sha256
 
-import apsw
-
 from lingqian.channels.port import BillKind, BillRow, FundRow
 from lingqian.clearing.day import Comparison, Day
 from lingqian.clearing.difference import day_id
 from lingqian.kernel.fault import Damaged, Rejected
 from lingqian.storage.kept_bill import BILL_FIELDS, FIELD_SHEET, ReadBill, opened
+from lingqian.storage.port import Connection
 from lingqian.storage.sheet import derive, read_sheet, result_digest
 from lingqian.storage.vault import Vault
 
 
-def faults(
-    connection: apsw.Connection, vault: Vault, row: Day, read_bill: ReadBill
-) -> Iterator[str]:
+def faults(connection: Connection, vault: Vault, row: Day, read_bill: ReadBill) -> Iterator[str]:
     """Yield, in words, everything in which a day no longer follows from its inputs."""
     identity = day_id(row.account, row.day)
     plains: dict[int, bytes] = {}

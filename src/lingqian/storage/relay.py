@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-import apsw
-
 from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.bound import RELAY_ITEMS_MAX
+from lingqian.storage.port import Connection
 
 SELECT_WAITING: Final = (
     "SELECT h.source, h.target, COALESCE(m.value, 0) FROM relay_heads h "
@@ -19,12 +18,12 @@ SELECT_ITEMS: Final = (
 )
 
 
-def waiting(connection: apsw.Connection) -> Iterator[DeliverRelay]:
+def waiting(connection: Connection) -> Iterator[DeliverRelay]:
     """Yield one delivery for every pair of lanes that has money waiting between them."""
-    pairs: list[tuple[bytes, bytes, int]] = connection.execute(SELECT_WAITING).fetchall()  # type: ignore[assignment]  # column types
+    pairs: list[tuple[bytes, bytes, int]] = connection.execute(SELECT_WAITING).fetchall()
     for source, target, mark in pairs:
         items = (source, target, mark, RELAY_ITEMS_MAX)
-        rows: list[tuple[bytes, int]] = connection.execute(SELECT_ITEMS, items).fetchall()  # type: ignore[assignment]  # column types
+        rows: list[tuple[bytes, int]] = connection.execute(SELECT_ITEMS, items).fetchall()
         yield DeliverRelay(
             int.from_bytes(target, "big"),
             int.from_bytes(source, "big"),

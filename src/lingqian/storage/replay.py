@@ -17,8 +17,6 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any, Final
 
-import apsw
-
 from lingqian.flows.command import SendPacket
 from lingqian.flows.decision import Record
 from lingqian.flows.kind import BY_NUMBER, burns
@@ -36,24 +34,19 @@ from lingqian.storage.chain import Chain, Seal
 from lingqian.storage.codec import Row, decode
 from lingqian.storage.expectation import DELIVERED, EXPECTATIONS, probe
 from lingqian.storage.finding import Finding, FindingKind
+from lingqian.storage.ground import Ground
 from lingqian.storage.luck import LUCKY, Luck
 from lingqian.storage.movement import movement
-from lingqian.storage.port import LaneRow
+from lingqian.storage.port import Connection, LaneRow
 from lingqian.storage.schema import TABLES, TableRow
 from lingqian.storage.tally import Tally
 from lingqian.storage.vault import Vault
+from lingqian.storage.walk import journal_rows, seal_rows
 
 Emit = Callable[[Finding], None]
 Tick = Callable[[int], None]
 
 _CHUNK_ROWS: Final = 8_192
-SELECT_JOURNAL: Final = (
-    "SELECT lane, seq, at_us, kind, code, body FROM journal WHERE lane = ? ORDER BY seq"
-)
-SELECT_SEALS: Final = (
-    "SELECT last_seq, first_seq, batch_id, epoch, at_us, head FROM seals "
-    "WHERE lane = ? ORDER BY last_seq"
-)
 # Bytes that decode and yet fold into nothing possible: for an audit that is a finding, no bug.
 IMPOSSIBLE: Final = (
     AssertionError,
@@ -125,9 +118,16 @@ class Replay:
     """One lane's journal, folded and checked row by row."""
 
     def __init__(
-        self, connection: apsw.Connection, row: LaneRow, *, vault: Vault | None, emit: Emit
+        self,
+        connection: Connection,
+        row: LaneRow,
+        ground: Ground,
+        *,
+        vault: Vault | None,
+        emit: Emit,
     ) -> None:
         self._connection = connection
+        self._missed = ground.missed
         self._row = row
         self._lane = row.lane
         self._lane_bytes = row.lane.to_bytes(2, "big")
@@ -172,10 +172,9 @@ class Replay:
 
     def _batches(self) -> Iterator[tuple[Seal | None, list[Row]]]:
         """Yield the journal batch by batch, as the seals cut it; rows without a seal come last."""
-        journal = map(Row._make, self._connection.execute(SELECT_JOURNAL, (self._lane,)))
+        journal = journal_rows(self._connection, self._lane)
         ahead: list[Row] = []
-        for columns in self._connection.execute(SELECT_SEALS, (self._lane,)):
-            line = Seal(*columns)
+        for line in seal_rows(self._connection, self._lane):
             rows = ahead + list(islice(journal, max(0, line.last_seq - self._next_seq + 1)))
             # Rows that were taken out let those of the next batch come early.
             end = len(rows)
@@ -307,7 +306,7 @@ class Replay:
         self._probe_lines("trails", self._view.new_trails)
         for name, end in self._ends.items():
             self._probe_lines(name, end.lines)
-        for finding in probe(self._connection, DELIVERED, self._delivered):
+        for finding in probe(self._connection, self._missed, DELIVERED, self._delivered):
             words = f"delivered, but not sent so: {finding.words}"
             self._emit(finding._replace(kind=FindingKind.RELAY_ITEM, words=words))
         self._delivered.clear()
@@ -321,7 +320,7 @@ class Replay:
         if name in self.kept:
             width = len(EXPECTATIONS[name].key)
             self.kept[name].update([line[:width] for line in lines])
-        for finding in probe(self._connection, EXPECTATIONS[name], lines):
+        for finding in probe(self._connection, self._missed, EXPECTATIONS[name], lines):
             self._emit(finding)
         lines.clear()
 

@@ -4,12 +4,12 @@ Law: a row is opened and sealed again in one transaction, under its own owner; d
 change, so nothing of the journal does. A row that does not open is left as it is and counted.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.kernel.fault import Damaged
+from lingqian.storage.port import Connection
 from lingqian.storage.real_name import NAME, NUMBER
 from lingqian.storage.vault import Vault
 
@@ -29,6 +29,7 @@ class Place(NamedTuple):
 
 PLACES: Final = (
     Place("personal", ("owner_id", "field"), "cipher", "personal"),
+    Place("parked_messages", ("message_id",), "sealed", "personal"),
     Place("devices", ("device_id",), "name_sealed", "identity"),
     Place("passkeys", ("credential_id",), "name_sealed", "identity"),
     Place("covers", ("cover_id",), "image_sealed", "identity"),
@@ -53,7 +54,7 @@ def _bound(place: Place, key: tuple[Any, ...]) -> bytes:
     return whose + b"".join([bytes((part,)) for part in rest]) + place.end
 
 
-def reseal(connection: apsw.Connection, vault: Vault, tick: Tick) -> Resealed:
+def reseal(connection: Connection, vault: Vault, tick: Tick) -> Resealed:
     """Seal every row anew that is not fresh; `tick` is told how many were looked at."""
     total = Resealed(0, 0, 0)
     for place in PLACES:
@@ -62,16 +63,26 @@ def reseal(connection: apsw.Connection, vault: Vault, tick: Tick) -> Resealed:
         keys = list(connection.execute(query))
         for at in range(0, len(keys), _ROWS_AT_ONCE):
             part = keys[at : at + _ROWS_AT_ONCE]
-            with connection:
+            with _whole(connection):
                 found = _reseal_part(connection, vault, place, part)
             total = Resealed(*[one + two for one, two in zip(total, found, strict=True)])
             tick(len(part))
     return total
 
 
-def _reseal_part(
-    connection: apsw.Connection, vault: Vault, place: Place, keys: list[Any]
-) -> Resealed:
+@contextmanager
+def _whole(connection: Connection) -> Iterator[None]:
+    """Write a part or nothing of it."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _reseal_part(connection: Connection, vault: Vault, place: Place, keys: list[Any]) -> Resealed:
     where = " AND ".join(f"{name} = ?" for name in place.key)
     select = f"SELECT {place.column} FROM {place.table} WHERE {where}"  # noqa: S608 - names from the table above
     update = f"UPDATE {place.table} SET {place.column} = ? WHERE {where}"  # noqa: S608 - names from the table above

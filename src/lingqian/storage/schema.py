@@ -64,7 +64,8 @@ TABLES: Final[tuple[TableRow, ...]] = (
     ),
     TableRow(
         "usages", "usages", ("user_id",),
-        ("day", "day_count", "day_fen", "year", "year_fen", "life_fen"), Usage,
+        ("day", "day_count", "day_fen", "year", "year_fen", "life_fen", "day_gift_fen"),
+        Usage,
     ),
     TableRow(
         "accounts", "accounts", ("account",),

@@ -10,8 +10,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.identity.session import (
     Refresh,
     Session,
@@ -27,6 +25,7 @@ from lingqian.kernel.bound import CACHE_ROWS_MAX, LINK_LIFE_S, REFRESH_LIFE_S, S
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged
+from lingqian.storage.port import Connection
 from lingqian.storage.vault import Vault
 
 _SEEN_S: Final = 0.5
@@ -83,12 +82,11 @@ REVOKE_SESSIONS: Final = (
 END_SESSIONS: Final = (
     "UPDATE sessions SET revoked_at_us = MAX(?, created_at_us) WHERE revoked_at_us = 0"
 )
-# The newest stay; the one longest signed in makes room.
-CROWDED: Final = (
-    "UPDATE sessions SET revoked_at_us = ? WHERE session_id IN (SELECT session_id FROM sessions "
-    "WHERE user_id = ? AND revoked_at_us = 0 ORDER BY created_at_us DESC, session_id "
-    "LIMIT -1 OFFSET ?)"
+SELECT_NEWEST: Final = (
+    "SELECT session_id FROM sessions WHERE user_id = ? AND revoked_at_us = 0 "
+    "ORDER BY created_at_us DESC, session_id"
 )
+MAKE_ROOM: Final = "UPDATE sessions SET revoked_at_us = ? WHERE session_id = ?"
 FORGET_SESSIONS: Final = (
     "DELETE FROM sessions WHERE user_id = ? "
     "AND (ends_at_us < ? OR (revoked_at_us <> 0 AND revoked_at_us < ?))"
@@ -136,20 +134,20 @@ class Listed(NamedTuple):
     device_name: str
 
 
-def add_link(connection: apsw.Connection, link: NewLink) -> None:
+def add_link(connection: Connection, link: NewLink) -> None:
     """Write a link; those that have run out are forgotten."""
     connection.execute(FORGET_LINKS, (link.at_us,))
     connection.execute(INSERT_LINK, (*link, link.expires_at_us))
 
 
-def has_link(connection: apsw.Connection, token_digest: bytes, at_us: int) -> bool:
+def has_link(connection: Connection, token_digest: bytes, at_us: int) -> bool:
     """Say whether there is such a link, and it has not run out."""
     row: Any = connection.execute(SELECT_LINK, (token_digest,)).fetchone()
     return row is not None and row[3] > at_us
 
 
 def sign_in(
-    connection: apsw.Connection, arrival: Arrival, seal: Callable[[bytes, bytes], bytes]
+    connection: Connection, arrival: Arrival, seal: Callable[[bytes, bytes], bytes]
 ) -> SignedIn | None:
     """Use a link up; None when there is none, or another device has used it.
 
@@ -170,7 +168,10 @@ def sign_in(
     begin = (arrival.session_id, user_id, device_id, at_us, at_us + _KEPT_US, at_us, at_us)
     connection.execute(FORGET_SESSIONS, (user_id, at_us - _KEPT_US, at_us - _KEPT_US))
     connection.execute(INSERT_SESSION, begin)
-    connection.execute(CROWDED, (at_us, user_id, SESSIONS_PER_USER_MAX))
+    # The newest stay; the one longest signed in makes room.
+    newest = connection.execute(SELECT_NEWEST, (user_id,)).fetchall()
+    crowded = [(at_us, old) for (old,) in newest[SESSIONS_PER_USER_MAX:]]
+    connection.executemany(MAKE_ROOM, crowded)
     connection.execute(USE_LINK, (arrival.session_id, link_id))
     made = _session(connection, arrival.session_id)
     assert made is not None, "written a moment ago"
@@ -178,7 +179,7 @@ def sign_in(
 
 
 def _device(
-    connection: apsw.Connection,
+    connection: Connection,
     user_id: bytes,
     arrival: Arrival,
     seal: Callable[[bytes, bytes], bytes],
@@ -197,14 +198,12 @@ def _device(
     return device_id
 
 
-def _session(connection: apsw.Connection, session_id: bytes) -> Session | None:
+def _session(connection: Connection, session_id: bytes) -> Session | None:
     row: Any = connection.execute(SELECT_SESSION, (session_id,)).fetchone()
     return None if row is None else Session(*row)
 
 
-def refresh(
-    connection: apsw.Connection, token: Token, thumbprint: bytes, at_us: int
-) -> Session | None:
+def refresh(connection: Connection, token: Token, thumbprint: bytes, at_us: int) -> Session | None:
     """Move a session on, tell the last tokens again, or end it; None when it gives no tokens."""
     session = _session(connection, token.session_id)
     if session is None or session.thumbprint != thumbprint:
@@ -219,24 +218,24 @@ def refresh(
     return session if step == Refresh.REPEAT else None
 
 
-def confirm(connection: apsw.Connection, session: Session, at_us: int) -> None:
+def confirm(connection: Connection, session: Session, at_us: int) -> None:
     """Note that a token of the newest generation has reached its owner."""
     connection.execute(CONFIRM_SESSION, (at_us, session.session_id, session.generation))
 
 
-def revoke(connection: apsw.Connection, session_id: bytes, user_id: bytes, at_us: int) -> bool:
+def revoke(connection: Connection, session_id: bytes, user_id: bytes, at_us: int) -> bool:
     """End a person's session; False when the person has no such session."""
     connection.execute(REVOKE_SESSION, (at_us, session_id, user_id, at_us))
     return connection.changes() > 0
 
 
-def revoke_all(connection: apsw.Connection, user_id: bytes, at_us: int) -> int:
+def revoke_all(connection: Connection, user_id: bytes, at_us: int) -> int:
     """End every session of a person; return how many there were."""
     connection.execute(REVOKE_SESSIONS, (at_us, user_id, at_us))
     return connection.changes()
 
 
-def end_sessions(connection: apsw.Connection, at_us: int) -> None:
+def end_sessions(connection: Connection, at_us: int) -> None:
     """End everybody's sessions; links that were not used yet open nothing either."""
     connection.execute(END_SESSIONS, (at_us,))
     connection.execute("DELETE FROM session_links WHERE session_id = x''")
@@ -245,7 +244,7 @@ def end_sessions(connection: apsw.Connection, at_us: int) -> None:
 class Sessions:
     """Finds out which person calls; rows are read again after half a second."""
 
-    def __init__(self, connection: apsw.Connection, vault: Vault) -> None:
+    def __init__(self, connection: Connection, vault: Vault) -> None:
         self._connection = connection
         self._vault = vault
         self._known: dict[bytes, tuple[Session | None, float]] = {}

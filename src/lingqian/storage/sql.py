@@ -11,7 +11,7 @@ from typing import Any, Final
 from lingqian.storage.port import Batch
 from lingqian.storage.schema import APPENDED, TABLES, TableRow
 
-_IN_CHUNKS: Final = (1, 8, 64, 512)
+IN_CHUNKS: Final = (1, 8, 64, 512)
 _FIRST: Final = itemgetter(0)
 Lines = Iterable[tuple[Any, ...]]
 
@@ -41,7 +41,7 @@ def insert(name: str, columns: tuple[str, ...]) -> str:
 
 
 SELECTS: Final = {
-    table.name: {size: f'{select(table)}"{table.key[0]}" IN ({marks(size)})' for size in _IN_CHUNKS}
+    table.name: {size: f'{select(table)}"{table.key[0]}" IN ({marks(size)})' for size in IN_CHUNKS}
     for table in TABLES
 }
 SELECT_ONE: Final = {table.name: _select_one(table) for table in TABLES}
@@ -55,7 +55,7 @@ SELECT_KEYS: Final = {
         'SELECT k."key", j.lane, j.seq, j.at_us, j.kind, j.code, j.body FROM "keys" k '  # noqa: S608 - only question marks vary
         f'JOIN journal j ON j.lane = ? AND j.seq = k.seq WHERE k."key" IN ({marks(size)})'
     )
-    for size in _IN_CHUNKS
+    for size in IN_CHUNKS
 }
 SELECT_TICKETS: Final = (
     "SELECT user_id, amount_fen, at_us, chain, pseudonym, seq, share, ticket FROM claims "
@@ -75,9 +75,9 @@ SELECT_LANE: Final = "SELECT lane, epoch, next_seq, batch_id, head, at_us FROM l
 
 def chunks(keys: list[bytes]) -> Iterable[tuple[int, tuple[bytes, ...]]]:
     """Cut keys into statements of few sizes, the last padded with a repeat: all stay prepared."""
-    for start in range(0, len(keys), _IN_CHUNKS[-1]):
-        chunk = keys[start : start + _IN_CHUNKS[-1]]
-        size = next(each for each in _IN_CHUNKS if each >= len(chunk))
+    for start in range(0, len(keys), IN_CHUNKS[-1]):
+        chunk = keys[start : start + IN_CHUNKS[-1]]
+        size = next(each for each in IN_CHUNKS if each >= len(chunk))
         yield size, (*chunk, *[chunk[-1]] * (size - len(chunk)))
 
 
@@ -89,6 +89,8 @@ def fence(batch: Batch) -> tuple[Any, ...]:
 
 def additions(batch: Batch) -> Iterator[tuple[str, Lines]]:
     """Yield every table that a batch only adds to, with its lines in key order."""
+    if not batch.rows:
+        return
     yield "journal", batch.rows
     after = batch.after
     first, last = batch.rows[0].seq, batch.rows[-1].seq

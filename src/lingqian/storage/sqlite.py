@@ -4,6 +4,7 @@ Law: an answer is given only after COMMIT has returned. Reads have connections o
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib import resources
@@ -13,11 +14,12 @@ from typing import Any, Final
 import apsw
 
 from lingqian.flows.view import View, Wanted
-from lingqian.kernel.bound import WAL_PAGES_MAX
+from lingqian.kernel.bound import PAGE_CACHE_MIB_DEFAULT, WAL_PAGES_MAX
 from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
 from lingqian.storage.checkpoint import Checkpointer
 from lingqian.storage.loader import Loader
 from lingqian.storage.port import Batch, LaneRow
+from lingqian.storage.position import positions
 from lingqian.storage.schema import TABLES, TableRow
 from lingqian.storage.sql import (
     ADVANCE_LANE,
@@ -137,12 +139,16 @@ class SqliteStore:
         vfs: str | None = None,
         is_alone: bool = False,
         synchronous: str = "FULL",
+        cache_mib: int = PAGE_CACHE_MIB_DEFAULT,
     ) -> None:
         self._path = str(path)
         self._vfs = vfs
         # Alone: WAL without shared memory, for file systems (and the simulated disk) without it.
         self._is_alone = is_alone
         self._synchronous = synchronous
+        self._cache_mib = cache_mib
+        # Errors of commits by the engine's own words, for whoever watches.
+        self.errors: Counter[str] = Counter()
         self._checkpointer = Checkpointer(self._open_beside)
         try:
             self._connection = self._open()
@@ -162,7 +168,7 @@ class SqliteStore:
                 # with what it had, under which a power cut may undo what was answered.
                 raise Unsent(f"the write-ahead log cannot be turned on: the mode is still {mode}")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            connection.execute("PRAGMA cache_size = -262144")
+            connection.execute(f"PRAGMA cache_size = -{1_024 * self._cache_mib}")
             # Checkpoints happen between batches, never inside an unlucky commit.
             connection.wal_autocheckpoint(0)
             self._wal_pages = 0
@@ -248,15 +254,21 @@ class SqliteStore:
             self._rollback()
             raise
         except apsw.Error as error:
+            self._note(error)
             self._rollback()
             raise Unsent(f"nothing was written: {error}") from error
         try:
             connection.execute("COMMIT")
         except _RETRIABLE as error:
+            self._note(error)
             self._rollback()
             raise Unsent(f"nothing was written: {error}") from error
         except apsw.Error as error:
+            self._note(error)
             raise Unknown(f"the commit was cut: {error}") from error
+
+    def _note(self, error: apsw.Error) -> None:
+        self.errors[type(error).__name__.removesuffix("Error").lower()] += 1
 
     def _write(self, batch: Batch) -> None:
         connection = self._connection
@@ -318,7 +330,7 @@ def _lane_row(connection: apsw.Connection, lane: int) -> LaneRow:
 
 
 class _Transaction:
-    """BEGIN IMMEDIATE … COMMIT around a chore; any engine error means it was not done."""
+    """BEGIN IMMEDIATE … COMMIT around a chore; any engine error in it means it was not done."""
 
     def __init__(self, connection: apsw.Connection, what: str) -> None:
         self._connection = connection
@@ -330,13 +342,17 @@ class _Transaction:
         except apsw.Error as error:
             raise Unsent(f"{self._what}: {error}") from error
 
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> None:
         try:
             self._connection.execute("ROLLBACK" if kind else "COMMIT")
         except apsw.Error as failure:
             with suppress(apsw.Error):
                 self._connection.execute("ROLLBACK")
             raise Unsent(f"{self._what}: {failure}") from failure
+        if isinstance(error, apsw.Error):
+            raise Unsent(f"{self._what}: {error}") from error
 
 
 def writes(batch: Batch) -> Iterator[tuple[str, Lines]]:
@@ -347,6 +363,7 @@ def writes(batch: Batch) -> Iterator[tuple[str, Lines]]:
         yield _PUT_PERSONAL, batch.personal
     for name, lines in replacements(batch):
         yield _UPSERTS[name], lines
+    yield from positions(batch)
 
 
 def _read_pairs(

@@ -3,16 +3,15 @@
 Each is one statement on a snapshot, past the lane. Units: fen; µs.
 """
 
-import json
 from typing import Any, Final, NamedTuple
-
-import apsw
 
 from lingqian.flows.advance import line_key
 from lingqian.kernel.clock import DAY_US
 from lingqian.ledger.account import Account, balance_fen
 from lingqian.ledger.chart import debt_account
+from lingqian.storage.port import Connection
 from lingqian.storage.query import one
+from lingqian.storage.sql import IN_CHUNKS, chunks, marks
 from lingqian.topup.advance import (
     CREDITED_WINDOW_DAYS,
     Advance,
@@ -66,8 +65,8 @@ SELECT order_id, live_attempt FROM (
     FROM advances v JOIN orders o ON o.order_id = v.order_id
     LEFT JOIN attempts t ON t.attempt_id = o.live_attempt
     WHERE v.state = :open AND v.asked_at_us = 0
-)
-WHERE account NOT IN (SELECT value FROM json_each(:degraded))
+) AS found
+WHERE instr(:degraded, ' ' || account || ' ') = 0
     AND (live_attempt = x'' OR (begun_at_us <= :old_us AND state <> :closing))
 ORDER BY created_at_us LIMIT :rows
 """
@@ -80,10 +79,14 @@ SELECT state, count(*), COALESCE(sum(amount_fen), 0), COALESCE(sum(unspent_fen),
     COALESCE(sum(owed_fen), 0)
 FROM advances WHERE account = ? AND created_at_us BETWEEN ? AND ? GROUP BY state
 """
-SELECT_ELSEWHERE: Final = """
-SELECT 1 FROM askers k JOIN advances v ON v.order_id = k.order_id
-WHERE substr(k.asker_key, 3) IN (?, ?) AND v.state = ? AND substr(k.asker_key, 1, 2) <> ? LIMIT 1
-"""
+SELECT_LANES: Final = "SELECT lane FROM lanes"
+SELECT_ASKED: Final = {
+    size: (
+        "SELECT 1 FROM askers k JOIN advances v ON v.order_id = k.order_id "  # noqa: S608 - only question marks vary
+        f"WHERE v.state = ? AND k.asker_key IN ({marks(size)}) LIMIT 1"
+    )
+    for size in IN_CHUNKS
+}
 PPM: Final = 1_000_000
 
 
@@ -108,20 +111,20 @@ class Report(NamedTuple):
         return lost_fen * PPM // self.advanced_fen if self.advanced_fen else 0
 
 
-def history(connection: apsw.Connection, user_id: bytes, at_us: int) -> History:
+def history(connection: Connection, user_id: bytes, at_us: int) -> History:
     """Return what a person has topped up, as far as it still stands."""
     words = {**_WORDS, "user_id": user_id, "since_us": at_us - CREDITED_WINDOW_DAYS * DAY_US}
     row: Any = connection.execute(SELECT_HISTORY, words).fetchone()
     return History(*row)
 
 
-def lines(connection: apsw.Connection) -> list[tuple[int, Line]]:
+def lines(connection: Connection) -> list[tuple[int, Line]]:
     """Return every lane's line."""
     rows: list[Any] = connection.execute(SELECT_LINES).fetchall()
     return [(int.from_bytes(lane, "big"), Line(*columns)) for lane, *columns in rows]
 
 
-def modes(connection: apsw.Connection) -> dict[str, ModeRow]:
+def modes(connection: Connection) -> dict[str, ModeRow]:
     """Return every account's mode; while lanes differ, the one that was set last."""
     latest: dict[str, ModeRow] = {}
     for _, *columns in connection.execute(SELECT_MODES):
@@ -132,43 +135,46 @@ def modes(connection: apsw.Connection) -> dict[str, ModeRow]:
     return latest
 
 
-def line(connection: apsw.Connection, lane: int) -> Line | None:
+def line(connection: Connection, lane: int) -> Line | None:
     """Return a lane's line; None before it was first funded."""
     found: Line | None = one(connection, "lines", line_key(lane))
     return found
 
 
-def borrower(connection: apsw.Connection, user_id: bytes) -> Borrower | None:
+def borrower(connection: Connection, user_id: bytes) -> Borrower | None:
     """Return what a person has of advances."""
     found: Borrower | None = one(connection, "borrowers", user_id)
     return found
 
 
-def is_asked_elsewhere(connection: apsw.Connection, askers: tuple[bytes, bytes]) -> bool:
+def is_asked_elsewhere(connection: Connection, askers: tuple[bytes, bytes]) -> bool:
     """Say whether an advance is open that another lane gave to the same device or address.
 
     A lane knows its own; what others have is read, and may be a moment old.
     """
-    device, address = [each[2:] for each in askers]
-    words = (device, address, AdvanceState.OPEN, (askers[0] or askers[1])[:2])
-    return connection.execute(SELECT_ELSEWHERE, words).fetchone() is not None
+    lanes = [lane.to_bytes(2) for (lane,) in connection.execute(SELECT_LANES)]
+    keys = [lane + each[2:] for each in askers if each for lane in lanes if lane != each[:2]]
+    return any(
+        connection.execute(SELECT_ASKED[size], (AdvanceState.OPEN, *some)).fetchone()
+        for size, some in chunks(keys)
+    )
 
 
-def debt_fen(connection: apsw.Connection, user_id: bytes) -> int:
+def debt_fen(connection: Connection, user_id: bytes) -> int:
     """Return what a person owes."""
     account = debt_account(user_id)
     counters: Account | None = one(connection, "accounts", account)
     return 0 if counters is None else balance_fen(account, counters)
 
 
-def advance(connection: apsw.Connection, order_id: bytes) -> Advance | None:
+def advance(connection: Connection, order_id: bytes) -> Advance | None:
     """Return an order's advance."""
     found: Advance | None = one(connection, "advances", order_id)
     return found
 
 
 def advances(
-    connection: apsw.Connection, before: tuple[int, bytes], rows_max: int
+    connection: Connection, before: tuple[int, bytes], rows_max: int
 ) -> list[tuple[bytes, Advance]]:
     """Return a page of advances, the newest first, of those given before a moment."""
     rows: list[Any] = connection.execute(SELECT_ADVANCES, (*before, rows_max)).fetchall()
@@ -176,7 +182,7 @@ def advances(
 
 
 def unasked(
-    connection: apsw.Connection, account: str, until_us: int, after: tuple[int, bytes], rows: int
+    connection: Connection, account: str, until_us: int, after: tuple[int, bytes], rows: int
 ) -> list[tuple[int, bytes]]:
     """Return attempts made by then whose end nobody knows, with their time, the oldest first."""
     words = {**_WORDS, "account": account, "until_us": until_us, "rows": rows}
@@ -185,7 +191,7 @@ def unasked(
     return found
 
 
-def waiting_count(connection: apsw.Connection, account: str, since_us: int = 0) -> int:
+def waiting_count(connection: Connection, account: str, since_us: int = 0) -> int:
     """Return how many attempts of an account, begun after a moment, wait for evidence."""
     words = (account, int(AttemptState.INIT), since_us)
     row: Any = connection.execute(SELECT_WAITING, words).fetchone()
@@ -193,7 +199,7 @@ def waiting_count(connection: apsw.Connection, account: str, since_us: int = 0) 
 
 
 def unpaid_advances(
-    connection: apsw.Connection, degraded: list[str], old_us: int, rows: int
+    connection: Connection, degraded: list[str], old_us: int, rows: int
 ) -> list[tuple[bytes, bytes]]:
     """Return advanced orders nobody was asked to pay, with the number to be closed first, if any.
 
@@ -202,7 +208,8 @@ def unpaid_advances(
     words = {
         "open": int(AdvanceState.OPEN),
         "closing": int(AttemptState.CLOSING),
-        "degraded": json.dumps(degraded),
+        # Names of accounts have no spaces.
+        "degraded": "".join(f" {name}" for name in degraded) + " ",
         "old_us": old_us,
         "rows": rows,
     }
@@ -210,7 +217,7 @@ def unpaid_advances(
     return found
 
 
-def report(connection: apsw.Connection, account: str, since_us: int, until_us: int) -> Report:
+def report(connection: Connection, account: str, since_us: int, until_us: int) -> Report:
     """Return what became of the advances given for an account in a span of time."""
     found: list[Any] = connection.execute(SELECT_ENDS, (account, since_us, until_us)).fetchall()
     ends = {state: columns for state, *columns in found}

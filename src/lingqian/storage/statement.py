@@ -6,8 +6,6 @@ Law: the amounts of a whole statement add up to the balance; each line says the 
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.flows.close import DrawDone
 from lingqian.flows.command import (
     AllocateParked,
@@ -37,6 +35,7 @@ from lingqian.ledger.chart import balance_account
 from lingqian.risk.rule import Action
 from lingqian.storage import purse, query
 from lingqian.storage.codec import Row, decode
+from lingqian.storage.port import Connection
 
 SEQ_MAX: Final = 2**62
 _JOURNAL: Final = "j.lane, j.seq, j.at_us, j.kind, j.code, j.body"
@@ -74,7 +73,7 @@ class Line(NamedTuple):
 class Movement(NamedTuple):
     """What a line is told from: its record, its place in it, and which way the money went."""
 
-    connection: apsw.Connection
+    connection: Connection
     record: Record
     leg: int
     is_in: bool
@@ -86,7 +85,7 @@ class Movement(NamedTuple):
 
 
 def lines(
-    connection: apsw.Connection, user_id: bytes, before: tuple[int, int], rows_max: int
+    connection: Connection, user_id: bytes, before: tuple[int, int], rows_max: int
 ) -> list[Line]:
     """Return a page of a person's statement, the newest first."""
     values = (lane_of(user_id), balance_account(user_id), *before, rows_max)

@@ -7,8 +7,6 @@ bill; nothing is remembered apart from them, so a story can be checked like a ba
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.channels.port import PayoutState, Product, RefundState, TradeState
 from lingqian.clearing.difference import day_id
 from lingqian.flows.command import CloseDay, RecordBill, RecordMatch
@@ -28,6 +26,7 @@ from lingqian.ledger.chart import CHART, Book, Currency
 from lingqian.storage import purse, query, query_top_up
 from lingqian.storage.bill_line import Shelf, lines_of
 from lingqian.storage.codec import Row, decode
+from lingqian.storage.port import Connection
 from lingqian.storage.subject import Subject, find
 from lingqian.storage.telling import in_words
 from lingqian.topup.attempt import Mark, PrepayResult
@@ -74,7 +73,7 @@ class Story(NamedTuple):
     notices: tuple[bytes, ...]
 
 
-def situation(connection: apsw.Connection, order_id: bytes, order: Order) -> Situation:
+def situation(connection: Connection, order_id: bytes, order: Order) -> Situation:
     """Return what the sentence about an order follows from."""
     attempts = query_top_up.attempts(connection, order_id)
     newest = attempts[-1].row.state if attempts else NO_ATTEMPT
@@ -92,7 +91,7 @@ def situation(connection: apsw.Connection, order_id: bytes, order: Order) -> Sit
     )
 
 
-def story(connection: apsw.Connection, number: str, shelf: Shelf | None = None) -> Story | None:
+def story(connection: Connection, number: str, shelf: Shelf | None = None) -> Story | None:
     """Return the story of a number, with the lines of kept bills if they can be read.
 
     Reading a large day's bill takes seconds. None when nothing has the number.
@@ -119,7 +118,7 @@ def story(connection: apsw.Connection, number: str, shelf: Shelf | None = None) 
 
 
 def _bill_lines(
-    connection: apsw.Connection, shelf: Shelf, subject: Subject, rows: Iterable[Row]
+    connection: Connection, shelf: Shelf, subject: Subject, rows: Iterable[Row]
 ) -> list[Entry]:
     """Tell the lines of the kept bills, each where its bill was noted: that row vouches for it."""
     noted: dict[tuple[bytes, int], Row] = {}
@@ -136,7 +135,7 @@ def _bill_lines(
     return entries
 
 
-def _told(connection: apsw.Connection, order_id: bytes) -> Sentence | None:
+def _told(connection: Connection, order_id: bytes) -> Sentence | None:
     order = query.order(connection, order_id)
     if order is None:
         return None

@@ -6,8 +6,6 @@ An order, or a payout, a gift, a stranger's payment, a line that only a bill kno
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-import apsw
-
 from lingqian.clearing.classify import CARRY_DAYS_MAX, Class
 from lingqian.flows.mode import mode_key
 from lingqian.kernel.clock import business_day
@@ -24,6 +22,7 @@ from lingqian.kernel.id import (
 from lingqian.redpacket.packet import packet_order
 from lingqian.storage import purse, query, query_top_up
 from lingqian.storage.cashier import STRANGERS_LANE
+from lingqian.storage.port import Connection
 from lingqian.storage.saying import ONLY_BILLED, of_gift, of_payout, of_stranger
 from lingqian.topup.evidence import Payment, stranger_id
 from lingqian.topup.order import wallet_order
@@ -58,7 +57,7 @@ class Subject(NamedTuple):
     said: Sentence | None = None
 
 
-def find(connection: apsw.Connection, number: str) -> Subject | None:
+def find(connection: Connection, number: str) -> Subject | None:
     """Return what a number of ours or of a channel stands for; None when nothing has it."""
     if not number:
         return None
@@ -78,7 +77,7 @@ def _ours(number: str) -> str:
     return f"{PREFIX_PAYOUT}_{number[2:]}" if is_theirs else number
 
 
-def _order_of(connection: apsw.Connection, number: str) -> bytes:
+def _order_of(connection: Connection, number: str) -> bytes:
     """Return the order that a number belongs to; empty for none."""
     order_id = parse(PREFIX_ORDER, number)
     if order_id is not None:
@@ -100,7 +99,7 @@ def _order_of(connection: apsw.Connection, number: str) -> bytes:
     return b"" if attempt is None else attempt.order_id
 
 
-def _gift(connection: apsw.Connection, number: str) -> Subject | None:
+def _gift(connection: Connection, number: str) -> Subject | None:
     gift_id = parse(PREFIX_GIFT, number)
     row = None if gift_id is None else purse.gift(connection, gift_id)
     if gift_id is None or row is None:
@@ -108,7 +107,7 @@ def _gift(connection: apsw.Connection, number: str) -> Subject | None:
     return Subject(number, b"", (gift_id,), said=of_gift(row))
 
 
-def _payout(connection: apsw.Connection, number: str) -> Subject | None:
+def _payout(connection: Connection, number: str) -> Subject | None:
     payout_id = parse(PREFIX_PAYOUT, _ours(number))
     if payout_id is None:
         known: Any = connection.execute(SELECT_PAYOUT_NO, (number,)).fetchone()
@@ -124,14 +123,14 @@ def _payout(connection: apsw.Connection, number: str) -> Subject | None:
     return Subject(name, b"", tuple(ids), tuple(flows), numbers, of_payout(row))
 
 
-def _account(connection: apsw.Connection, number: str) -> Subject | None:
+def _account(connection: Connection, number: str) -> Subject | None:
     """Return a channel account: how it was served, and who switched it."""
     mode = mode_key(TOLD_LANE, number)
     is_known = query.one(connection, "modes", mode) is not None
     return Subject(number, b"", (mode,)) if is_known else None
 
 
-def _order_subject(connection: apsw.Connection, order_id: bytes) -> Subject:
+def _order_subject(connection: Connection, order_id: bytes) -> Subject:
     # The own wallet may have paid in its place: that is the same story.
     ids = [order_id, wallet_order(order_id)]
     days: dict[tuple[str, int], None] = {}
@@ -166,7 +165,7 @@ def _add_day(days: dict[tuple[str, int], None], account: str, at_us: int) -> Non
 
 
 def _differences(
-    connection: apsw.Connection, numbers: Iterable[str], days: dict[tuple[str, int], None]
+    connection: Connection, numbers: Iterable[str], days: dict[tuple[str, int], None]
 ) -> list[bytes]:
     """Return the differences found about some numbers, and take in their days.
 
@@ -182,20 +181,20 @@ def _differences(
     return found
 
 
-def _told_apart(connection: apsw.Connection, subject_id: bytes) -> list[bytes]:
+def _told_apart(connection: Connection, subject_id: bytes) -> list[bytes]:
     """Return the movements that only a fund bill has shown of a refund or a payout."""
     rows: Any = connection.execute(SELECT_FLOWS, (subject_id,)).fetchall()
     return [identity for (identity,) in rows]
 
 
-def _transaction_of(connection: apsw.Connection, number: str) -> str:
+def _transaction_of(connection: Connection, number: str) -> str:
     """Return the channel's payment that a refund of nobody's order is of; else the number."""
     refund_id = parse(PREFIX_REFUND, number) or query_top_up.refund_of(connection, number)
     refund = purse.refund(connection, refund_id) if refund_id else None
     return number if refund is None else purse.paid(connection, refund).transaction_id
 
 
-def _stranger(connection: apsw.Connection, asked: str) -> Subject | None:
+def _stranger(connection: Connection, asked: str) -> Subject | None:
     """Return a channel's payment that is no order of ours, by the channel's number or its own."""
     number = _transaction_of(connection, asked)
     found = query_top_up.by_transaction(connection, number)
@@ -220,7 +219,7 @@ def _stranger(connection: apsw.Connection, asked: str) -> Subject | None:
     return Subject(number, b"", tuple(ids), tuple(days), frozenset(numbers), said)
 
 
-def _own_numbers(connection: apsw.Connection, row: Payment) -> set[str]:
+def _own_numbers(connection: Connection, row: Payment) -> set[str]:
     """Return the number a stranger's payment was made under: a difference of its day keeps it."""
     day = business_day(row.success_at_us)
     found: Any = connection.execute(SELECT_NUMBERS, (row.account, day)).fetchall()
@@ -231,7 +230,7 @@ def _own_numbers(connection: apsw.Connection, row: Payment) -> set[str]:
     }
 
 
-def _only_differing(connection: apsw.Connection, number: str) -> Subject | None:
+def _only_differing(connection: Connection, number: str) -> Subject | None:
     """Return what only a bill has told of: a number in a difference and nowhere else."""
     days: dict[tuple[str, int], None] = {}
     ids = _differences(connection, [number], days)

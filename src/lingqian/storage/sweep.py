@@ -5,8 +5,6 @@ Law: refusing after expiry never waits for the sweep; it only moves money.
 
 from typing import Final
 
-import apsw
-
 from lingqian.flows.advance import CLAW_BACK
 from lingqian.flows.command import (
     ClosePacket,
@@ -19,6 +17,7 @@ from lingqian.flows.command import (
     SettleGift,
 )
 from lingqian.redpacket.packet import PacketKind, PacketState
+from lingqian.storage.port import Connection
 
 SELECT_PACKETS: Final = (
     "SELECT g.packet_id, p.kind, g.state FROM progress g "
@@ -46,7 +45,7 @@ SELECT_GIFTS: Final = (
 BY_CLOCK: Final = "clock"
 
 
-def due(connection: apsw.Connection, at_us: int, rows_max: int) -> list[Command]:
+def due(connection: Connection, at_us: int, rows_max: int) -> list[Command]:
     """Return commands for all that ends by the clock, the longest due first of each kind."""
     commands: list[Command] = []
     for (order_id,) in connection.execute(SELECT_ADVANCES, (at_us, rows_max)):

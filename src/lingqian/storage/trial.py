@@ -6,9 +6,8 @@ It walks every account: for a person who looks, not for a hot path.
 
 from typing import Final, NamedTuple
 
-import apsw
-
 from lingqian.ledger.chart import CHART, Book, Tier
+from lingqian.storage.port import Connection
 
 SELECT_BOOKS: Final = (
     "SELECT substr(account, 17, 1), sum(credits_posted - debits_posted) FROM accounts GROUP BY 1"
@@ -35,9 +34,9 @@ class Trial(NamedTuple):
         return self.tier_fen(Tier.RESERVE)
 
 
-def trial(connection: apsw.Connection) -> Trial:
+def trial(connection: Connection) -> Trial:
     """Read the trial balance on one snapshot."""
-    rows: list[tuple[bytes, int]] = connection.execute(SELECT_BOOKS).fetchall()  # type: ignore[assignment]  # column types
+    rows: list[tuple[bytes, int]] = connection.execute(SELECT_BOOKS).fetchall()
     books = {Book(number[0]): credit_fen for number, credit_fen in rows}
     return Trial(
         {book: -fen if CHART[book].is_debit_normal else fen for book, fen in books.items()}

@@ -2,6 +2,8 @@
 
 Law: exposure = open advances + losses not replenished ≤ limit, in every lane; one person, one
 device and one address have at most one advance open, and a person none while anything is owed.
+Where several processes serve, a device or an address that asks them at one moment may have one in
+each lane, for as many people known each by a history of their own (decisions/0027).
 Customers' money is never lent.
 Units: fen; µs; per cent of whole fen, rounded down.   Source: top-up reference §8.
 """

@@ -105,12 +105,14 @@ def create_app(wallet: Wallet) -> Litestar:
     @contextlib.asynccontextmanager
     async def background(app: Litestar) -> AsyncIterator[None]:
         del app
+        await wallet.company.join()
         task = asyncio.create_task(door.work())
         try:
             yield
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
+            await wallet.company.leave()
 
     return Litestar(
         route_handlers=[bind(door, operation) for operation in OPERATIONS],

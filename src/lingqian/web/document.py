@@ -63,13 +63,23 @@ _OPERATOR_PASSKEY: Final = {
     "authenticator_data, signature}`, a passkey's answer to the challenge of the refusal.",
     "schema": {"type": "string", "maxLength": 4096, "pattern": "^[A-Za-z0-9_-]*$"},
 }
-_SHEETS: Final = ("/v1/packets", "/v1/top-ups", "/v1/top-ups/{order_id}/attempts")
+# Operations whose answer may have the parameters of a sheet.
+_SHEETS: Final = frozenset(
+    {
+        ("POST", "/v1/packets"),
+        ("POST", "/v1/payouts"),
+        ("GET", "/v1/payouts/{payout_id}"),
+        ("POST", "/v1/top-ups"),
+        ("POST", "/v1/top-ups/{order_id}/attempts"),
+    }
+)
 _SEALED_TO: Final = {
     "name": "Sealed-To",
     "in": "header",
     "required": False,
-    "description": "A page's ephemeral P-256 point, base64url: the pay sheet's parameters come "
-    "sealed to it in `sealed_invocation`. Each key is taken once.",
+    "description": "A page's ephemeral P-256 point, base64url: the sheet's parameters come "
+    "sealed to it in `sealed_invocation`, a payout's in `sealed_confirmation`. Each key is taken "
+    "once.",
     "schema": {"type": "string", "pattern": "^([A-Za-z0-9_-]{87})?$"},
 }
 _WORDS: Final = (
@@ -192,7 +202,7 @@ def _headers(row: Operation) -> list[dict[str, Any]]:
     found = [_own(_KEY)] if row.is_keyed else []
     if Code.FACTOR_NEEDED in row.codes:
         found.append(_own(_FACTOR))
-    if row.path in _SHEETS and row.method == "POST":
+    if (row.method, row.path) in _SHEETS:
         found.append(_own(_SEALED_TO))
     if Code.OPERATOR_CODE_NEEDED in row.codes:
         found += [_own(_OPERATOR_CODE), _own(_OPERATOR_PASSKEY)]

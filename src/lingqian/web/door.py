@@ -1,15 +1,16 @@
 """The door: what every handler stands on, and the work that goes on beside them (接口层)."""
 
 import asyncio
+import itertools
 import logging
 import secrets
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Coroutine
+from functools import partial
 from typing import Any, Final
 
-import apsw
-
+from lingqian.cluster.post import RELAY_POST, job
 from lingqian.compose import Wallet, fee_plans, real_us
 from lingqian.events import beacon
 from lingqian.events.agent import Agent
@@ -34,12 +35,14 @@ from lingqian.storage.endpoint import Endpoint
 from lingqian.storage.intake import Batched
 from lingqian.storage.keyring import Keyring
 from lingqian.storage.lane import Answer, Submission
+from lingqian.storage.port import Connection
 from lingqian.storage.session import Sessions
 from lingqian.storage.sweep import due
 from lingqian.storage.vault import fingerprint
 from lingqian.topup.evidence import Source
+from lingqian.web.lookout import Lookout
 from lingqian.web.meter import Meter
-from lingqian.web.once import UsedKeys
+from lingqian.web.once import Busy, UsedKeys
 from lingqian.web.person import Spent
 from lingqian.web.reply import encode
 
@@ -47,6 +50,9 @@ STUCK_S: Final = 5
 SWEEP_EVERY_S: Final = 0.2
 SWEEP_ROWS_MAX: Final = 500
 AGAIN_AFTER_S: Final = 1.0
+# How often an eye is kept on what other processes commit, and every how many times on the rest.
+FOLLOW_EVERY_S: Final = 0.1
+FOLLOW_TURNS: Final = 10
 DISABLED: Final = "webhook.disabled.v1"
 _log = logging.getLogger(__name__)
 
@@ -61,9 +67,11 @@ class Door:
         self.keys = Keyring(wallet.reader)
         self.sessions = Sessions(wallet.reader, wallet.vault)
         self.page_keys = UsedKeys()
+        # Devices and addresses that an advance is just being asked for from.
+        self.places = Busy()
         self.spent = Spent(real_us() // SECOND_US)
         self.meter = Meter()
-        self.meter.watch_depth(lambda: wallet.intake.depth)
+        self.lookout = Lookout(wallet, self.meter)
         self.body_bytes_max = wallet.config.body_bytes_max
         self.bell = Bell()
         self.notices = Notices(self.bell)
@@ -156,15 +164,22 @@ class Door:
     def is_ready(self) -> bool:
         """Whether commands are taken and no batch hangs."""
         intake = self.wallet.intake
-        return not self.is_stopping and intake.is_open and intake.waits_s < STUCK_S
+        is_open = intake.is_open and intake.waits_s < STUCK_S
+        return not self.is_stopping and is_open and self.wallet.company.is_joined
+
+    @property
+    def full_pct(self) -> int:
+        """How busy the process is: how much of the queue is taken, in per cent."""
+        return self.wallet.company.full_pct
 
     def stop(self) -> None:
         """Say that the process is about to end: streams close, readiness is withdrawn."""
         self.is_stopping = True
+        self.wallet.company.hand_over()
         self.bell.strike()
 
     @property
-    def reader(self) -> apsw.Connection:
+    def reader(self) -> Connection:
         """The connection for reads, of the event loop's thread."""
         return self.wallet.reader
 
@@ -175,11 +190,11 @@ class Door:
     async def ask(self, submission: Submission) -> Answer:
         """Put a command to the lane and wait until its answer is durable.
 
-        Raises: Busy, Stopping, Unsent, Unknown, Fenced.
+        Raises: Busy, Stopping, Unsent, Unknown, Fenced; Accepted when it is on its way.
         """
-        return await self.wallet.intake.ask(submission)
+        return await self.wallet.ask(submission)
 
-    async def chore(self, work: Callable[[apsw.Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
+    async def chore(self, work: Callable[[Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
         """Run other writes on the writer's connection.
 
         Raises: Unsent, Stopping.
@@ -246,17 +261,39 @@ class Door:
 
     async def work(self) -> None:
         """Do what goes on beside the requests, until cancelled."""
-        works: list[Work] = [self._sweep, self.dispatcher.run]
+        jobs: dict[str, Work] = {"sweep": self._sweep, "webhooks": self.dispatcher.run}
         wallet = self.wallet
         if wallet.beacon is not None:
             follower = beacon.Follower(wallet.beacon, wallet.reader, wallet.clock, self._mix)
-            works.append(lambda: beacon.follow(follower))
+            jobs["beacon"] = lambda: beacon.follow(follower)
         if wallet.channels:
-            works += [self.agent.run, self.reconciler.run, self._degrade]
+            jobs["agent"], jobs["reconcile"] = self.agent.run, self.reconciler.run
+            jobs["degrade"] = self._degrade
+        run = wallet.company.posts.run
+        works: list[Work] = [partial(run, job(name), work) for name, work in jobs.items()]
+        if (courier := wallet.company.courier) is not None:
+            works += [partial(run, RELAY_POST, courier.run), self._follow]
         try:
             await asyncio.gather(*[keep(work) for work in works])
         finally:
             await wallet.close_channels()
+
+    async def _follow(self) -> None:
+        """Learn what other processes have done: wake who waits for events, look again."""
+        ends: dict[int, int] = {}
+        for turn in itertools.count():
+            try:
+                now = query.ends(self.reader)
+            except Fault as fault:
+                _log.warning("the journal is not followed: %s", fault)
+                now = ends
+            if now != ends:
+                ends = now
+                self.bell.strike()
+            if not turn % FOLLOW_TURNS:
+                self.wallet.follow_clock()
+                self.dispatcher.refresh()
+            await asyncio.sleep(FOLLOW_EVERY_S)
 
     async def _degrade(self) -> None:
         await self.watch.run(Errand(self._asked, self._reached, self._shut))

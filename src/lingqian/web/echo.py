@@ -1,7 +1,7 @@
 """The API with an echo beside it: what a request costs when nothing stands behind it (回声).
 
 `lingqian bench` starts this in a process of its own and compares the processor time of an echo with
-that of a claim: same framework, same door, same validation, an answer of the same shape.
+that of a claim: same framework, same door, same rank, same validation, an answer of the same shape.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ ECHO: Final = Operation(
     path=PATH,
     run=echo,
     summary="Answer without doing anything",
-    tag="bench",
+    tag="packets",
     scopes=(Scope.ACT_USERS,),
     takes=NewClaim,
 )

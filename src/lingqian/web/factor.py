@@ -6,7 +6,7 @@ asks for. A token is bound to the very bytes of the request and to its idempoten
 
 from typing import Final, NamedTuple
 
-from lingqian.compliance.factor import HAS, IS, KNOWS, SIGNED, FactorRule, Facts, asks, fits
+from lingqian.compliance.factor import HAS, IS, KNOWS, SIGNED, Act, FactorRule, Facts, asks, fits
 from lingqian.compose import real_us
 from lingqian.identity.approval import (
     APPROVAL_LIFE_S,
@@ -45,7 +45,7 @@ class Payment(NamedTuple):
     amount_fen: int
     caller_key: str
     payee: bytes = b""
-    is_payout: bool = False
+    act: Act = Act.PAY
 
 
 async def factors_of(door: Door, call: Call, payment: Payment) -> int:
@@ -85,7 +85,7 @@ def _facts(door: Door, call: Call, payment: Payment) -> Facts:
     )
     return Facts(
         payment.amount_fen,
-        payment.is_payout,
+        payment.act,
         (real_us() - began_us) // SECOND_US,
         is_first,
         query.paid_today_fen(door.reader, payment.user_id, business_day(at_us)),
@@ -126,6 +126,7 @@ def _needed(door: Door, call: Call, digest: bytes, why: tuple[FactorRule, Facts]
         detail=f"{rule.zh}；{rule.en}",
         needs=needs,
         challenge=write_challenge(challenge),
+        amount_fen=facts.amount_fen,
     )
     return Refused.by(content)
 

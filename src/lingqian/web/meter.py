@@ -1,18 +1,39 @@
 """Meters: what the process counts, in the form Prometheus reads (指标)."""
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 import apsw
 from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_latest
 from prometheus_client import Counter as Count
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
 from lingqian.kernel.code import Code
+from lingqian.storage.backlog import Backlog
 from lingqian.storage.intake import Batched
+from lingqian.storage.port import LaneRow
+from lingqian.web import metric
+from lingqian.web.metric import Form, Metric
 
-_SIZES: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 2_048, 4_096)
-_SECONDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0)
+_FAMILIES: Final = {Form.COUNTER: CounterMetricFamily, Form.GAUGE: GaugeMetricFamily}
+
+
+class Sight(NamedTuple):
+    """What others count or hold, as it is when somebody looks.   Units: seconds."""
+
+    outcomes: Callable[[], Mapping[str, int]]
+    errors: Callable[[], Mapping[str, int]]
+    lanes: Callable[[], Iterable[LaneRow]]
+    depth: Callable[[], int]
+    age_s: Callable[[], float]
+    waits_s: Callable[[], float]
+    heads_s: Callable[[], float]
+    full_pct: Callable[[], int]
+    is_joined: Callable[[], bool]
+    posts: Callable[[], Mapping[str, bool]]
+    credential_s: Callable[[], float | None]
+    now_us: Callable[[], int]
 
 
 class Meter:
@@ -20,75 +41,36 @@ class Meter:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
-        self._commands = Count(
-            "lingqian_commands", "Commands decided.", ("kind", "code"), registry=self._registry
-        )
-        self._requests = Count(
-            "lingqian_http_requests",
-            "HTTP requests answered.",
-            ("method", "path", "status"),
-            registry=self._registry,
-        )
-        self._sizes = Histogram(
-            "lingqian_batch_commands",
-            "Commands in a batch.",
-            buckets=_SIZES,
-            registry=self._registry,
-        )
-        self._seconds = Histogram(
-            "lingqian_batch_seconds",
-            "From taking a batch to its durable commit.",
-            buckets=_SECONDS,
-            registry=self._registry,
-        )
-        self._withheld = Count(
-            "lingqian_proofs_withheld",
-            "Times a proof was due and could not be made: alarm on any.",
-            registry=self._registry,
-        )
-        self._notices = Count(
-            "lingqian_notices",
-            "Notices from channels, by what became of them at the door.",
-            ("account", "result"),
-            registry=self._registry,
-        )
-        self._calls = Count(
-            "lingqian_channel_calls",
-            "Calls to channels, by how they ended.",
-            ("account", "verb", "outcome"),
-            registry=self._registry,
-        )
-        self._evidence = Count(
-            "lingqian_evidence",
-            "Pieces of evidence, by where they came from and what they did.",
-            ("source", "effect"),
-            registry=self._registry,
-        )
-        self._lost = Gauge(
-            "lingqian_callbacks_lost_ppm",
-            "Callbacks that never came, of the payments proven in five minutes: alarm above 20000.",
-            ("account",),
-            registry=self._registry,
-        )
-        self._mode = Gauge(
-            "lingqian_channel_mode",
-            "How an account is served: 0 normal, 1 degraded, 2 unwinding, 3 forced off.",
-            ("account",),
-            registry=self._registry,
-        )
-        engine = Gauge(
-            "lingqian_engine_bytes",
-            "Memory the database engine holds, most of it pages kept within a bound.",
-            registry=self._registry,
-        )
-        engine.set_function(apsw.memory_used)
+        self._commands = self._count(metric.COMMANDS)
+        self._requests = self._count(metric.REQUESTS)
+        self._sizes = self._histogram(metric.SIZES)
+        self._seconds = self._histogram(metric.SECONDS)
+        self._withheld = self._count(metric.WITHHELD)
+        self._notices = self._count(metric.NOTICES)
+        self._calls = self._count(metric.CALLS)
+        self._evidence = self._count(metric.EVIDENCE)
+        self._lost = self._gauge(metric.LOST)
+        self._mode = self._gauge(metric.MODE)
+        self._gauge(metric.ENGINE).set_function(apsw.memory_used)
         self._children: dict[tuple[type, int], Count] = {}
         self._bound: dict[tuple[Count, tuple[str, ...]], Count] = {}
 
-    def watch_depth(self, depth: Callable[[], int]) -> None:
-        """Show how many commands wait, as it is when somebody looks."""
-        gauge = Gauge("lingqian_queue_commands", "Commands waiting.", registry=self._registry)
-        gauge.set_function(depth)
+    def _count(self, row: Metric) -> Count:
+        return Count(row.name, row.words, row.labels, registry=self._registry)
+
+    def _gauge(self, row: Metric) -> Gauge:
+        return Gauge(row.name, row.words, row.labels, registry=self._registry)
+
+    def _histogram(self, row: Metric) -> Histogram:
+        return Histogram(
+            row.name, row.words, row.labels, registry=self._registry, buckets=row.bounds
+        )
+
+    def watch(self, sight: Sight) -> "Watched":
+        """Show what others count; returns where to say what was found to wait."""
+        watched = Watched(sight)
+        self._registry.register(watched)
+        return watched
 
     def requests(self, method: str, path: str) -> Callable[[int], None]:
         """Return what counts the answers of one operation by status."""
@@ -153,3 +135,50 @@ class Meter:
     def text(self) -> bytes:
         """Return everything counted so far."""
         return generate_latest(self._registry)
+
+
+class Watched:
+    """Collects a sight for the library whenever somebody looks."""
+
+    def __init__(self, sight: Sight) -> None:
+        self._sight = sight
+        # What waits in the database, as last looked at; None when it could not be.
+        self.backlog: Backlog | None = None
+
+    def collect(self) -> Iterator[Any]:
+        """Yield a family for each row of the table that is another's to count."""
+        sight = self._sight
+        yield _family(metric.COMMITS, {(key,): times for key, times in sight.outcomes().items()})
+        errors = {(key.replace(" ", "_"),): times for key, times in sight.errors().items()}
+        yield _family(metric.DATABASE_ERRORS, errors)
+        lanes = list(sight.lanes())
+        yield _family(metric.SEQUENCE, {(str(row.lane),): row.next_seq - 1 for row in lanes})
+        yield _family(metric.EPOCH, {(str(row.lane),): row.epoch for row in lanes})
+        yield _family(metric.DEPTH, {(): sight.depth()})
+        yield _family(metric.AGE, {(): sight.age_s()})
+        yield _family(metric.HANGING, {(): sight.waits_s()})
+        yield _family(metric.HEADS, {(): sight.heads_s()})
+        yield _family(metric.FULL, {(): sight.full_pct()})
+        yield _family(metric.JOINED, {(): int(sight.is_joined())})
+        posts = {(name,): int(is_held) for name, is_held in sight.posts().items()}
+        yield _family(metric.POSTS, posts)
+        left_s = sight.credential_s()
+        yield _family(metric.CREDENTIAL, {} if left_s is None else {(): left_s})
+        yield _family(metric.UNREAD, {(): int(self.backlog is None)})
+        if self.backlog is not None:
+            yield from self._waiting(self.backlog)
+
+    def _waiting(self, found: Backlog) -> Iterator[Any]:
+        old_us = self._sight.now_us() - found.oldest_us if found.oldest_us else 0
+        yield _family(metric.RELAYED, {(): found.relayed})
+        yield _family(metric.RELAY_AGE, {(): max(0, old_us) / 1_000_000})
+        behind = {("webhooks", str(lane)): rows for lane, rows in found.behind.items()}
+        yield _family(metric.BEHIND, behind)
+        yield _family(metric.DELIVERIES, {(): found.deliveries})
+
+
+def _family(row: Metric, found: Mapping[Any, float]) -> Any:  # noqa: ANN401 - a family of the library
+    family = _FAMILIES[row.form](row.name, row.words, labels=row.labels)
+    for labels, value in sorted(found.items()):
+        family.add_metric(labels, value)
+    return family

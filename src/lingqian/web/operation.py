@@ -17,6 +17,7 @@ from lingqian.web.door import Door
 from lingqian.web.person import SCHEME, admit_person
 from lingqian.web.problem import Refused, fault_reply, problem
 from lingqian.web.reply import Reply
+from lingqian.web.shed import Rank, check_load, rank_of
 
 Run = Callable[[Door, Call], Awaitable[Any]]
 _BEARER: Final = "Bearer "
@@ -69,6 +70,11 @@ class Operation:
     body_bytes_max: int = 0
 
     @property
+    def rank(self) -> Rank:
+        """What it is worth when not everything can be done."""
+        return rank_of(self.method, self.path, self.tag)
+
+    @property
     def is_act(self) -> bool:
         """Whether an operator who does it acts for the house."""
         return self.method != "GET" and bool(OPERATOR.intersection(self.scopes))
@@ -88,6 +94,8 @@ class Operation:
             codes |= {Code.KEY_REQUIRED, Code.KEY_REUSED, Code.INVALID_FIELD}
         if self.method != "GET" and not self.speaks_otherwise:
             codes |= {Code.BUSY, Code.UNAVAILABLE}
+        if self.rank != Rank.KEEP:
+            codes.add(Code.BUSY)
         return tuple(sorted(codes))
 
     def _admission(self) -> set[Code]:
@@ -137,9 +145,11 @@ def bind(door: Door, operation: Operation) -> HTTPRouteHandler:
     run, is_public = operation.run, operation.is_public
     is_act = operation.is_act
     name = f"{operation.method} {operation.path}"
+    rank = operation.rank
 
     async def handle(request: Call) -> Reply:
         try:
+            check_load(rank, door.full_pct)
             if not is_public:
                 request.caller = await admit(door, request, operation)
             request.operation = name

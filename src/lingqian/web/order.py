@@ -6,6 +6,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from lingqian.channels.port import Product
+from lingqian.flows.refundable import Ground, refundable_fen
+from lingqian.identity.user import UserState
 from lingqian.kernel.clock import SECOND_US, rfc3339
 from lingqian.kernel.code import TABLE, Code
 from lingqian.kernel.id import (
@@ -15,7 +17,7 @@ from lingqian.kernel.id import (
     PREFIX_USER,
     show,
 )
-from lingqian.storage import query, query_top_up, standing
+from lingqian.storage import purse, query, query_top_up, standing
 from lingqian.storage.story import situation
 from lingqian.topup.advance import DEADLINE_US
 from lingqian.topup.attempt import AttemptState
@@ -75,7 +77,7 @@ class OfferShown(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class SealedInvocation(msgspec.Struct, frozen=True):
-    """The pay sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
+    """The sheet's parameters, sealed to the page's key (`Sealed-To`); bytes are base64url.
 
     SM4-GCM under HKDF-SHA256 of ECDH, salt both keys, info `lingqian cashier v1`, bound to the id.
     """
@@ -109,6 +111,10 @@ class OrderShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     plan_id: str = ""
     scene: str = ""
     refunded_fen: field.Fen = 0
+    refundable_fen: (
+        Annotated[field.Fen, Meta(description="What could be asked back now; not told in lists.")]
+        | UnsetType
+    ) = UNSET
     packet_id: field.PacketId | UnsetType = UNSET
     credited_at: field.Moment | UnsetType = UNSET
     due_at: (
@@ -128,6 +134,12 @@ class OrderShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         ]
         | UnsetType
     ) = UNSET
+
+
+def order_listed(door: Door, order_id: bytes) -> OrderShown | None:
+    """Return an order as one of many; None when there is none."""
+    shown = order_shown(door, order_id)
+    return shown and msgspec.structs.replace(shown, refundable_fen=UNSET)
 
 
 def order_shown(
@@ -158,6 +170,7 @@ def order_shown(
         plan_id=order.plan,
         scene=order.scene,
         refunded_fen=order.refunded_fen,
+        refundable_fen=_refundable_fen(door, order_id, order),
         packet_id=show(PREFIX_PACKET, order.object_id) if order.object_id else UNSET,
         credited_at=_credited_at(order),
         due_at=_due_at(door, order_id, order),
@@ -167,6 +180,21 @@ def order_shown(
         offers=_offers(door, order_id, order, opened),
         wallet_order_id=_wallet_order_id(door, order_id, order),
     )
+
+
+def _refundable_fen(door: Door, order_id: bytes, order: Order) -> int:
+    """Return what could be asked back now, by the rows a refund would be decided on."""
+    reader, paid = door.reader, order.paid_attempt
+    user, balance = query.user(reader, order.user_id), query.balance(reader, order.user_id)
+    if user is None or user.state != UserState.ACTIVE:
+        return 0
+    ground = Ground(
+        order,
+        query.attempt(reader, paid) if paid else None,
+        purse.grant(reader, order_id),
+        balance.amount_fen - balance.held_fen,
+    )
+    return refundable_fen(ground, door.wallet.cashier.basis, door.wallet.clock.now_us())
 
 
 def _offers(

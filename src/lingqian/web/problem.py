@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from lingqian.kernel.code import TABLE, Code
-from lingqian.kernel.fault import Busy, Fault
+from lingqian.kernel.fault import Accepted, Busy, Fault
 from lingqian.web.reply import PROBLEM, Header, Reply, encode
 
 RETRY_AFTER_S: Final = 1
@@ -69,6 +69,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         tuple[str, ...], Meta(description="What proves the payment: any one of these.")
     ] = ()
     challenge: Annotated[str, Meta(description="To be answered for a payment token.")] = ""
+    amount_fen: Annotated[int, Meta(description="What is to be proven.")] = 0
     tries_left: Annotated[int, Meta(description="Wrong tries left before a lock.")] | UnsetType = (
         UNSET
     )
@@ -138,6 +139,8 @@ def told(content: Problem, retry_after_s: int = RETRY_AFTER_S) -> Reply:
 
 def fault_reply(fault: Fault) -> Reply:
     """Return the answer for surroundings that failed: nobody was refused, the same key is safe."""
+    if isinstance(fault, Accepted):
+        return problem(Code.ACCEPTED)
     if isinstance(fault, Busy):
         return problem(Code.BUSY, detail=str(fault), retry_after_s=fault.retry_after_s)
     return problem(Code.UNAVAILABLE)

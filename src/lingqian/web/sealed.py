@@ -1,7 +1,8 @@
 """Sealed parameters: what a cashier is called with, for the page that asked alone (收银台参数加密).
 
-A page that sends `Sealed-To`, an ephemeral public key of P-256, gets the parameters sealed: ECDH
-with an ephemeral key of ours, HKDF-SHA256, SM4-GCM bound to the order. A page's key is taken once.
+A page that sends `Sealed-To`, an ephemeral public key of P-256, gets the parameters of a pay sheet,
+or of the sheet that takes a payout, sealed: ECDH with an ephemeral key of ours, HKDF-SHA256,
+SM4-GCM bound to the order or the payout. A page's key is taken once.
 Law: outside the sandbox a person's page gets them in no other way; whoever strips the header on its
 way gets a refusal, and no parameters in the clear.
 Source: SP 800-56A (ECDH), RFC 5869 (HKDF), GB/T 32907 and RFC 8998 (SM4-GCM).
@@ -70,6 +71,12 @@ def sealed_to(point: bytes, shown: OrderShown) -> OrderShown:
     """Return an order whose pay sheet's parameters only the owner of a key can read."""
     if not point or shown.invocation is UNSET:
         return shown
+    sealed = seal(point, shown.id, shown.invocation)
+    return msgspec.structs.replace(shown, invocation=UNSET, sealed_invocation=sealed)
+
+
+def seal(point: bytes, subject: str, parameters: dict[str, str]) -> SealedInvocation:
+    """Seal the parameters of a sheet to a page's key, bound to the id they are about."""
     own = generate_private_key(SECP256R1())
     page = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), point)
     public = own.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
@@ -77,6 +84,5 @@ def sealed_to(point: bytes, shown: OrderShown) -> OrderShown:
         own.exchange(ECDH(), page)
     )
     nonce = secrets.token_bytes(_NONCE_BYTES)
-    text = Sm4Gcm(key).encrypt(nonce, encode(shown.invocation), shown.id.encode())
-    sealed = SealedInvocation(write64(public), write64(nonce), write64(text))
-    return msgspec.structs.replace(shown, invocation=UNSET, sealed_invocation=sealed)
+    text = Sm4Gcm(key).encrypt(nonce, encode(parameters), subject.encode())
+    return SealedInvocation(write64(public), write64(nonce), write64(text))

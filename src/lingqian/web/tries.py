@@ -1,18 +1,36 @@
-"""Tries: the payment password told at the door, counted before it is looked at (支付密码尝试)."""
+"""Tries: what is told at the door is counted before it is looked at (尝试次数)."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Annotated
 
 from msgspec import Meta
 
 from lingqian.identity.password import Password, is_locked, tried, tries_left
-from lingqian.kernel.clock import SECOND_US, rfc3339
+from lingqian.kernel.clock import SECOND_US, business_day, day_start_us, rfc3339
 from lingqian.kernel.code import Code
 from lingqian.storage import password as rows
+from lingqian.storage.port import Connection
 from lingqian.web.door import Door
 from lingqian.web.problem import Refused, shape
 
 Digits = Annotated[str, Meta(pattern="^[0-9]{6}$", description="Six digits.")]
+
+
+# Counts one try of a person on a day; False when there have been enough.
+Count = Callable[[Connection, bytes, int], bool]
+
+
+async def count_try(door: Door, count: Count, user_id: bytes, code: Code) -> None:
+    """Count one of a day's tries, durably, before anything of it is looked at.
+
+    Refuses: the code, until the day is over.
+    """
+    at_us = door.wallet.clock.now_us()
+    day = business_day(at_us)
+    if not await door.chore(lambda db: count(db, user_id, day)):
+        wait_s = (day_start_us(day + 1) - at_us) // SECOND_US + 1
+        raise Refused.by(shape(code), retry_after_s=wait_s)
 
 
 async def prove_password(door: Door, user_id: bytes, text: str) -> bytes:

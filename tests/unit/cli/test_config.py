@@ -73,6 +73,37 @@ def test_a_wrong_setting_is_refused_by_its_name(tmp_path, text, environment, tol
     assert told in str(caught.value)
 
 
+DATABASE = 'database = "mysql://wallet@127.0.0.1/lingqian"\n'
+
+
+def test_roles_that_a_command_is_told_go_before_all_else(tmp_path):
+    """One settings file for every process; what each is there for is said when it is started."""
+    write(tmp_path, DATABASE + 'roles = ["lane"]\n')
+    assert load(tmp_path, {}).roles == ("lane",)
+    assert load(tmp_path, {"LINGQIAN_ROLES": '["relay"]'}).roles == ("relay",)
+    assert load(tmp_path, {"LINGQIAN_ROLES": '["relay"]'}, ["edge", "jobs"]).roles == (
+        "edge",
+        "jobs",
+    )
+    with pytest.raises(SettingError, match=r"--role: roles\[0\]: Invalid enum value 'king'"):
+        load(tmp_path, {}, ["king"])
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('roles = ["all"]\n', "set `database`"),
+        (DATABASE + "[peers]\nlease_s = 6\nbeat_s = 3\n", "more than two times beat_s"),
+        (DATABASE + "[peers]\nlease_s = 1\n", "peers.lease_s"),
+    ],
+)
+def test_processes_that_could_not_share_are_refused(tmp_path, text, told):
+    """A file has one owner; a life that one missed renewal would end is none."""
+    write(tmp_path, text)
+    with pytest.raises(SettingError, match=told):
+        load(tmp_path, {})
+
+
 def test_variables_of_the_doors_around_us_are_no_settings(tmp_path):
     """A test run at full size starts servers under its own environment."""
     assert read(tmp_path, {"LINGQIAN_DATA": "x", "LINGQIAN_CRASH": "full"}) == {}

@@ -68,7 +68,7 @@ def test_a_fault_is_told_in_one_line(monkeypatch, capsys):
 def test_no_module_of_a_command_is_missing_from_the_table():
     """A command that nobody can call is a defect."""
     folder = Path(entry.__file__).parent
-    parts = {"__init__", "main", "explanation", "market", "outage", "progress", "remote"}
+    parts = {"__init__", "main", "explanation", "ledger", "market", "outage", "progress", "remote"}
     modules = {path.stem for path in folder.glob("*.py")} - parts
     modules |= {path.name for path in folder.iterdir() if (path / "__init__.py").exists()}
     assert modules == {row.module.partition(".")[0] for row in COMMANDS}

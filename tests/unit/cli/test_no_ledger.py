@@ -21,7 +21,17 @@ NEEDS = {
     "vault rotate": (),
 }
 # Those that make a ledger, or read nothing but settings.
-NEEDS_NOT = {"channel check", "config show", "demo", "key new", "restore", "serve"}
+NEEDS_NOT = {
+    "channel check",
+    "config show",
+    "demo",
+    "key new",
+    "restore",
+    "serve",
+    "topic check",
+    "topic create",
+    "topic refill",
+}
 
 
 def of_a_folder():

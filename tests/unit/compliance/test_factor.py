@@ -13,6 +13,7 @@ from lingqian.compliance.factor import (
     NO_CAPS,
     RULES,
     SIGNED,
+    Act,
     Facts,
     Occasion,
     Strength,
@@ -25,6 +26,7 @@ from lingqian.compliance.factor import (
 from lingqian.compliance.limit import DEFAULT, Span, caps
 from lingqian.compose import Config, SignatureRow, policy
 from lingqian.kernel.account_class import AccountClass
+from lingqian.topup.advance import ADVANCE_FEN_MAX
 
 # 43 号 24: fewer than two kinds 1,000 a day, two 5,000, two with a signature as agreed.
 BY_PROFILE = {
@@ -90,13 +92,14 @@ def test_strength_counts_kinds_and_not_how_often(bits):
 
 def facts(**changed):
     """Return a payment that nothing is asked for."""
-    return Facts(100, is_payout=False, device_age_s=OLD, is_first_payee=False, day_fen=0)._replace(
+    return Facts(100, Act.PAY, device_age_s=OLD, is_first_payee=False, day_fen=0)._replace(
         **changed
     )
 
 
 EDGES = {
-    Occasion.PAYOUT: ({"is_payout": True}, 1),
+    Occasion.PAYOUT: ({"act": Act.PAYOUT}, 1),
+    Occasion.ADVANCE: ({"act": Act.ADVANCE, "device_age_s": OLD - 1}, 1),
     Occasion.AMOUNT: ({}, 20_000),
     Occasion.NEW_DEVICE: ({"device_age_s": OLD - 1}, 5_000),
     Occasion.FIRST_PAYEE: ({"is_first_payee": True}, 10_000),
@@ -135,4 +138,12 @@ def test_a_day_holds_what_its_proof_allows(bits, day_fen):
     cap_fen = limits[strength(bits)]
     found = facts(amount_fen=1, day_fen=day_fen)
     assert fits(found, bits, limits) == (cap_fen is None or day_fen < cap_fen)
-    assert fits(found._replace(is_payout=True), bits, limits)
+    assert fits(found._replace(act=Act.PAYOUT), bits, limits)
+
+
+def test_the_own_device_is_enough_to_be_advanced():
+    """Since yesterday: the most there is, fifty yuan, however much the day has seen already."""
+    most = facts(act=Act.ADVANCE, amount_fen=ADVANCE_FEN_MAX, day_fen=1_000_000)
+    assert asks(most, factor_caps("sandbox")) is None
+    young = most._replace(amount_fen=1, device_age_s=OLD - 1)
+    assert asks(young, factor_caps("sandbox")).occasion == Occasion.ADVANCE

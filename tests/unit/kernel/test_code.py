@@ -32,6 +32,7 @@ def test_code_has_a_status_of_a_refusal(code):
     ours = (
         Code.INTERNAL,
         Code.UNAVAILABLE,
+        Code.ACCEPTED,
         Code.RELAY_GAP,
         Code.PROOF_WITHHELD,
     )

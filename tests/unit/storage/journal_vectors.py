@@ -8,7 +8,18 @@ the old one.
 import json
 from pathlib import Path
 
-from lingqian.flows.command import AskPayout, AskRefund, OpenOrder, SendPacket, Transfer
+import msgspec
+
+from lingqian.flows.command import (
+    AskAdvance,
+    AskPayout,
+    AskRefund,
+    OpenOrder,
+    SendGift,
+    SendPacket,
+    Transfer,
+)
+from lingqian.flows.gift import GiftDone
 from lingqian.flows.kind import KINDS
 from lingqian.ledger.posting import Posted
 from lingqian.storage.codec import NO_OUTCOME, Row, encode
@@ -31,23 +42,32 @@ def rows():
 
 
 # Fields that were appended after a journal had been written; its rows read as if they were 0.
-APPENDED = {Transfer: 1, SendPacket: 1, OpenOrder: 1, AskPayout: 1, AskRefund: 1}
+APPENDED = {
+    Transfer: 1, SendPacket: 1, OpenOrder: 1, AskPayout: 1, AskRefund: 1, SendGift: 1, GiftDone: 1,
+    AskAdvance: 1,
+}  # fmt: skip
 
 
 def earlier():
-    """Yield name, command as it reads now, and its row as written before its last fields."""
+    """Yield name, command and outcome as they read now, and the row as it was once written."""
     for place, command, made, row, posted, relayed in rows():
-        count = APPENDED.get(type(command))
-        if count is not None:
-            body = encode(command[:-count], made, posted, relayed)
-            yield f"{row.kind}/{place} earlier", command, row._replace(body=body)
+        if type(command) in APPENDED:
+            parts = (_before(command), _before(made), posted, relayed)
+            body = row.body[:2] + msgspec.msgpack.encode(parts)
+            yield f"{row.kind}/{place} earlier", command, made, row._replace(body=body)
+
+
+def _before(made):
+    """Return the fields there were before the last ones were appended."""
+    count = APPENDED.get(type(made))
+    return made if count is None else made[:-count]
 
 
 def vectors():
     """Return the golden bytes as they stand in the file."""
     before = {
         name: {"command": type(command).__name__, "body": row.body.hex()}
-        for name, command, row in earlier()
+        for name, command, _, row in earlier()
     }
     return before | {
         f"{row.kind}/{place}": {

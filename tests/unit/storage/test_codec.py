@@ -47,11 +47,15 @@ def test_rows_of_an_earlier_form_are_read():
     """Fields are appended only: what was written before them reads as if they were nothing."""
     found = list(journal_vectors.earlier())
     assert found
-    for _, command, row in found:
-        count = journal_vectors.APPENDED[type(command)]
-        read = decode(row).record.command
-        assert read[:-count] == command[:-count]
-        assert not any(read[-count:])
+    for _, command, outcome, row in found:
+        record = decode(row).record
+        for read, made in ((record.command, command), (record.outcome, outcome)):
+            count = journal_vectors.APPENDED.get(type(made))
+            if count is None:
+                assert read == made
+            else:
+                assert read[:-count] == made[:-count]
+                assert not any(read[-count:])
 
 
 def test_body_begins_with_its_version_and_outcome():

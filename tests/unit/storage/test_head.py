@@ -182,7 +182,7 @@ def test_a_head_that_is_about_to_be_published_is_no_finding(data):
     soon = threading.Timer(0.2, log.write_bytes, [whole])
     connection = opened(data)
     soon.start()
-    await_heads(connection, log)
+    await_heads(connection, [log])
     assert check_tail(connection, log) == []
     soon.join()
     connection.close()

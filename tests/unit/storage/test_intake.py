@@ -16,13 +16,17 @@ PATIENCE_S = 10
 class Scribe:
     """A writer that answers everything and remembers its batches."""
 
+    is_shared = False
+
     def __init__(self):
         self.lanes = {0: None}
         self.batches = []
+        self.taken = []
 
-    def apply(self, submissions):
+    def apply(self, submissions, taken=()):
         """Answer a batch."""
         self.batches.append([each.command for each in submissions])
+        self.taken += taken
         return [Answer(0, each.command, None, 0, 0, "", None) for each in submissions]
 
     def close(self):
@@ -100,3 +104,29 @@ def test_every_loop_and_every_thread_is_answered(desk):
     for each in threads:
         each.join(PATIENCE_S)
     assert len(set(heard)) == 600
+
+
+def test_what_was_read_from_a_stream_is_a_batch_of_its_own():
+    """How far it was read goes with what it did; nothing else may be in that transaction."""
+    scribe, batches = Scribe(), []
+    intake = Intake(lambda: scribe, on_batch=batches.append)
+    intake.start()
+    try:
+        answers = intake.consume([Submission("read")], ["taken"]).result(PATIENCE_S)
+    finally:
+        intake.stop()
+    assert [answer.command for answer in answers] == ["read"]
+    assert (scribe.batches, scribe.taken) == ([["read"]], ["taken"])
+    assert len(batches) == 1
+
+
+def test_a_bug_in_what_was_read_stops_the_lane():
+    """Memory and store may differ from then on: nothing may be decided on top of it."""
+    scribe = Scribe()
+    intake = Intake(lambda: scribe)
+    intake.start()
+    scribe.apply = None
+    with pytest.raises(TypeError):
+        intake.consume([], []).result(PATIENCE_S)
+    intake.stop()
+    assert isinstance(intake.failure, TypeError)

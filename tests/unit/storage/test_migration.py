@@ -11,10 +11,12 @@ from lingqian.flows.command import (
     AskAdvance,
     ClosePacket,
     DrawPacket,
+    SendGift,
     SendPacket,
     SettleCase,
     Transfer,
 )
+from lingqian.flows.gift import GiftDone
 from lingqian.flows.packet import SendDone
 from lingqian.flows.settle import SettleDone
 from lingqian.flows.transfer import TransferDone
@@ -74,10 +76,16 @@ OLDER = (
     ),
     (6, sample(SendPacket)._replace(factors=0), SendDone(3, 0, 5, None), (1, 0)),
     (
-        29, sample(AskAdvance)._replace(is_minor=False, device=b"", address=b""),
+        29, sample(AskAdvance)._replace(is_minor=False, device=b"", address=b"", factors=0),
+        AdvanceDone(9, 5), (4, 0),
+    ),
+    (
+        29, sample(AskAdvance)._replace(device=b"", address=b"", factors=0),
         AdvanceDone(9, 5), (3, 0),
     ),
-    (29, sample(AskAdvance)._replace(device=b"", address=b""), AdvanceDone(9, 5), (2, 0)),
+    (29, sample(AskAdvance)._replace(factors=0), AdvanceDone(9, 5), (1, 0)),
+    # Before a day counted gifts, no gift was counted.
+    (23, sample(SendGift)._replace(factors=0), GiftDone(9, 3, 2, ()), (1, 1)),
     (9, sample(DrawPacket), DrawDone((1, 0), (5, 6), 7), (0, 1)),
     (10, sample(ClosePacket), CloseDone(7), (0, 1)),
     (11, sample(SettleCase), SettleDone(5, 0, 9), (0, 2)),

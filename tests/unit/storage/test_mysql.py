@@ -156,19 +156,21 @@ class Kind(IntEnum):
 )
 def test_value_is_written_so_that_nothing_ends_it(value, text):
     """No quote, backslash or mode of the server makes a value into a statement."""
-    assert link.said(("=", ";"), [value]) == f"={text};"
+    assert link.filled(("=", ";"), [value]) == f"={text};"
 
 
 def test_value_of_no_known_kind_is_refused():
     """A float never comes near money, here neither."""
     with pytest.raises(TypeError):
-        link.said(("", ""), [object()])
+        link.filled(("", ""), [object()])
+    with pytest.raises(TypeError):
+        link.filled(("", ""), [1.5])
 
 
 def test_statement_and_values_fit():
     """A value too few would shift all that follow."""
-    with pytest.raises(AssertionError, match="question mark"):
-        link.said(("", ""), [1, 2])
+    with pytest.raises(AssertionError, match="a value for each"):
+        link.filled(("", ""), [1, 2])
 
 
 def test_many_lines_are_cut_into_statements_below_the_bound(monkeypatch):
@@ -184,6 +186,31 @@ def test_many_lines_are_cut_into_statements_below_the_bound(monkeypatch):
     )
     assert len(made) > 3
     assert list(link.statements(text, [])) == []
+
+
+def test_many_lines_are_written_as_each_would_be():
+    """Columns are written in one go where they can be; a column of two kinds is no exception."""
+    lines = [
+        (1, b"\x00'", Kind.SEVEN, "零", None),
+        (-2, b"", 3, "", b"x"),
+        (2**62, b"%s", True, "%d'", 4),
+    ]
+    each = [link.filled(("(", ", ", ", ", ", ", ", ", ")"), line) for line in lines]
+    text = "INSERT INTO t (a, b, c, d, e) VALUES (?, ?, ?, ?, ?) AS new"
+    made = f"INSERT INTO t (a, b, c, d, e) VALUES {','.join(each)} AS new"
+    assert list(link.statements(text, iter(lines))) == [made]
+    assert list(link.statements("INSERT INTO t (a) VALUES (? % 7)", [(8,), (9,)])) == [
+        "INSERT INTO t (a) VALUES (8 % 7),(9 % 7)"
+    ]
+
+
+def test_lines_of_many_sizes_are_refused():
+    """A line that lacks a value would take the next one's."""
+    text = "INSERT INTO t (a, b) VALUES (?, ?)"
+    with pytest.raises(ValueError, match="shorter"):
+        list(link.statements(text, [(1, 2), (3,)]))
+    with pytest.raises(AssertionError, match="each place"):
+        list(link.statements(text, [(1, 2, 3)]))
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

@@ -13,7 +13,6 @@ from random import SystemRandom
 from typing import Annotated, Any, Final, NamedTuple, NoReturn
 
 import aiohttp
-import apsw
 import typer
 from rich.console import Console
 from rich.live import Live
@@ -40,6 +39,7 @@ from lingqian.kernel.clock import SECOND_US
 from lingqian.ledger.chart import CHART
 from lingqian.storage.keyring import add_key, open_beside, revoke_key
 from lingqian.storage.lock import DirectoryLock
+from lingqian.storage.port import Connection
 from lingqian.storage.trial import trial
 from lingqian.web.app import create_app
 from lingqian.web.loop import new_loop
@@ -285,7 +285,7 @@ def _nothing() -> contextlib.nullcontext[None]:
     return contextlib.nullcontext()
 
 
-def _reading(connection: apsw.Connection) -> Reading:
+def _reading(connection: Connection) -> Reading:
     (commands,) = next(connection.execute(SELECT_COMMANDS))
     assert isinstance(commands, int), "a sum of integers"
     return Reading(trial(connection), commands, time.monotonic())

@@ -11,7 +11,6 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Annotated, Any, Final
 
-import apsw
 import msgspec
 from litestar import MediaType, Request, Response, get, post
 from litestar.exceptions import NotFoundException
@@ -19,6 +18,7 @@ from litestar.handlers import HTTPRouteHandler
 
 from lingqian.cli.demo.cast import GROUPS, OFFICE, SHARES, STARS
 from lingqian.cli.demo.platform import Phone
+from lingqian.storage.port import Connection
 from lingqian.storage.trial import trial
 from lingqian.web.route.page import wallet_page
 
@@ -99,7 +99,7 @@ def phone_routes(beside: str) -> Sequence[HTTPRouteHandler]:
 
 
 def routes(
-    world: Callable[[], Mapping[str, object]], connection: apsw.Connection, phone: Phone
+    world: Callable[[], Mapping[str, object]], connection: Connection, phone: Phone
 ) -> Sequence[HTTPRouteHandler]:
     """Return the demo's own routes."""
     beside = phone.control

@@ -9,9 +9,10 @@ from typing import Final
 
 from lingqian.kernel.fault import Unsent
 from lingqian.storage.mysql.engine import Demand, Engine
-from lingqian.storage.mysql.link import STATEMENT_BYTES_MAX, Link
+from lingqian.storage.mysql.link import Link
 
-PACKET_BYTES_MIN: Final = 4 * STATEMENT_BYTES_MAX
+# A sealed picture or a day's bill is one value, and twice as long in a statement.
+PACKET_BYTES_MIN: Final = 16 * 1_024 * 1_024
 
 
 def check(link: Link, engine: Engine, *, is_sandbox: bool) -> None:

@@ -11,10 +11,12 @@ from lingqian.kernel.fault import Unsent
 # A statement waits for a row this long; a transaction that stands still is ended after so long.
 LOCK_WAIT_S: Final = 2
 IDLE_TRANSACTION_S: Final = 10
-# Text is compared byte by byte, names may be quoted, and nothing is cut to fit.
+# Whoever judges a ledger stands on one moment of it, and thinks between two pages.
+IDLE_JUDGE_S: Final = 600
+# Names may be quoted, two bars join texts, no sign escapes, and nothing is cut to fit.
 _MODES: Final = (
-    "ANSI_QUOTES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION,STRICT_ALL_TABLES,"
-    "STRICT_TRANS_TABLES"
+    "ANSI_QUOTES,ERROR_FOR_DIVISION_BY_ZERO,NO_BACKSLASH_ESCAPES,NO_ENGINE_SUBSTITUTION,"
+    "PIPES_AS_CONCAT,STRICT_ALL_TABLES,STRICT_TRANS_TABLES"
 )
 _SESSION: Final = (
     f"SET SESSION sql_mode = '{_MODES}'",
@@ -40,7 +42,8 @@ class Engine(NamedTuple):
 
     `mark` stands in its version; `kill` ends another connection by its number, and
     `reuses_numbers` says that a restarted server begins counting them anew; `read_only` binds a
-    session to reading, and is empty where only the rights of a user can.
+    session to reading, and is empty where only the rights of a user can; `patient` lets a reader
+    think; `check_table` lets the engine look at its own pages.
     """
 
     name: str
@@ -48,8 +51,11 @@ class Engine(NamedTuple):
     oldest: tuple[int, int, int]
     session: tuple[str, ...]
     read_only: tuple[str, ...]
+    patient: tuple[str, ...]
+    check_table: str
     begin: str
     begin_lane: str
+    begin_chore: tuple[str, ...]
     kill: str
     reuses_numbers: bool
     isolation: str
@@ -70,8 +76,11 @@ MARIADB: Final = Engine(
     oldest=(10, 6, 0),
     session=(*_SESSION, f"SET SESSION idle_transaction_timeout = {IDLE_TRANSACTION_S}"),
     read_only=_READ_ONLY,
+    patient=(f"SET SESSION idle_transaction_timeout = {IDLE_JUDGE_S}",),
+    check_table='CHECK TABLE "{0}"',
     begin="START TRANSACTION",
     begin_lane="START TRANSACTION",
+    begin_chore=("START TRANSACTION",),
     kill="KILL CONNECTION {0:d}",
     reuses_numbers=True,
     isolation="tx_isolation",
@@ -87,8 +96,11 @@ MYSQL: Final = Engine(
     oldest=(8, 0, 16),
     session=_SESSION,
     read_only=_READ_ONLY,
+    patient=(),
+    check_table='CHECK TABLE "{0}"',
     begin="START TRANSACTION",
     begin_lane="START TRANSACTION",
+    begin_chore=("START TRANSACTION",),
     kill="KILL CONNECTION {0:d}",
     reuses_numbers=True,
     isolation="transaction_isolation",
@@ -109,8 +121,12 @@ TIDB: Final = Engine(
     ),
     # It takes the word and does not keep it.
     read_only=(),
+    patient=(f"SET SESSION tidb_idle_transaction_timeout = {IDLE_JUDGE_S}",),
+    check_table='ADMIN CHECK TABLE "{0}"',
     begin="BEGIN PESSIMISTIC",
     begin_lane="BEGIN OPTIMISTIC",
+    # What a transaction sees there is fixed when it begins, before its turn has come.
+    begin_chore=("SET TRANSACTION ISOLATION LEVEL READ COMMITTED", "BEGIN PESSIMISTIC"),
     kill="KILL TIDB {0:d}",
     reuses_numbers=False,
     isolation="transaction_isolation",

@@ -57,13 +57,12 @@ def _statements(text: str) -> list[str]:
     return [each.strip() for each in "\n".join(lines).split(";") if each.strip()]
 
 
-def migrate(link: Link) -> list[str]:
-    """Bring a database to the newest schema, step by step; return the files that did something.
+def missing(link: Link) -> list[Step]:
+    """Return the steps that a database lacks, in order; looks only.
 
     Raises: Damaged when the database is newer than this program, or grew by other steps; what the
-    driver raises.
+    driver raises, as when there is no database of ours at all.
     """
-    link.execute(CREATE_STEPS)
     done = {tuple(row[:2]): row[2] for row in link.execute(SELECT_STEPS)}
     known = steps()
     newest = max((number for number, _ in done), default=0)
@@ -72,7 +71,16 @@ def migrate(link: Link) -> list[str]:
     for step in known:
         if done.get((step.number, step.place), step.digest) != step.digest:
             raise Damaged(f"step {step.place} of {step.name} was another one when it ran here")
-    fresh = [step for step in known if (step.number, step.place) not in done]
+    return [step for step in known if (step.number, step.place) not in done]
+
+
+def migrate(link: Link) -> list[str]:
+    """Bring a database to the newest schema, step by step; return the files that did something.
+
+    Raises: as `missing`.
+    """
+    link.execute(CREATE_STEPS)
+    fresh = missing(link)
     for step in fresh:
         _run(link, step)
     return sorted({step.name for step in fresh})

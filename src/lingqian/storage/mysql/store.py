@@ -8,29 +8,28 @@ first. Whoever raised the epoch last has left a token, so nobody fences a succes
 import random
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-import pymysql  # type: ignore[import-untyped]  # the driver has no types
 from pymysql.err import Error  # type: ignore[import-untyped]  # as above
 
 from lingqian.flows.view import View, Wanted
 from lingqian.kernel.bound import (
-    DATABASE_ANSWER_S_MAX,
-    DATABASE_CONNECT_S_MAX,
     DATABASE_PAUSE_MS_MAX,
     DATABASE_PAUSE_MS_MIN,
 )
 from lingqian.kernel.fault import Fault, Fenced, Unknown, Unsent
 from lingqian.storage.loader import Loader
 from lingqian.storage.mysql.address import Address
-from lingqian.storage.mysql.durability import check
-from lingqian.storage.mysql.engine import Engine, engine_of
+from lingqian.storage.mysql.engine import Engine
 from lingqian.storage.mysql.link import Link
 from lingqian.storage.mysql.meaning import Meaning, code_of, meaning_of
+from lingqian.storage.mysql.opening import Options, connect
 from lingqian.storage.mysql.schema import migrate
 from lingqian.storage.port import Batch, LaneRow
+from lingqian.storage.position import positions
 from lingqian.storage.schema import TABLES, TableRow
 from lingqian.storage.sql import (
     ADVANCE_LANE,
@@ -84,19 +83,12 @@ FENCE_LANE: Final = (
 NOTE_CONNECTION: Final = (
     "UPDATE lanes SET connection = ?, connected_s = ? WHERE lane = ? AND owner = ?"
 )
+# Whose turn it is to do a chore: the row is there, or it is made; either way it is locked.
+TAKE_TURN: Final = (
+    "INSERT INTO settings (name, value) VALUES ('turn', '') "
+    "ON DUPLICATE KEY UPDATE value = VALUES(value)"
+)
 SELECT_HOLDER: Final = "SELECT connection, connected_s FROM lanes WHERE lane = ?"
-
-
-class Options(NamedTuple):
-    """How a store behaves towards its server. Units: seconds.
-
-    `is_optimistic`: a lane's commit takes no locks where the engine can do without.
-    """
-
-    is_sandbox: bool = False
-    is_optimistic: bool = True
-    answer_s: float = DATABASE_ANSWER_S_MAX
-    connect_s: float = DATABASE_CONNECT_S_MAX
 
 
 class _Holder(NamedTuple):
@@ -121,6 +113,8 @@ class MysqlStore:
         self._lanes: set[int] = set()
         self._troubles = 0
         self._holder = _Holder(0, 0)
+        # Errors by their class, for whoever watches; written by this thread, read by any.
+        self.errors: Counter[str] = Counter()
         try:
             self._connection = self._open()
             migrate(self._connection)
@@ -129,37 +123,9 @@ class MysqlStore:
 
     # --- connections ----------------------------------------------------------------------------
 
-    def _connect(self) -> Link:
-        """Open a connection with the settings every session of ours has; raises as the driver."""
-        at, options = self._address, self._options
-        connection = pymysql.connect(
-            host=at.host or None,
-            port=at.port,
-            user=at.user,
-            password=at.password,
-            database=at.name,
-            unix_socket=at.socket or None,
-            charset="utf8mb4",
-            autocommit=True,
-            client_flag=pymysql.constants.CLIENT.FOUND_ROWS,
-            connect_timeout=options.connect_s,
-            read_timeout=options.answer_s,
-            write_timeout=options.answer_s,
-        )
-        link = Link(connection)
-        try:
-            self._engine = engine_of(link.execute("SELECT VERSION()").fetchone()[0])
-            for statement in self._engine.session:
-                link.execute(statement)
-            check(link, self._engine, is_sandbox=options.is_sandbox)
-        except BaseException:
-            link.close()
-            raise
-        return link
-
     def _open(self) -> Link:
         """Open the writer's connection and end the one before it, which may hold a lane's row."""
-        link = self._connect()
+        link, self._engine = connect(self._address, self._options)
         holder = _Holder(*link.execute(_OWN).fetchone())
         if self._holder.number not in {0, holder.number}:
             self._end(link, self._holder)
@@ -186,9 +152,14 @@ class MysqlStore:
                 link.execute(NOTE_CONNECTION, (*self._holder, lane, self._token))
         return self._connection
 
+    def _counted(self, error: Error) -> Meaning:
+        meaning = meaning_of(error)
+        self.errors[meaning.name] += 1
+        return meaning
+
     def _give_up(self, error: Error) -> Meaning:
         """Leave no transaction behind: end it by name, or end the connection it is in."""
-        meaning = meaning_of(error)
+        meaning = self._counted(error)
         if not meaning.ends_link:
             try:
                 self._connection.execute("ROLLBACK")
@@ -216,19 +187,6 @@ class MysqlStore:
         """Which engine answered."""
         return self._engine
 
-    def reader(self) -> Link:
-        """Open a connection for reads; belongs to the thread that asks.
-
-        Raises: Unsent.
-        """
-        try:
-            link = self._connect()
-            for statement in self._engine.read_only:
-                link.execute(statement)
-        except Error as error:
-            raise Unsent(f"{self._address!r} cannot be read: {error}") from error
-        return link
-
     # --- what a lane asks -------------------------------------------------------------------------
 
     def lane(self, lane: int) -> LaneRow:
@@ -242,6 +200,7 @@ class MysqlStore:
             except Error as error:
                 if code_of(error) != _LOCK_WAIT:
                     raise
+                self._counted(error)
             self._connection.execute("ROLLBACK")
             self._end_holder(lane)
             return self._take(lane)
@@ -286,6 +245,7 @@ class MysqlStore:
             except Error as error:
                 if not meaning_of(error).ends_link:
                     raise
+                self._counted(error)
                 self._connection.close()
                 return work(self._ready())
         except Error as error:
@@ -318,6 +278,8 @@ class MysqlStore:
             link.executemany(PUT_PERSONAL, batch.personal)
         for name, lines in replacements(batch):
             link.executemany(REPLACE[name], lines)
+        for statement, lines in positions(batch):
+            link.executemany(statement, lines)
 
     def _finish(self) -> None:
         """Commit, and say of a commit that failed whether it is known to have failed."""
@@ -335,13 +297,32 @@ class MysqlStore:
             self._connection.close()
 
     def chore(self, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - what the work returns
-        """Run other writes in a transaction of their own.
+        """Run other writes in a transaction of their own, one after the other as on one machine.
+
+        A chore looks and then writes; on every process's chore there is one turn, which ends with
+        its transaction.
+        Raises: Unsent; Unknown when its commit was cut, and then only a look can tell.
+        """
+
+        def take_turn(link: Link) -> Any:  # noqa: ANN401 - what the work returns
+            link.execute(TAKE_TURN)
+            return work(link)
+
+        return self.write(take_turn, self._engine.begin_chore)
+
+    def write(
+        self,
+        work: Callable[[Any], Any],
+        begin: tuple[str, ...] = (),
+    ) -> Any:  # noqa: ANN401 - what the work returns
+        """Run writes that compare what they set, in a transaction of their own and without a turn.
 
         Raises: Unsent; Unknown when its commit was cut, and then only a look can tell.
         """
         try:
             link = self._ready()
-            link.execute(self._engine.begin)
+            for statement in begin or (self._engine.begin,):
+                link.execute(statement)
             done = work(link)
         except Error as error:
             raise self._unsent("a chore", error) from error
@@ -371,6 +352,8 @@ class MysqlStore:
             self._rollback()
             raise
         except (Error, Unsent) as error:
+            if isinstance(error, Error):
+                self._counted(error)
             self._connection.close()
             raise Unknown(f"the database cannot be asked: {error}") from error
 

@@ -6,6 +6,7 @@ is a quarter full they are refused, and a page tells them again.
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import closing
 from typing import Annotated, Final, Literal, get_args
 
 import msgspec
@@ -16,7 +17,6 @@ from lingqian.analytics.funnel import Row, funnel
 from lingqian.analytics.segment import RULES_VERSION, Segment, segment_of
 from lingqian.analytics.step import LADDER, SEEN, CancelReason, Step
 from lingqian.clearing.report import read_day, show_day
-from lingqian.compose import DATABASE
 from lingqian.flows.behaviour import StepsDone
 from lingqian.identity.key import Scope
 from lingqian.kernel.bound import (
@@ -31,7 +31,6 @@ from lingqian.kernel.fault import Busy
 from lingqian.kernel.id import PREFIX_ORDER, PREFIX_USER, parse
 from lingqian.storage import behaviour as stored
 from lingqian.storage import query
-from lingqian.storage.audit import snapshot
 from lingqian.topup.plan import cheapest_coins
 from lingqian.web import field
 from lingqian.web.answer import refusal
@@ -209,10 +208,10 @@ async def foretell(door: Door, call: Call) -> Reply:
 async def read(door: Door, call: Call) -> Reply:
     """Show how far people came, by day and segment."""
     days = _days(call.ask(Asked), business_day(door.wallet.clock.now_us()))
-    path = door.wallet.folder / DATABASE
+    database = door.wallet.database
 
     def work() -> tuple[Row, ...] | None:
-        with snapshot(path) as connection:
+        with closing(database.reader()) as connection:
             span = (day_start_us(days.start), day_start_us(days.stop))
             found = stored.behaviour(connection, *span)
         return None if found is None else funnel(found.events, found.outcomes, days)

@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta
 
+from lingqian.compliance.factor import Act
 from lingqian.identity.key import Scope
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_ORDER, lane_of
@@ -115,14 +116,17 @@ async def take_advance(door: Door, call: Call) -> Reply:
     account = bridged_account(door, order_id, order)
     if not account and order.kind == OrderKind.COINS and order.pay_state in _UNPAID:
         return problem(Code.LINE_CLOSED)
-    cashier, applicant = door.wallet.cashier, await _applicant(door, call, order.user_id)
-    if standing.is_asked_elsewhere(door.reader, cashier.askers(lane_of(order_id), applicant)):
-        return problem(Code.ADVANCE_OPEN_HERE)
-    asked = cashier.ask_advance(order_id, account, applicant, call.caller.name)
-    answer = await door.ask(asked)
-    if answer.code:
-        return refusal(answer)
-    return reply(201, order_shown(door, order_id))
+    applicant = await _applicant(door, call, order.user_id)
+    payment = Payment(order.user_id, order.amount_fen, "", act=Act.ADVANCE)
+    applicant = applicant._replace(factors=await factors_of(door, call, payment))
+    askers = door.wallet.cashier.askers(lane_of(order_id), applicant)
+    # One at a time from a place, whichever lanes they ask in: what is read here still holds then.
+    with door.places.alone(each[2:] for each in askers if each) as is_alone:
+        if not is_alone or standing.is_asked_elsewhere(door.reader, askers):
+            return problem(Code.ADVANCE_OPEN_HERE)
+        asked = door.wallet.cashier.ask_advance(order_id, account, applicant, call.caller.name)
+        answer = await door.ask(asked)
+    return refusal(answer) if answer.code else reply(201, order_shown(door, order_id))
 
 
 async def _applicant(door: Door, call: Call, user_id: bytes) -> Applicant:
@@ -186,6 +190,7 @@ OPERATIONS: Final = (
             Code.EXCEEDS_ADVANCE_MAX,
             Code.LINE_PACED,
             Code.LINE_EXHAUSTED,
+            *FACTOR,
         ),
         by_person=True,
     ),

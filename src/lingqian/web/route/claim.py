@@ -122,6 +122,7 @@ OPERATIONS: Final = (
             202: Given(Entered, Entered("entered", _RECEIPT)),
         },
         refuses=(
+            Code.ACCEPTED,
             Code.USER_UNKNOWN,
             Code.PACKET_UNKNOWN,
             *OVER,

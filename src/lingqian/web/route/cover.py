@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from lingqian.identity.key import Scope
 from lingqian.kernel.bound import COVER_BYTES_MAX
-from lingqian.kernel.clock import SECOND_US, business_day, day_start_us, rfc3339
+from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import ID_BYTES, PREFIX_COVER, PREFIX_USER, show
 from lingqian.storage import cover as rows
@@ -19,8 +19,9 @@ from lingqian.web.door import Door
 from lingqian.web.operation import Given, Operation
 from lingqian.web.page import read_cursor, write_cursor
 from lingqian.web.picture import FORMS, redraw
-from lingqian.web.problem import Refused, shape
+from lingqian.web.problem import Refused
 from lingqian.web.reply import Reply, reply
+from lingqian.web.tries import count_try
 
 JPEG: Final = b"image/jpeg"
 _TIME_BYTES: Final = 8
@@ -84,7 +85,7 @@ async def upload(door: Door, call: Call) -> Reply:
     """Keep a picture as a cover: cut to the envelope, drawn anew, nothing else of it kept."""
     user_id = _present(door, call)
     media, body = await call.take_bytes(FORMS)
-    await _count_try(door, user_id)
+    await count_try(door, rows.count_try, user_id, Code.COVER_TRIES_EXHAUSTED)
     async with door.slow:
         image = await asyncio.to_thread(redraw, media, body)
     vault, at_us = door.wallet.vault, door.wallet.clock.now_us()
@@ -96,18 +97,6 @@ async def upload(door: Door, call: Call) -> Reply:
     if not kept:
         raise Refused(Code.COVER_WITHDRAWN)
     return reply(201 if added is rows.Added.NEW else 200, _shown(kept[0]))
-
-
-async def _count_try(door: Door, user_id: bytes) -> None:
-    """Count a try, durably, before its bytes are looked at.
-
-    Refuses: cover_tries_exhausted.
-    """
-    at_us = door.wallet.clock.now_us()
-    day = business_day(at_us)
-    if not await door.chore(lambda db: rows.count_try(db, user_id, day)):
-        wait_s = (day_start_us(day + 1) - at_us) // SECOND_US + 1
-        raise Refused.by(shape(Code.COVER_TRIES_EXHAUSTED), retry_after_s=wait_s)
 
 
 async def list_own(door: Door, call: Call) -> Reply:

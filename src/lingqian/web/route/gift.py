@@ -7,7 +7,7 @@ from msgspec import UNSET, Meta
 
 from lingqian.gift.catalogue import CATALOGUE
 from lingqian.gift.gift import Gift, GiftState
-from lingqian.gift.income import DEFAULT_SCENE, income_row
+from lingqian.gift.income import DEFAULT_SCENE, IncomeRow, income_row, settle_after_us
 from lingqian.identity.key import Scope
 from lingqian.kernel.bound import GIFTS_AT_ONCE_MAX
 from lingqian.kernel.clock import rfc3339
@@ -15,6 +15,7 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_GIFT, PREFIX_USER, show
 from lingqian.storage import purse
 from lingqian.storage.cashier import GiftWish
+from lingqian.topup.coin import use_of
 from lingqian.web import field
 from lingqian.web.answer import first_of, refusal
 from lingqian.web.call import Call, user_id
@@ -132,11 +133,11 @@ async def send(door: Door, call: Call) -> Reply:
         raise Refused(Code.USER_UNKNOWN, field="streamer_id")
     if door.wallet.directory.status(giver) is None:
         raise Refused(Code.USER_UNKNOWN, field="user_id")
-    cost_fen = _cost_fen(door, giver, row.coins * body.count)
-    payment = Payment(giver, cost_fen, key, streamer)
-    await factors_of(door, call, payment)
+    income_terms = income_row(body.scene)
     wish = GiftWish(giver, streamer, row, body.count, body.scene)
-    submission = door.wallet.cashier.send_gift(wish, income_row(body.scene), status, key)
+    payment = Payment(giver, _price_fen(door, wish, income_terms), key, streamer)
+    wish = wish._replace(factors=await factors_of(door, call, payment))
+    submission = door.wallet.cashier.send_gift(wish, income_terms, status, key)
     answer = await door.ask(submission)
     if answer.code:
         return refusal(answer)
@@ -149,14 +150,11 @@ async def send(door: Door, call: Call) -> Reply:
     return reply(201 if is_new else 200, _shown(gift_id, found))
 
 
-def _cost_fen(door: Door, giver: bytes, coins: int) -> int:
-    """Return what so many of a person's coins have cost, for the rules of factors alone.
-
-    Units: fen, rounded up. Which coins are spent, and what they had cost, the lane decides.
-    """
-    found = purse.coins(door.reader, giver)
-    have = found.paid + found.bonus
-    return -(-found.worth_fen * min(coins, have) // have) if have else 0
+def _price_fen(door: Door, wish: GiftWish, income: IncomeRow) -> int:
+    """Return what the coins of a gift had cost, which is what has to be proven.   Units: fen."""
+    coins = wish.row.coins * wish.count
+    use = use_of(wish.scene, settle_after_us(income))
+    return purse.price_fen(door.reader, wish.user_id, coins, use, door.wallet.clock.now_us())
 
 
 async def read(door: Door, call: Call) -> Reply:
@@ -237,11 +235,13 @@ OPERATIONS: Final = (
         },
         gives={201: Given(GiftShown, _GIFT), 200: Given(GiftShown, _GIFT)},
         refuses=(
+            Code.ACCEPTED,
             Code.USER_UNKNOWN,
             Code.SAME_USER,
             Code.REAL_NAME_REQUIRED,
             Code.ACCOUNT_FROZEN,
             Code.EXCEEDS_COINS,
+            Code.EXCEEDS_FACTORS,
             *FACTOR,
         ),
         is_keyed=True,

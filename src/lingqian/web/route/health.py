@@ -39,7 +39,7 @@ async def ready(door: Door, call: Call) -> Reply:
 async def metrics(door: Door, call: Call) -> Reply:
     """Give what has been counted, as Prometheus reads it."""
     del call
-    return Reply(200, door.meter.text(), _METRICS)
+    return Reply(200, await door.lookout.text(), _METRICS)
 
 
 OPERATIONS: Final = (

@@ -243,6 +243,7 @@ OPERATIONS: Final = (
         },
         gives={201: Given(PacketMade, _MADE), 200: Given(PacketMade, _MADE)},
         refuses=(
+            Code.ACCEPTED,
             Code.USER_UNKNOWN,
             Code.COVER_UNKNOWN,
             Code.PACKET_INFEASIBLE,

@@ -26,7 +26,7 @@ _DOCS: Final = {
     "docs.js": b"text/javascript; charset=utf-8",
 }
 # Built pages carry their script and style with them, so that they also work from a file.
-_PAGES: Final = ("verify",)
+_PAGES: Final = ("verify", "operator")
 _OWN: Final = (
     b"default-src 'self'; script-src 'self'%b; style-src 'self' 'unsafe-inline'; "
     b"img-src 'self' data:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"

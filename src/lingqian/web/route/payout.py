@@ -6,6 +6,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from lingqian.channels.port import SheetChannel
+from lingqian.compliance.factor import Act
 from lingqian.events.pace import Priority
 from lingqian.identity.key import Scope
 from lingqian.kernel.clock import rfc3339
@@ -22,9 +23,11 @@ from lingqian.web.code import FACTOR, PAYMENT
 from lingqian.web.door import Door
 from lingqian.web.factor import Payment, factors_of
 from lingqian.web.operation import Given, Operation
+from lingqian.web.order import SealedInvocation
 from lingqian.web.problem import Refused
 from lingqian.web.purchase import Payer
 from lingqian.web.reply import Reply, reply
+from lingqian.web.sealed import page_key, seal
 
 
 class NewPayout(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,6 +55,7 @@ class PayoutShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     channel_no: str = ""
     arrived_at: field.Moment | UnsetType = UNSET
     confirmation: dict[str, str] | UnsetType = UNSET
+    sealed_confirmation: SealedInvocation | UnsetType = UNSET
     case_id: field.CaseId | UnsetType = UNSET
 
 
@@ -81,6 +85,14 @@ def _shown(
     )
 
 
+def _sealed_to(point: bytes, shown: PayoutShown) -> PayoutShown:
+    """Return a payout whose confirmation only the owner of a key can read."""
+    if not point or shown.confirmation is UNSET:
+        return shown
+    sealed = seal(point, shown.id, shown.confirmation)
+    return msgspec.structs.replace(shown, confirmation=UNSET, sealed_confirmation=sealed)
+
+
 def _confirmation(door: Door, payout_id: bytes, row: Payout) -> dict[str, str] | UnsetType:
     """Return what the person's client confirms with, while that is wanted and still known."""
     package = door.agent.outbound.packages.get(payout_id)
@@ -108,8 +120,9 @@ async def ask(door: Door, call: Call) -> Reply:
     identity = call.who(body.user_id, "user_id")
     if door.wallet.directory.status(identity) is None:
         raise Refused(Code.USER_UNKNOWN, field="user_id")
-    payment = Payment(identity, body.amount_fen, caller[0], is_payout=True)
+    payment = Payment(identity, body.amount_fen, caller[0], act=Act.PAYOUT)
     factors = await factors_of(door, call, payment)
+    point = page_key(door, call)
     submission = door.wallet.cashier.ask_payout(
         identity,
         body.amount_fen,
@@ -127,11 +140,15 @@ async def ask(door: Door, call: Call) -> Reply:
     row = purse.payout(door.reader, payout_id)
     assert row is not None, "a payout that was answered exists"
     case_id = case_of(first.command) if row.stage == PayoutStage.HELD else UNSET
-    return reply(201 if is_new else 200, _shown(door, payout_id, row, case_id))
+    shown = _shown(door, payout_id, row, case_id)
+    return reply(201 if is_new else 200, _sealed_to(point, shown))
 
 
 async def read(door: Door, call: Call) -> Reply:
-    """Show a payout."""
+    """Show a payout; what the person confirms with only as a page may have it.
+
+    Refuses: payout_unknown; invalid_field as `page_key` does.
+    """
     payout_id = call.id(PREFIX_PAYOUT, "payout_id")
     row = purse.payout(door.reader, payout_id)
     if row is None:
@@ -145,7 +162,11 @@ async def read(door: Door, call: Call) -> Reply:
         except Fault:
             return reply(200, _shown(door, payout_id, row))
         row = purse.payout(door.reader, payout_id) or row
-    return reply(200, _shown(door, payout_id, row))
+    shown = _shown(door, payout_id, row)
+    if shown.confirmation is UNSET:
+        # A page that looks again and again uses up no key while there is nothing to seal.
+        return reply(200, shown)
+    return reply(200, _sealed_to(page_key(door, call), shown))
 
 
 async def cancel(door: Door, call: Call) -> Reply:
@@ -187,7 +208,7 @@ OPERATIONS: Final = (
             "payee": {"openid": "oUpF8uMuAJO_M2pxb1Q9zNjWeS6o"},
         },
         gives={201: Given(PayoutShown, _PAYOUT), 200: Given(PayoutShown, _PAYOUT)},
-        refuses=(Code.USER_UNKNOWN, Code.NO_CHANNEL, *PAYMENT, *FACTOR),
+        refuses=(Code.ACCEPTED, Code.USER_UNKNOWN, Code.NO_CHANNEL, *PAYMENT, *FACTOR),
         is_keyed=True,
         by_person=True,
     ),
@@ -199,7 +220,7 @@ OPERATIONS: Final = (
         tag="payouts",
         scopes=(Scope.READ_USERS,),
         gives={200: Given(PayoutShown, _PAYOUT)},
-        refuses=(Code.NOT_FOUND, Code.PAYOUT_UNKNOWN),
+        refuses=(Code.NOT_FOUND, Code.PAYOUT_UNKNOWN, Code.INVALID_FIELD),
         by_person=True,
     ),
     Operation(

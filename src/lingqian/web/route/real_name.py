@@ -19,7 +19,7 @@ from lingqian.identity.real_name import (
     mask_number,
     normal_number,
 )
-from lingqian.kernel.clock import SECOND_US, business_day, day_start_us, rfc3339
+from lingqian.kernel.clock import SECOND_US, rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged
 from lingqian.kernel.id import PREFIX_USER
@@ -30,8 +30,9 @@ from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door, fresh_key
 from lingqian.web.operation import Given, Operation
-from lingqian.web.problem import Refused, shape
+from lingqian.web.problem import Refused
 from lingqian.web.reply import Reply, reply
+from lingqian.web.tries import count_try
 
 _FACE_CHARS_MAX: Final = 1_400_000
 _BODY_BYTES_MAX: Final = _FACE_CHARS_MAX + 4_096
@@ -125,18 +126,6 @@ def read_told(door: Door, name: str, number: str) -> Told:
     return told
 
 
-async def count_try(door: Door, user_id: bytes) -> None:
-    """Count a try at an identity, durably, before anybody is asked.
-
-    Refuses: real_name_exhausted.
-    """
-    at_us = door.wallet.clock.now_us()
-    day = business_day(at_us)
-    if not await door.chore(lambda db: rows.count_try(db, user_id, day)):
-        wait_s = (day_start_us(day + 1) - at_us) // SECOND_US + 1
-        raise Refused.by(shape(Code.REAL_NAME_EXHAUSTED), retry_after_s=wait_s)
-
-
 async def verify(door: Door, call: Call) -> Reply:
     """Verify one's real name, and with a picture one's face; a class follows from it."""
     user_id = _present(door, call)
@@ -147,7 +136,7 @@ async def verify(door: Door, call: Call) -> Reply:
     told = read_told(door, body.name, body.id_number)
     face = "" if body.face is UNSET else body.face
     for check in _wanted(door, user_id, told, has_face=bool(face)):
-        await count_try(door, user_id)
+        await count_try(door, rows.count_try, user_id, Code.REAL_NAME_EXHAUSTED)
         await _check(door, verifier, (user_id, told), (check, face))
     await _raise_class(door, user_id)
     return _shown(door, user_id)

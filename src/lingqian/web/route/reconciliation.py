@@ -2,7 +2,6 @@
 
 from typing import Annotated, Final, Literal
 
-import apsw
 import msgspec
 from msgspec import Meta
 
@@ -20,6 +19,7 @@ from lingqian.kernel.id import ID_BYTES, PREFIX_DIFFERENCE, show
 from lingqian.storage import reconciliation as books
 from lingqian.storage.kept_bill import sealed_note
 from lingqian.storage.lane import Submission
+from lingqian.storage.port import Connection
 from lingqian.web import field
 from lingqian.web.answer import refusal
 from lingqian.web.call import Call
@@ -234,7 +234,7 @@ async def read(door: Door, call: Call) -> Reply:
     return await door.wallet.archive.do(lambda connection: _told(connection, row, asked, after))
 
 
-def _told(connection: apsw.Connection, row: Day, asked: ReportForm, after: bytes | None) -> Reply:
+def _told(connection: Connection, row: Day, asked: ReportForm, after: bytes | None) -> Reply:
     found = books.told(connection, row)
     if asked.form == "json":
         return reply(200, _page(row, ranked(found), asked.limit, after))

@@ -35,8 +35,8 @@ from lingqian.web.passkey import CredentialId, PasskeyProof
 from lingqian.web.problem import Refused
 from lingqian.web.reply import Reply, reply
 from lingqian.web.route.passkey import prove_passkey
-from lingqian.web.route.real_name import count_try, read_told
-from lingqian.web.tries import Digits, prove_password
+from lingqian.web.route.real_name import read_told
+from lingqian.web.tries import Digits, count_try, prove_password
 
 ChallengeText = Annotated[str, Meta(min_length=1, max_length=128)]
 
@@ -194,7 +194,7 @@ async def _check_identity(door: Door, user_id: bytes, body: Reset) -> None:
     if known is None or not known.verified_at_us:
         raise Refused(Code.REAL_NAME_REQUIRED)
     told = read_told(door, body.name, body.id_number)
-    await count_try(door, user_id)
+    await count_try(door, names.count_try, user_id, Code.REAL_NAME_EXHAUSTED)
     if names.macs(door.wallet.vault, told) != (known.name_mac, known.number_mac):
         raise Refused(Code.REAL_NAME_MISMATCH)
 

@@ -24,7 +24,7 @@ from lingqian.web.code import FACTOR, PAYMENT
 from lingqian.web.door import Door
 from lingqian.web.factor import Payment, factors_of
 from lingqian.web.operation import Given, Operation
-from lingqian.web.order import AttemptShown, OrderShown, order_shown
+from lingqian.web.order import AttemptShown, OrderShown, order_listed, order_shown
 from lingqian.web.page import read_cursor, write_cursor
 from lingqian.web.problem import Refused, problem
 from lingqian.web.purchase import Payer, ProductName, way_to_pay
@@ -208,7 +208,7 @@ async def list_orders(door: Door, call: Call) -> Reply:
     newest = identity[:2] + b"\xff" * (ID_BYTES - 2)
     found = query_top_up.orders(door.reader, identity, after or newest, asked.limit)
     following = write_cursor(b"t", found[-1].id) if len(found) == asked.limit else None
-    shown = [order_shown(door, each.id) for each in found]
+    shown = [order_listed(door, each.id) for each in found]
     return reply(200, OrderList(tuple([each for each in shown if each]), following))
 
 

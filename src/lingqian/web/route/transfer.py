@@ -135,7 +135,7 @@ OPERATIONS: Final = (
             "note": "午饭",
         },
         gives={201: Given(TransferShown, _EXAMPLE), 200: Given(TransferShown, _EXAMPLE)},
-        refuses=(Code.USER_UNKNOWN, Code.SAME_USER, *PAYMENT, *FACTOR),
+        refuses=(Code.ACCEPTED, Code.USER_UNKNOWN, Code.SAME_USER, *PAYMENT, *FACTOR),
         is_keyed=True,
         by_person=True,
     ),

@@ -65,9 +65,10 @@ class BalanceShown(msgspec.Struct, frozen=True):
 
 
 class Balances(msgspec.Struct, frozen=True):
-    """A person's balances."""
+    """A person's balances, and when they were read by the business clock."""
 
     balances: tuple[BalanceShown, ...]
+    as_of: field.Moment
 
 
 def _shown(door: Door, identity: bytes, row: User) -> UserShown:
@@ -166,7 +167,7 @@ async def balances(door: Door, call: Call) -> Reply:
         found.held_fen,
         found.amount_fen - found.held_fen,
     )
-    return reply(200, Balances((shown,)))
+    return reply(200, Balances((shown,), rfc3339(door.wallet.clock.now_us())))
 
 
 _USER: Final = UserShown(
@@ -229,7 +230,12 @@ OPERATIONS: Final = (
         tag="users",
         scopes=(Scope.READ_USERS,),
         gives={
-            200: Given(Balances, Balances((BalanceShown("balance", "CNY", 10_000, 0, 500, 9_500),)))
+            200: Given(
+                Balances,
+                Balances(
+                    (BalanceShown("balance", "CNY", 10_000, 0, 500, 9_500),), field.MOMENT_EXAMPLE
+                ),
+            )
         },
         refuses=(Code.NOT_FOUND, Code.USER_UNKNOWN),
         by_person=True,

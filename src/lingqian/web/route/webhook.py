@@ -4,7 +4,6 @@ import secrets
 import time
 from typing import Annotated, Any, Final
 
-import apsw
 import msgspec
 from msgspec import Meta
 
@@ -21,6 +20,7 @@ from lingqian.storage.endpoint import (
     endpoints,
     waiting_count,
 )
+from lingqian.storage.port import Connection
 from lingqian.web import field
 from lingqian.web.call import Call
 from lingqian.web.door import Door
@@ -90,7 +90,7 @@ async def add(door: Door, call: Call) -> Reply:
     now_us = time.time_ns() // 1_000
     endpoint = Endpoint(endpoint_id, body.url, types, sealed, now_us, 0)
 
-    def write(connection: apsw.Connection) -> None:
+    def write(connection: Connection) -> None:
         add_endpoint(connection, endpoint, query.ends(connection))
 
     await door.chore(write)

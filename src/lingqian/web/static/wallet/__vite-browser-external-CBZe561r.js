@@ -1,0 +1,1 @@
+import{t as e}from"./cipher-9Lg6KqH_.js";var t=e(((e,t)=>{t.exports={}}));export default t();

@@ -1,1 +1,0 @@
-import{t as e}from"./cipher-pmmYV5As.js";var t=e(((e,t)=>{t.exports={}}));export default t();

@@ -1,0 +1,125 @@
+"""A wallet beside a real Kafka that is killed, started again, and emptied, while people pay."""
+
+import threading
+import time
+from contextlib import closing
+from itertools import count
+
+import pytest
+
+from api.caller import running
+from bus import WAIT_S, KafkaPlace
+from lingqian.compose import DATABASE
+from lingqian.events.bus import EVENTS, TOPICS
+from lingqian.events.tail import Journal
+from lingqian.kit.follow import Follower, Mark
+from lingqian.storage.audit import audit
+from lingqian.storage.sqlite import connect
+
+LANES = 2
+PATIENCE_S = 90
+PAYERS = 3
+
+
+class Payer(threading.Thread):
+    """Somebody who pays one fen again and again, and asks again until he knows."""
+
+    def __init__(self, api, source, target):
+        super().__init__(daemon=True)
+        self.api, self.source, self.target = api, source, target
+        self.done = 0
+        self.waited = 0
+        self.goes_on = True
+
+    def run(self):
+        """Pay until told to stop."""
+        for number in count():
+            if not self.goes_on:
+                return
+            until = time.monotonic() + PATIENCE_S
+            body = {"source_id": self.source, "target_id": self.target, "amount_fen": 1}
+            while (told := self.api.post("/v1/transfers", body, once=f"{number}")).status not in {
+                200,
+                201,
+            }:
+                assert told.code in {"accepted", "unavailable"}, told
+                assert (told.status, told.body["retry"]) == (503, "same_key")
+                assert time.monotonic() < until, "nobody ever said what became of it"
+                self.waited += 1
+            self.done += 1
+
+
+def paid_on(payers, more):
+    """Wait until everybody has paid some more."""
+    goal = [each.done + more for each in payers]
+    until = time.monotonic() + PATIENCE_S
+    while any(each.done < wanted for each, wanted in zip(payers, goal, strict=True)):
+        assert time.monotonic() < until, [each.done for each in payers]
+        assert all(each.is_alive() for each in payers)
+        time.sleep(0.05)
+
+
+def follow(follower, heard, goal):
+    """Follow until these events have all been handed out."""
+    until = time.monotonic() + PATIENCE_S
+    while len(heard) < len(goal):
+        assert time.monotonic() < until, f"{len(heard)} of {len(goal)}; {follower.gaps}"
+        heard += [each.id for each in follower.take(0.2)]
+    assert sorted(heard) == sorted(goal)
+
+
+@pytest.fixture
+def place():
+    """A prefix of its own on the broker."""
+    made = KafkaPlace(LANES)
+    yield made
+    made.done()
+
+
+@pytest.mark.timeout(300)
+def test_a_broker_may_be_killed_and_its_topics_lost_while_people_pay(place, tmp_path):
+    """Nothing is lost or doubled, and who follows hears every event once."""
+    kafka = place.row.__class__(
+        servers=place.row.servers,
+        prefix=place.row.prefix,
+        replicas=1,
+        in_sync_min=1,
+        ingress=("transfers",),
+        ingress_wait_ms=500,
+        relay="kafka",
+        client={"log_level": "0"},
+    )
+    with running(tmp_path, lanes=LANES, kafka=kafka) as house:
+        api = house.caller()
+        pairs = [(api.rich(10_000), api.user()) for _ in range(PAYERS)]
+        payers = [Payer(house.caller(), *pair) for pair in pairs]
+        for each in payers:
+            each.start()
+        paid_on(payers, 3)
+        place.server.kill()
+        time.sleep(0.5)
+        place.server.start()
+        paid_on(payers, 3)
+        place.lose(*TOPICS)
+        place.make(*TOPICS)
+        paid_on(payers, 3)
+        for each in payers:
+            each.goes_on = False
+        for each in payers:
+            each.join(PATIENCE_S)
+        assert sum(each.waited for each in payers), "the broker was away, and somebody noticed"
+        for each, (source, target) in zip(payers, pairs, strict=True):
+            until = time.monotonic() + WAIT_S
+            while api.balance(target)["incoming_fen"] and time.monotonic() < until:
+                time.sleep(0.05)
+            assert api.balance(source)["amount_fen"] == 10_000 - each.done
+            assert api.balance(target)["amount_fen"] == each.done
+        with closing(connect(str(tmp_path / DATABASE), readonly=True)) as connection:
+            goal = [each.id for each in Journal(connection, "").after({}, 100_000).events]
+        follower = Follower(place.open(), dict.fromkeys(range(LANES), Mark()))
+        follow(follower, [], goal)
+        follower.close()
+    with closing(connect(str(tmp_path / DATABASE), readonly=True)) as connection:
+        found = []
+        assert audit(connection, heads=None, vault=None, emit=found.append).is_clean, found
+    assert place.open().span(EVENTS, 0).begin == 0
