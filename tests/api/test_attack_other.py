@@ -15,6 +15,7 @@ import pytest
 
 import picture
 from api.authenticator import Authenticator
+from api.caller import wait_for
 from api.phone import b64, phone_of
 from api.till import OPENID, tilling
 from lingqian.storage.sqlite import migrate
@@ -43,6 +44,8 @@ class Victim:
         self.phone = phone_of(api, api.rich(1_000_000))
         self.user_id = self.phone.user_id
         self.friend = api.user()
+        mchid = till.platform.simulator.merchant.mchid
+        till.platform.control("POST", f"/control/merchants/{mchid}/fund", {"amount_fen": 10**8})
         whose = {"user_id": self.user_id}
         bought = api.post("/v1/top-ups", {**whose, "plan_id": "coins-30", "pay_with": "balance"},
                           once=f"v{next(_once)}").body  # fmt: skip
@@ -68,6 +71,13 @@ class Victim:
             "cover_id": self.cover(),
         }
         self.objects["packet_id"] = self.hidden(api)
+        # Nothing of it is under way any more: what moves in a test, the test has moved.
+        self.rests(api, f"/v1/refunds/{refund.body['id']}", "success")
+        self.rests(api, f"/v1/payouts/{payout.body['id']}", "waiting")
+
+    def rests(self, api, path, stage):
+        """Wait until something on its way has come as far as it comes without anybody."""
+        wait_for(lambda: api.get(path).body["stage"] == stage, 20)
 
     def talk(self, api):
         """Make a talk of two."""

@@ -91,6 +91,45 @@ def test_every_step_runs_and_one_failure_fails_all(tmp_path, capfd):
     assert "ok     second" in err
 
 
+@pytest.fixture
+def suite(tmp_path, monkeypatch):
+    """Make a little suite of a live test and a pure one; a test passes if its file says so."""
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    monkeypatch.setattr(do, "LAST_FAILED", tmp_path / ".pytest_cache/v/cache/lastfailed")
+    monkeypatch.chdir(tmp_path)
+
+    def run(**bodies):
+        for folder, body in bodies.items():
+            (tmp_path / "tests" / folder).mkdir(parents=True, exist_ok=True)
+            file = tmp_path / "tests" / folder / f"test_{folder}.py"
+            file.write_text(f"from pathlib import Path\n\ndef test_it():\n    {body}\n")
+        line = ("pytest", "--cache-clear", do.SEED, "tests")
+        return do.run_steps(tmp_path, [do.Step("tests", line, looks_twice=True)])
+
+    return run
+
+
+ONCE = "seen = Path('seen'); was = seen.exists(); seen.touch(); assert was"
+
+
+def test_a_live_test_that_fails_beside_others_is_looked_at_alone(suite, capfd):
+    """It may pass then, and it is named; one that fails again fails the run."""
+    assert suite(api=ONCE, unit="pass") == 0
+    name = "tests/api/test_api.py::test_it"
+    assert f"SHAKY: failed once, passed alone: {name}" in capfd.readouterr()[1]
+    assert suite(api="assert False") == 1
+    assert f"SHAKY: failed once, failed alone: {name}" in capfd.readouterr()[1]
+
+
+def test_a_test_of_pure_code_has_no_second_look(suite, capfd):
+    """What depends on nothing but its arguments has no excuse, nor have many at once."""
+    assert suite(unit=ONCE) == 1
+    assert suite(unit="assert False", api="assert False") == 1
+    assert "SHAKY" not in capfd.readouterr()[1]
+    assert do.few_live([]) == []
+    assert do.few_live([f"tests/api/test_a.py::test_{n}" for n in range(4)]) == []
+
+
 def test_full_sizes_are_asked_for_by_one_variable():
     """The tests and the command have to agree on the word."""
     (step,) = do.COMMANDS["statistics"].plan(["-x"])

@@ -93,6 +93,8 @@ CACHE_ROWS_MAX: Final = 200_000
 # How long rows of what has a story that ends stay in memory, such as those of packets and orders:
 # kept until there are too many, they would fill it for days.
 STORY_S: Final = 60
+# Where a packet was posted is asked for while it is open; reading it again is one look at a key.
+CONVERSATIONS_KEPT_MAX: Final = 4_096
 # What the writer keeps of its file in memory; a page that is asked for again costs no reading.
 PAGE_CACHE_MIB_DEFAULT: Final = 256
 PAGE_CACHE_MIB_MIN: Final = 8

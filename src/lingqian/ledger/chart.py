@@ -142,6 +142,8 @@ _INCOME: Final = bytes((Book.INCOME,)) + _CNY
 _CHANNEL: Final = bytes((Book.CHANNEL,)) + _CNY
 _USER_DEBT: Final = bytes((Book.USER_DEBT,)) + _CNY
 _COIN: Final = bytes((Book.COIN, Currency.COIN))
+# Accounts of one packet, order, refund or payout each: once its story has ended nobody asks again.
+STORY_BOOKS: Final = frozenset((Book.ESCROW, Book.HELD, Book.PAYABLE))
 # A command for a top-up names a score of these; an installation has a few hundred.
 _ACCOUNTS_MAX: Final = 4_096
 _HOUSE: Final = bytes(14)

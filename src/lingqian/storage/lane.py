@@ -16,6 +16,7 @@ from lingqian.kernel.bound import CACHE_ROWS_MAX, COMMIT_TRIES_MAX, STORY_S
 from lingqian.kernel.clock import SECOND_US, Clock
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Damaged, Fault, Moved, Unknown, Unsent
+from lingqian.ledger.chart import STORY_BOOKS
 from lingqian.storage.codec import Row, encode, seal
 from lingqian.storage.port import Batch, LaneRow, Personal, Store, Taken
 from lingqian.storage.schema import TABLES
@@ -192,6 +193,9 @@ class Lane:
         self._view.secrets.clear()
         for name in _PASSING:
             getattr(self._view, name).rows.clear()
+        accounts = self._view.accounts.rows
+        for account in [each for each in accounts if each[16] in STORY_BOOKS]:
+            del accounts[account]
 
     def forget(self, row: LaneRow) -> None:
         """Throw memory away and go on from a stored position: the batch was not committed."""

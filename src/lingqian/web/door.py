@@ -23,7 +23,7 @@ from lingqian.events.reconcile import Means, Reconciler
 from lingqian.events.tail import Bell, Journal
 from lingqian.events.webhook import Dispatcher, Kit
 from lingqian.flows.command import ClosePacket, Command
-from lingqian.kernel.bound import CACHE_ROWS_MAX
+from lingqian.kernel.bound import CONVERSATIONS_KEPT_MAX
 from lingqian.kernel.clock import SECOND_US, rfc3339
 from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknown, Unsent
 from lingqian.kernel.id import PREFIX_PACKET, mint, show
@@ -226,7 +226,7 @@ class Door:
             known = query.conversation_of(self.reader, packet_id)
             if known is None:
                 return ""
-            if len(self._conversations) >= CACHE_ROWS_MAX:
+            if len(self._conversations) >= CONVERSATIONS_KEPT_MAX:
                 self._conversations.clear()
             self._conversations[packet_id] = known
         return known

@@ -8,6 +8,7 @@ from lingqian.flows.command import Fund
 from lingqian.kernel.bound import STORY_S
 from lingqian.kernel.clock import SECOND_US
 from lingqian.kernel.code import Code
+from lingqian.ledger.chart import STORY_BOOKS, Book
 from lingqian.redpacket.packet import PacketKind
 from lingqian.storage.lane import Submission
 from lingqian.storage.port import Personal
@@ -151,12 +152,15 @@ def test_stories_that_end_leave_memory(world):
     lanes = world.writer.lanes.values()
     known = [lane.view.users.rows.keys() | set() for lane in lanes]
     assert sum(len(lane.view.packets.rows) for lane in lanes) == 4
+    held = [account for lane in lanes for account in lane.view.accounts.rows]
+    assert sum(account[16] == Book.ESCROW for account in held) == 4
     world.wait(STORY_S * SECOND_US)
     world.batch(*[world.fund(name, 1) for name in "abcdefgh"])
     for lane, users in zip(lanes, known, strict=True):
         stories = (lane.view.packets, lane.view.progress, lane.view.claims)
         assert [len(each.rows) for each in stories] == [0, 0, 0]
         assert lane.view.secrets == {}
+        assert not any(account[16] in STORY_BOOKS for account in lane.view.accounts.rows)
         assert lane.view.users.rows.keys() >= users
     assert world.do(world.claim("p", "b")).first is not None
     assert world.do(world.claim("p", "c")).code == Code.OK
