@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from lingqian.bench import lane, mariadb
 from lingqian.bench.chart import chart
 from lingqian.bench.group import grouped, lane_of, pairs
-from lingqian.bench.machine import threads_s
+from lingqian.bench.machine import cpu_s, since_s, threads_s
 from lingqian.bench.raw import Raw, Recorder, race
 from lingqian.bench.report import HELD, MISSED, SKIPPED, Bar, Report, judged, percentile, skipped
 from lingqian.bench.scale import TINY
@@ -114,6 +114,11 @@ def test_cost_is_what_the_threads_took():
     while time.thread_time() < own_s + 0.01:
         pass
     assert threads_s(os.getpid()) - before_s >= 0.009
+
+
+def test_less_than_a_tick_of_processor_time_counts_as_one():
+    """What the system cannot tell from nothing must not become a cost of nothing."""
+    assert since_s(os.getpid(), cpu_s(os.getpid())) > 0
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from lingqian.bench import http, mariadb
 from lingqian.bench.batch import SHARES
 from lingqian.bench.group import by_lane
-from lingqian.bench.machine import cpu_s, threads_s
+from lingqian.bench.machine import cpu_s, since_s, threads_s
 from lingqian.bench.report import Measure
 from lingqian.bench.scale import Scale
 from lingqian.bench.world import Mint, Place, World, push
@@ -94,7 +94,7 @@ def edge(world: World, scale: Scale) -> list[Measure]:
         before_s = cpu_s(pid)
         http.measured(site, asked[count:], scale.callers)
         note = "HTTP, key, validation and answer; an echo, no lane behind it"
-        return [cost("edge", "claim", cpu_s(pid) - before_s, count, note)]
+        return [cost("edge", "claim", since_s(pid, before_s), count, note)]
 
 
 def _behind(world: World, scale: Scale, server: mariadb.Server) -> list[Measure]:

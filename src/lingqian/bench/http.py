@@ -17,7 +17,7 @@ import msgspec
 
 from lingqian.bench.batch import SHARES
 from lingqian.bench.caller import run_loop
-from lingqian.bench.machine import cpu_s
+from lingqian.bench.machine import cpu_s, since_s
 from lingqian.bench.report import Bar, Crowd, Measure, judged
 from lingqian.bench.scale import Scale
 from lingqian.bench.wire import Request, Site, press
@@ -133,7 +133,7 @@ def against_echo(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
             for name, requests in (("echo", echoed[part]), ("claims", claims[part])):
                 before_s = cpu_s(pid)
                 crowd = measured(site, requests, scale.callers)
-                costs[name] = (cpu_s(pid) - before_s) / len(requests)
+                costs[name] = since_s(pid, before_s) / len(requests)
                 if each == rounds:
                     note = f"{costs[name] * 1e6:.0f} µs of the server's processor each"
                     measures.append(_named(crowd, f"{name}, {scale.callers} connections", note))

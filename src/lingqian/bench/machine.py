@@ -76,6 +76,11 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def since_s(pid: int, before_s: float) -> float:
+    """Return the processor time a process has used since, a tick at least: less is not told."""
+    return max(cpu_s(pid) - before_s, 1 / os.sysconf("SC_CLK_TCK"))
+
+
 def threads_s(pid: int) -> float:
     """Return the processor time of all the threads that a process has now, to the nanosecond."""
     threads = Path(f"/proc/{pid}/task").glob("*/schedstat")

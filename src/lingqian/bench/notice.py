@@ -14,7 +14,7 @@ from apsw import Connection
 from lingqian.bench.bare import Bare, Cost, Rows, sealed
 from lingqian.bench.caller import run_loop
 from lingqian.bench.http import measured, server
-from lingqian.bench.machine import cpu_s
+from lingqian.bench.machine import cpu_s, since_s
 from lingqian.bench.platform import ACCOUNT, Platform, opened, payment, platform, sheets
 from lingqian.bench.porter import Porter, Received
 from lingqian.bench.raw import Recorder
@@ -186,7 +186,7 @@ def _delivered(
             while _credited(reader) - before < len(received):
                 assert time.monotonic() < until_s, "what is kept is credited soon"
                 time.sleep(_LOOK_S)
-            loads.append(Load(crowd, (cpu_s(pid) - before_s) / len(received)))
+            loads.append(Load(crowd, since_s(pid, before_s) / len(received)))
     return loads
 
 
