@@ -26,7 +26,8 @@ from mariadb import end_with_parent, free_port
 from need import needs, required
 
 NAMED = "LINGQIAN_TEST_KAFKA"
-START_S = 60
+# Long, because a machine may be busy; a broker that has ended is told at once.
+START_S = 120
 RESOLVE_S = 300
 PLUGIN = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 CLUSTER = "bGluZ3FpYW4tdGVzdHMtLQ"
@@ -108,9 +109,12 @@ def _format(home):
 
 
 class Broker:
-    """One broker; what was killed may be started again on the same folder and port."""
+    """One broker; what was killed may be started again on the same folder and port.
 
-    def __init__(self):
+    `extra` are lines of settings that go before ours.
+    """
+
+    def __init__(self, *extra):
         self._home = jars()
         self.folder = Path(tempfile.mkdtemp(prefix="lingqian-kafka-"))
         shutil.copytree(self._home / "data", self.folder / "data")
@@ -118,7 +122,7 @@ class Broker:
         text = PROPERTIES.format(
             port=self.servers.split(":")[1], controller=free_port(), folder=self.folder
         )
-        (self.folder / "properties").write_text(text)
+        (self.folder / "properties").write_text(text + "\n".join(extra))
         self.process = None
         self.start()
 
@@ -135,8 +139,9 @@ class Broker:
         while time.monotonic() < until and self.process.poll() is None:
             if answers(self.servers):
                 return
+        words = (self.folder / "log").read_text()
         self.stop()
-        raise AssertionError(f"the broker did not start: {(self.folder / 'log').read_text()}")
+        raise AssertionError(f"the broker did not start: {words}")
 
     def kill(self):
         """End the broker as a power cut of its process does."""

@@ -12,7 +12,17 @@ import pytest
 
 from bus import KINDS, PLACES, WAIT_S
 from law import all_laws
-from lingqian.events.bus import COMMANDS, DEAD, EVENTS, RELAY, REPLIES, TOPICS, Message, last
+from lingqian.events.bus import (
+    COMMANDS,
+    DEAD,
+    EVENTS,
+    RELAY,
+    REPLIES,
+    TOPICS,
+    Message,
+    OutOfSpan,
+    last,
+)
 from lingqian.events.egress import Egress
 from lingqian.events.ferry import Ferry
 from lingqian.events.ingress import ASK, REPLY, Door, Ingress
@@ -23,6 +33,7 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Accepted, Damaged, Unsent
 from lingqian.kit.follow import Follower, Mark, read_marks, write_marks
 from lingqian.storage.lane import Submission
+from lingqian.storage.operation import operation_faults
 from lingqian.storage.position import Parker, parked, position
 from lingqian.storage.relay import waiting
 from lingqian.storage.vault import Vault
@@ -385,8 +396,63 @@ def test_a_place_that_is_gone_is_said_in_the_ledger(stage):
     (row,) = parked(world.connection, 9)
     assert (row.topic, row.place, row.lane) == (topic, 9, lane)
     assert "place 9 is gone" in row.reason
+    assert [*operation_faults(world.connection, None)] == [], "it was said why"
     stage.read(1)
     assert (world.balance("a"), stage.place_of("a")) == (1_007, 1), "read twice, done once"
+
+
+class Hasty:
+    """A bus whose client says once that a place is not there: its topic was made a moment ago."""
+
+    def __init__(self, bus):
+        self._bus = bus
+        self.said = 0
+
+    def __getattr__(self, name):
+        return getattr(self._bus, name)
+
+    def reader(self, topic):
+        """Return a reader that says so at first."""
+        made = self._bus.reader(topic)
+        take = made.take
+
+        def hasty(count_max, wait_s):
+            self.said += 1
+            if self.said == 1:
+                raise OutOfSpan(0)
+            return take(count_max, wait_s)
+
+        made.take = hasty
+        return made
+
+
+def test_a_place_that_is_there_is_not_said_to_be_gone(stage):
+    """Brokers answer so for a moment when a topic was made again; nothing of it is lost."""
+    world = stage.world
+    stage.put(world.fund("a", 7, key="k"))
+    hasty = stage.bus = Hasty(stage.bus)
+    stage.ingress = stage.reader(COMMANDS, KEPT)
+    with pytest.raises(Unsent, match="was not given"):
+        stage.ingress.round()
+    stage.read(1)
+    assert hasty.said > 1
+    assert (world.balance("a"), parked(world.connection, 9)) == (1_007, [])
+
+
+def test_a_topic_made_again_has_lost_nothing_of_the_old_ones(place, stage):
+    """Where its reader has not heard of the new one yet, an old place is no loss of the new."""
+    world = stage.world
+    stage.put(world.fund("a", 7, key="k"), world.fund("a", 8))
+    stage.read(2)
+    place.lose(COMMANDS)
+    place.make(COMMANDS)
+    hasty = stage.ingress._bus = Hasty(stage.bus)
+    stage.ingress._reader = hasty.reader(COMMANDS)
+    with pytest.raises(Unsent, match="was not given"):
+        stage.ingress.round()
+    stage.put(world.fund("a", 9, key="k2"))
+    stage.read(1)
+    assert (world.balance("a"), parked(world.connection, 9)) == (1_024, [])
 
 
 # --- money between lanes --------------------------------------------------------------------------

@@ -5,19 +5,24 @@ import time
 from contextlib import closing
 from itertools import count
 
+import msgspec
 import pytest
 
-from api.caller import running
+import mariadb
+from api.caller import running, wait_for
 from bus import WAIT_S, KafkaPlace
 from lingqian.compose import DATABASE
 from lingqian.events.bus import EVENTS, TOPICS
 from lingqian.events.tail import Journal
+from lingqian.kernel.id import PREFIX_USER, parse
 from lingqian.kit.follow import Follower, Mark
 from lingqian.storage.audit import audit
 from lingqian.storage.sqlite import connect
 
 LANES = 2
 PATIENCE_S = 90
+# Many looks of a courier who goes by calls.
+LOOKS_S = 1.5
 PAYERS = 3
 
 
@@ -123,3 +128,38 @@ def test_a_broker_may_be_killed_and_its_topics_lost_while_people_pay(place, tmp_
         found = []
         assert audit(connection, heads=None, vault=None, emit=found.append).is_clean, found
     assert place.open().span(EVENTS, 0).begin == 0
+
+
+@pytest.mark.needs("mariadb")
+@pytest.mark.timeout(300)
+def test_one_of_several_carries_money_by_the_bus_alone_where_that_is_set(place, tmp_path):
+    """`relay = "kafka"` is one way, not a second one beside calls: without a broker money waits.
+
+    Where both carried, every delivery would be decided twice, and the topic proved by nothing.
+    """
+    kafka = msgspec.structs.replace(place.row, relay="kafka")
+    database = mariadb.url(mariadb.server().fresh())
+    settings = {"lanes": LANES, "database": database, "roles": ("all",), "kafka": kafka}
+    with running(tmp_path, **settings) as house:
+        api = house.caller()
+        wait_for(lambda: api.get("/readyz").status == 200, PATIENCE_S)
+        source, target = two_homes(api)
+        pay = {"source_id": source, "target_id": target, "amount_fen": 7}
+        place.server.kill()
+        try:
+            assert api.post("/v1/transfers", pay, once="while it is away").status == 201
+            time.sleep(LOOKS_S)
+            assert api.balance(target)["incoming_fen"] == 7
+        finally:
+            place.server.start()
+        wait_for(lambda: api.balance(target)["amount_fen"] == 7, PATIENCE_S)
+        assert api.balance(target)["incoming_fen"] == 0
+
+
+def two_homes(api):
+    """Return two people, one with money, whose home lanes are not the same."""
+    source = api.rich(10_000)
+    while True:
+        target = api.user()
+        if parse(PREFIX_USER, target)[:2] != parse(PREFIX_USER, source)[:2]:
+            return source, target

@@ -17,9 +17,9 @@ import aiohttp
 
 sys.path.append(str(Path(__file__).parent.parent))
 
-from festival.memory import Again, Notebook, Open, Packet, Person
+from festival.memory import Again, Notebook, Open, Packet, Person, raw
 from festival.size import OPENERS, SHARES
-from lingqian.kernel.id import PREFIX_PACKET, PREFIX_USER, parse
+from lingqian.kernel.id import PREFIX_PACKET, PREFIX_USER
 
 PURSE_FEN = 4_000_000
 SHARE_FEN = (2, 60)
@@ -129,11 +129,6 @@ class Crowd:
         told = await asyncio.gather(*[self.ask(*wish) for _ in range(hands)])
         who = raw(PREFIX_PACKET, packet), raw(PREFIX_USER, user)
         self.notebook.note(Open(*who, *told[0].row), *[Again(*who, *each.row) for each in told[1:]])
-
-
-def raw(prefix, name):
-    """Return an id as it is stored."""
-    return parse(prefix, name).hex()
 
 
 async def each_of(act, things, at_once=AT_ONCE):

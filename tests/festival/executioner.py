@@ -9,9 +9,9 @@ import random
 import time
 from typing import NamedTuple
 
+from festival.kafka import Newcomer
 from festival.size import LANES, SIZE
 from lingqian.cluster.lease import lane_lease
-from lingqian.cluster.post import RELAY_POST
 
 DOWN_S = (0.2, 4.0)
 EARLY = (0.1, 0.5)
@@ -27,17 +27,17 @@ class Death(NamedTuple):
 
 
 async def owner(stage, chance):
-    """Kill a process that owns lanes and does not carry the relay."""
-    relay = stage.holder(RELAY_POST)
-    lanes = [stage.holder(lane_lease(lane)) for lane in range(LANES)]
-    return await bereave(stage, chance.choice([each for each in lanes if each and each != relay]))
+    """Kill a process that owns lanes and does not carry the relay, where there is such a one."""
+    carriers = stage.carriers()
+    owners = [each for lane in range(LANES) if (each := stage.holder(lane_lease(lane)))]
+    return await bereave(stage, chance.choice([o for o in owners if o not in carriers] or owners))
 
 
 async def relay(stage, chance):
-    """Kill the process that carries the relay."""
-    del chance
-    await stage.until(lambda: stage.holder(RELAY_POST), "somebody carries the relay")
-    return await bereave(stage, stage.holder(RELAY_POST))
+    """Kill a process that carries money between lanes, while there is some to be carried."""
+    found = []
+    await stage.until(lambda: found.extend(stage.carriers()) or found, "somebody carries the relay")
+    return await bereave(stage, chance.choice(found))
 
 
 async def bereave(stage, held):
@@ -66,7 +66,57 @@ async def database(stage, chance):
     return down_s, healed_s
 
 
-WAYS = {"lane owner": owner, "relay": relay, "database": database}
+async def broker(stage, chance):
+    """Kill the broker and start it again after a while.
+
+    Healed is, when somebody who follows has heard an event of a row newer than the kill.
+    """
+    stage.kafka.kill()
+    began_s = time.monotonic()
+    await stage.until(stage.ends, "the journal can be read")
+    ends = stage.ends()
+    await asyncio.sleep(chance.uniform(*DOWN_S))
+    await asyncio.to_thread(stage.kafka.start)
+    down_s = time.monotonic() - began_s
+
+    def is_told():
+        return any(seq > ends.get(lane, 0) for lane, (seq, _) in stage.listener.ends.items())
+
+    await stage.until(is_told, "an event newer than the kill")
+    return down_s, time.monotonic() - began_s
+
+
+async def topics(stage, chance):
+    """Delete every topic; after a while an operator makes them again.
+
+    Healed is, when whoever begins to follow now hears all that was heard before, and money that was
+    on its way between lanes has arrived.
+    """
+    ends, heads = stage.listener.ends, stage.heads()
+    began_s = time.monotonic()
+    await asyncio.to_thread(stage.kafka.lose)
+    await asyncio.sleep(chance.uniform(*DOWN_S))
+    await stage.make_topics()
+    down_s = time.monotonic() - began_s
+    newcomer = Newcomer(stage.kafka.row)
+    await stage.until(lambda: newcomer.has_heard(ends), "the topic of events is whole again")
+    newcomer.leave()
+
+    def is_there():
+        marks = stage.marks()
+        return all(marks.get(pair, 0) >= value for pair, value in heads.items())
+
+    await stage.until(is_there, "what was on its way has arrived")
+    return down_s, time.monotonic() - began_s
+
+
+WAYS = {
+    "lane owner": owner,
+    "relay": relay,
+    "broker": broker,
+    "database": database,
+    "topics": topics,
+}
 
 
 async def strike(stage, seed):

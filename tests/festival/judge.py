@@ -1,12 +1,17 @@
 """The judge of a festival: what everybody was told against what the database holds, to the fen.
 
-Each rule says in words what is wrong, and nothing when all is well. It knows the crowd's memory and
-the stored rows, and asks no code of the product what they mean.   Units: fen.
+Each rule says in words what is wrong, and nothing when all is well. It knows what people remember
+and the stored rows, and asks no code of the product what these mean; but which events a row tells,
+and in which words, the product says.   Units: fen.
 """
 
 from collections import Counter, defaultdict
 
+import msgspec
+
 import law
+from festival.listener import digest
+from lingqian.events.tail import Journal
 
 BALANCE, ESCROW, TRANSIT = 1, 2, 3
 REFUSED = {"packet_finished"}
@@ -17,6 +22,7 @@ DENSE = "SELECT lane, COUNT(*), MIN(seq), MAX(seq) FROM journal GROUP BY lane"
 ENDS = "SELECT lane, next_seq FROM lanes"
 HEADS = "SELECT source, target, value FROM relay_heads"
 MARKS = "SELECT source, target, value FROM relay_marks"
+ROWS = 512
 
 
 def claims_of(connection):
@@ -120,6 +126,45 @@ def journal_is_dense(memory, connection):
     yield from (f"lane {lane} has no rows" for lane, end in ends.items() if end != 1)
 
 
+def followers_hear_the_journal(memory, connection):
+    """Each event that the journal tells is heard, once, in its lane's order, in the same words."""
+    told = dict(told_by(connection))
+    heard = Counter(each[:3] for each in memory.heard)
+    yield from (f"never heard: {name(each)}" for each in told.keys() - heard.keys())
+    yield from (f"heard of nothing: {name(each)}" for each in heard.keys() - told.keys())
+    yield from (f"heard {times} times: {name(each)}" for each, times in heard.items() if times > 1)
+    last = {}
+    for each in memory.heard:
+        if each[:3] < last.get(each.lane, ()):
+            yield f"heard too late: {each.id} behind {name(last[each.lane])}"
+        last[each.lane] = each[:3]
+        if each.digest != told.get(each[:3], each.digest):
+            yield f"heard otherwise: {each.id}"
+
+
+def told_by(connection):
+    """Yield each event that the journal tells: lane, row and number, and what it says."""
+    journal, position = Journal(connection, ""), {}
+    while (found := journal.after(position, ROWS)).end != position:
+        position = found.end
+        for each in found.events:
+            yield (each.lane, each.seq, each.number), digest(msgspec.json.decode(each.body))
+
+
+def name(event):
+    """Return an event's id."""
+    return ":".join(map(str, event))
+
+
+def followers_know_every_balance(memory, connection):
+    """Whoever has nothing but the events knows what each person has: what he heard of him last."""
+    heard = {user_id: fen for each in memory.heard for user_id, fen in each.balances}
+    has = {key[:16].hex(): fen for key, fen in nets(connection) if key[16] == BALANCE}
+    for user_id in heard.keys() | has.keys():
+        if heard.get(user_id, 0) != has.get(user_id, 0):
+            yield f"{user_id} has {has.get(user_id, 0)}, and {heard.get(user_id)} was heard"
+
+
 def laws_hold(memory, connection):
     """Every law that the tests have of what is stored: folds, seals, chains, limits, entries."""
     del memory
@@ -138,6 +183,8 @@ RULES = (
     books_are_zero,
     nothing_is_on_its_way,
     journal_is_dense,
+    followers_hear_the_journal,
+    followers_know_every_balance,
     laws_hold,
 )
 

@@ -1,10 +1,17 @@
-"""What a crowd remembers: one line of its file for each definite answer that anybody was given.
+"""What is remembered: a line for each answer that anybody was given, and each event heard.
 
 The judge believes this and the database alone.   Units: fen; ms.
 """
 
 import json
 from typing import NamedTuple
+
+from lingqian.kernel.id import parse
+
+
+def raw(prefix, name):
+    """Return an id as it is stored."""
+    return parse(prefix, name).hex()
 
 
 class Person(NamedTuple):
@@ -42,16 +49,32 @@ class Again(Open):
     """What somebody was told who opened the same twice, the second time."""
 
 
-KINDS = {each.__name__: each for each in (Person, Packet, Open, Again)}
+class Heard(NamedTuple):
+    """An event that a follower was handed, and the balances that it told: [person, fen]."""
+
+    lane: int
+    seq: int
+    number: int
+    digest: str
+    balances: list
+
+    @property
+    def id(self):
+        """The event's id."""
+        return f"{self.lane}:{self.seq}:{self.number}"
+
+
+KINDS = {each.__name__: each for each in (Person, Packet, Open, Again, Heard)}
 
 
 class Memory(NamedTuple):
-    """All that a crowd was told."""
+    """All that a crowd was told, and all that a follower heard."""
 
     people: list
     packets: list
     opens: list
     agains: list
+    heard: list
 
     @property
     def won(self):
@@ -60,7 +83,7 @@ class Memory(NamedTuple):
 
 
 class Notebook:
-    """Where a crowd writes; a line is whole in the file before anything else is asked."""
+    """Where somebody writes; a line is whole in the file before anything else is asked."""
 
     def __init__(self, path):
         self._file = path.open("a", encoding="utf-8", buffering=1)
@@ -75,13 +98,14 @@ class Notebook:
         self._file.close()
 
 
-def remembered(path):
+def remembered(*paths):
     """Read what was written; a last line that was cut off was never told."""
-    memory = Memory([], [], [], [])
+    memory = Memory(*[[] for _ in Memory._fields])
     places = dict(zip(KINDS, memory, strict=True))
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            if line.endswith("\n"):
-                name, *fields = json.loads(line)
-                places[name].append(KINDS[name](*fields))
+    for path in paths:
+        with path.open(encoding="utf-8") as lines:
+            for line in lines:
+                if line.endswith("\n"):
+                    name, *fields = json.loads(line)
+                    places[name].append(KINDS[name](*fields))
     return memory

@@ -1,6 +1,7 @@
 """How large a festival is: small when it is tried out, a hundred thousand opens when asked in full.
 
-`LINGQIAN_FESTIVAL` is `full`, or `opens:N` for a size of one's own.   Units: seconds.
+`LINGQIAN_FESTIVAL` is `full`, or `opens:N` for a size of one's own. `LINGQIAN_FESTIVAL_RELAY` is
+what carries money between lanes: `kafka`, or `store`.   Units: seconds.
 """
 
 import os
@@ -57,4 +58,11 @@ def sized(opens):
     return Size(people, opens // OPENERS, turns, Timing(), 600 + opens // 10)
 
 
+def relay_of(word):
+    """Return what carries money between lanes."""
+    assert word in {"kafka", "store"}, f"LINGQIAN_FESTIVAL_RELAY is `kafka` or `store`: {word!r}"
+    return word
+
+
+RELAY = relay_of(os.environ.get("LINGQIAN_FESTIVAL_RELAY", "kafka"))
 SIZE = size_of(os.environ.get("LINGQIAN_FESTIVAL", ""))

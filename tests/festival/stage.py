@@ -1,22 +1,22 @@
-"""The stage of a festival: a durable database server, four processes, and the crowd outside.
+"""The stage of a festival: a durable database server, a broker, four processes, people outside.
 
 The processes are `lingqian serve`, each with a folder of its own and the same keys, and each is
-there for everything. All but the crowd are there to be killed.   Units: seconds.
+there for everything. All but those outside are there to be killed.   Units: seconds.
 """
 
 import asyncio
 import json
 import shutil
-import subprocess
-import sys
 import time
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from acceptance.server import Server, run
-from festival import crowd
-from festival.size import LANES, SIZE
-from lingqian.cluster.lease import lane_of_lease
+from festival.kafka import ONE_BROKER, Kafka
+from festival.outside import Crowd, Listener
+from festival.size import LANES, RELAY, SIZE
+from lingqian.cluster.lease import lane_lease, lane_of_lease
+from lingqian.cluster.post import RELAY_POST
+from lingqian.events.tail import ALL, Journal
 from lingqian.kernel.fault import Fault
 from lingqian.storage.mysql.store import MysqlStore
 from mariadb import Server as Database
@@ -38,71 +38,26 @@ port = {port}
 lease_s = {lease_s}
 beat_s = {beat_s}
 """
+# A lane's last event is told by one of so many rows.
+LAST_ROWS = 64
 SELECT_WAY = (
-    "SELECT COUNT(*) FROM relay_heads h LEFT JOIN relay_marks m "
+    "SELECT h.source, h.target FROM relay_heads h LEFT JOIN relay_marks m "
     "ON m.target = h.target AND m.source = h.source WHERE h.value > COALESCE(m.value, 0)"
 )
-
-
-class Crowd:
-    """The crowd's process, and how many openings it has written down."""
-
-    def __init__(self, folder, processes):
-        self.notebook = folder / "notebook.jsonl"
-        self.notebook.touch()
-        job = {"urls": [each.url for each in processes], "key": processes[0].key, "seed": 1}
-        job |= {"notebook": str(self.notebook), "people": SIZE.people, "packets": SIZE.packets}
-        line = [sys.executable, str(Path(crowd.__file__))]
-        self._process = subprocess.Popen(line, stdin=subprocess.PIPE, text=True)
-        self._say(json.dumps(job))
-        self._read = 0
-        self._opens = 0
-
-    def _say(self, line):
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
-
-    def allow(self, count):
-        """Let so many more be opened."""
-        self._say(count)
-
-    def allow_no_more(self):
-        """Say that everything is allowed by now."""
-        self._process.stdin.close()
-
-    @property
-    def opens(self):
-        """How many openings have a definite answer by now."""
-        with self.notebook.open("rb") as lines:
-            lines.seek(self._read)
-            piece = lines.read()
-        self._read += len(piece)
-        self._opens += piece.count(b'["Open"')
-        return self._opens
-
-    @property
-    def is_done(self):
-        """Whether everybody has opened everything."""
-        code = self._process.poll()
-        assert code in (None, 0), f"the crowd has ended with {code}"
-        return code == 0
-
-    def end(self):
-        """End it, whatever it does."""
-        self._process.kill()
-        self._process.wait()
-        self._process.stdin.close()
+SELECT_HEADS = "SELECT source, target, value FROM relay_heads"
+SELECT_MARKS = "SELECT source, target, value FROM relay_marks"
+SELECT_ENDS = "SELECT lane, next_seq - 1 FROM lanes"
 
 
 class Process(Server):
     """One `lingqian serve`; the others know it by the address that it keeps."""
 
-    def __init__(self, folder, database):
+    def __init__(self, folder, database, kafka):
         port = free_port()
         self.address = f"127.0.0.1:{port}"
         life_s, beat_s = SIZE.timing
         values = {"lanes": LANES, "port": port, "lease_s": life_s, "beat_s": beat_s}
-        super().__init__(folder, settings=SETTING.format(database=database, **values))
+        super().__init__(folder, settings=SETTING.format(database=database, **values) + kafka)
 
 
 class Stage:
@@ -112,9 +67,11 @@ class Stage:
         self.folder = folder
         self.database = Database(BUFFER)
         self.at = self.database.fresh()
+        self.kafka = Kafka()
         places = [folder / f"process-{number}" for number in range(PROCESSES)]
-        self.processes = [Process(each, url(self.at)) for each in places]
+        self.processes = [Process(each, url(self.at), self.kafka.setting) for each in places]
         self.crowd = None
+        self.listener = None
         # Names of members that were killed: nothing of theirs is held by anybody who lives.
         self.gone = set()
         self._eye = None
@@ -122,6 +79,7 @@ class Stage:
     async def start(self):
         """Start everything; the first one makes the keys that all have."""
         first, *others = self.processes
+        await self.make_topics()
         await asyncio.to_thread(first.start)
         for each in others:
             shutil.copytree(first.folder / KEYS, each.folder / KEYS)
@@ -129,7 +87,16 @@ class Stage:
         self._eye = MysqlStore(self.at)
         await asyncio.gather(*[asyncio.to_thread(each.start) for each in others])
         await self.until(self.is_level, "the lanes are shared out")
+        self.listener = Listener(self.folder, self.kafka.job)
         self.crowd = Crowd(self.folder, self.processes)
+
+    async def make_topics(self):
+        """Make the topics that are missing as an operator does, who tries until it is done."""
+        words = ("topic", "create", "--data", str(self.processes[0].folder))
+        until_s = time.monotonic() + PATIENCE_S
+        while (done := await asyncio.to_thread(run, *words)).returncode:
+            assert time.monotonic() < until_s, done.stdout + done.stderr
+            await asyncio.sleep(LOOK_S)
 
     def read(self, query):
         """Ask the database; nothing, while it cannot be asked."""
@@ -149,6 +116,27 @@ class Stage:
         found = [each for each in self.processes if each.address == address]
         return (found[0], name) if found and name not in self.gone else None
 
+    def carriers(self):
+        """Return who carries money between lanes now, where there is any; by name as `holder`."""
+        if RELAY == "store":
+            found = [self.holder(RELAY_POST)]
+        else:
+            lanes = {int.from_bytes(source, "big") for source, _ in self.read(SELECT_WAY)}
+            found = [self.holder(lane_lease(lane)) for lane in sorted(lanes)]
+        return [each for each in found if each]
+
+    def ends(self):
+        """Return the last row of each lane's journal."""
+        return dict(self.read(SELECT_ENDS))
+
+    def heads(self):
+        """Return how much money each lane has let go for each other, in items."""
+        return pairs(self.read(SELECT_HEADS))
+
+    def marks(self):
+        """Return how much of it has arrived."""
+        return pairs(self.read(SELECT_MARKS))
+
     def is_held(self):
         """Say whether every lease is with somebody who lives."""
         owners = set(self.owners().values())
@@ -163,7 +151,12 @@ class Stage:
 
     def is_drained(self):
         """Say whether no money is on its way from lane to lane."""
-        return self.read(SELECT_WAY) == [(0,)]
+        return bool(self.ends()) and not self.read(SELECT_WAY)
+
+    def is_heard(self):
+        """Say whether the listener has heard the last event that each lane tells."""
+        heard = self.listener.ends
+        return all(heard.get(lane, (0, 0)) >= end for lane, end in self.judged(last_told).items())
 
     def judged(self, rules):
         """Hold what is stored to rules; return what they say."""
@@ -185,6 +178,8 @@ class Stage:
         """Stop the processes as an operator would; the database stays."""
         codes = await asyncio.gather(*[asyncio.to_thread(each.stop) for each in self.processes])
         assert codes == [0] * PROCESSES, self.words()
+        self.listener.say_no_more()
+        await self.until(lambda: self.listener.is_done, "the listener has gone")
 
     def commands(self):
         """Run the product's own judges on what is there; return what they found wrong."""
@@ -194,17 +189,40 @@ class Stage:
             done = run(*words, "--data", folder, timeout_s=COMMAND_S)
             if done.returncode:
                 wrong.append(f"{' '.join(words)}: {done.stdout}{done.stderr}")
-        return wrong
+        return wrong + self._topic_faults(folder)
+
+    def _topic_faults(self, folder):
+        """Return what is wrong with the topics beyond their being on one broker."""
+        done = run("topic", "check", "--json", "--data", folder)
+        if not done.stdout:
+            return [f"topic check: {done.stderr}"]
+        faults = json.loads(done.stdout)["faults"]
+        return [each for each in faults if not any(words in each for words in ONE_BROKER)]
 
     def end(self):
         """End everything that is still there."""
-        if self.crowd is not None:
-            self.crowd.end()
+        for each in (self.crowd, self.listener):
+            if each is not None:
+                each.end()
         for each in self.processes:
             each.end()
         if self._eye is not None:
             self._eye.close()
+        self.kafka.end()
         self.database.stop()
+
+
+def pairs(rows):
+    """Return rows of two lanes and a value as a table."""
+    return {(source, target): value for source, target, value in rows}
+
+
+def last_told(connection):
+    """Return the last event that each lane's journal tells: its row, and its number there."""
+    ends = dict(connection.execute(SELECT_ENDS).fetchall())
+    begins = {lane: (max(0, end - LAST_ROWS), ALL) for lane, end in ends.items()}
+    events = Journal(connection, "").after(begins, LAST_ROWS).events
+    return {each.lane: (each.seq, each.number) for each in events}
 
 
 @asynccontextmanager

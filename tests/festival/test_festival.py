@@ -19,6 +19,7 @@ from festival.stage import staged
 
 pytestmark = [
     pytest.mark.needs("mariadb"),
+    pytest.mark.needs("java"),
     pytest.mark.timeout(SIZE.bound_s),
     pytest.mark.skipif(
         "LINGQIAN_FESTIVAL" not in os.environ, reason="a run of its own: python3 do.py festival"
@@ -34,13 +35,14 @@ async def held(folder):
         await stage.until(lambda: stage.crowd.is_done, "everybody has opened", SIZE.bound_s)
         lived_s = time.monotonic() - began_s
         drained_s = await stage.until(stage.is_drained, "no money is on its way")
+        heard_s = await stage.until(stage.is_heard, "every event is heard")
         await stage.leave()
-        memory = remembered(stage.crowd.notebook)
+        memory = remembered(stage.crowd.notebook, stage.listener.notebook)
         wrong = stage.judged(lambda connection: judge(memory, connection))
         began_s = time.monotonic()
         wrong += await asyncio.to_thread(stage.commands)
         judged_s = time.monotonic() - began_s
-    seen = {"lived_s": lived_s, "drained_s": drained_s, "judged_s": judged_s}
+    seen = {"lived_s": lived_s, "drained_s": drained_s, "heard_s": heard_s, "judged_s": judged_s}
     return seen | {"deaths": deaths, "memory": memory, "wrong": wrong}
 
 

@@ -3,10 +3,16 @@
 import pytest
 
 from festival.judge import judge
+from festival.listener import heard
 from festival.memory import Again, Memory, Notebook, Open, Packet, Person, remembered
+from lingqian.events.bus import EVENTS
+from lingqian.events.egress import Egress
+from lingqian.events.local import LocalBus
+from lingqian.events.tail import Journal
+from lingqian.kit.follow import Follower, Mark
 from world import World
 
-FEN, SHARES = 10_000, 4
+FEN, SHARES, LANES = 10_000, 4, 2
 CREDIT = "UPDATE accounts SET credits_posted = credits_posted + 7 WHERE account = ?"
 FAULTS = {
     "doubled credit": (CREDIT, "should have"),
@@ -24,7 +30,7 @@ FAULTS = {
 @pytest.fixture
 def world():
     """Two lanes, four people who open, and one who comes too late."""
-    made = World(2)
+    made = World(LANES)
     for name in "abcdef":
         made.do(made.register(name))
         made.do(made.fund(name, FEN))
@@ -44,7 +50,19 @@ def memory(world):
         code = "ok" if share else "packet_finished"
         opens.append(Open(ids["packet"], ids[name], code, share, fen, 1, 1))
     people = [Person(ids[name], FEN) for name in "abcdef"]
-    return Memory(people, [Packet(ids["packet"], ids["a"], 400, SHARES)], opens, [])
+    sent = [Packet(ids["packet"], ids["a"], 400, SHARES)]
+    return Memory(people, sent, opens, [], listened(world.connection))
+
+
+def listened(connection):
+    """Tell everything on a bus, and return what somebody heard who followed."""
+    bus, lanes = LocalBus(), range(LANES)
+    bus.create(EVENTS, LANES)
+    teller = Egress(bus, Journal(connection, "urn:somewhere"), lambda: lanes)
+    follower = Follower(bus, dict.fromkeys(lanes, Mark()))
+    while teller.round():
+        pass
+    return [*map(heard, follower.take(0))]
 
 
 def test_right_books_are_right(world, memory):
@@ -71,6 +89,53 @@ def test_answer_that_nobody_got_is_found(world, memory):
     assert any("two answers" in each for each in judge(doubled, world.connection))
     odd = memory._replace(agains=[Again(*other._replace(share=0, code="unavailable"))])
     assert any("unavailable" in each for each in judge(odd, world.connection))
+
+
+def first_of_a_lane(events):
+    """Return an event that another one of its lane follows at once, and where it is."""
+    return next(at for at, each in enumerate(events) if each.lane == events[at + 1].lane)
+
+
+LIES = {
+    "one is missing": (lambda all_, at: [*all_[:at], *all_[at + 1 :]], "never heard"),
+    "the last is missing": (lambda all_, _: all_[:-1], "never heard"),
+    "one came twice": (lambda all_, at: [*all_, all_[at]], "heard 2 times"),
+    "two changed places": (
+        lambda all_, at: [*all_[:at], all_[at + 1], all_[at], *all_[at + 2 :]],
+        "heard too late",
+    ),
+    "one was made up": (
+        lambda all_, at: [*all_, all_[at]._replace(seq=99)],
+        "heard of nothing",
+    ),
+    "one said something else": (
+        lambda all_, at: [*all_[:at], all_[at]._replace(digest="0"), *all_[at + 1 :]],
+        "heard otherwise",
+    ),
+    "no balance was told": (
+        lambda all_, _: [each._replace(balances=[]) for each in all_],
+        "None was heard",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LIES)
+def test_each_lie_of_a_follower_is_found(world, memory, name):
+    """One event is not as the journal tells it, and the judge says which."""
+    lie, words = LIES[name]
+    told = memory._replace(heard=lie(memory.heard, first_of_a_lane(memory.heard)))
+    wrong = judge(told, world.connection)
+    assert any(words in each for each in wrong), wrong
+
+
+def test_balance_that_was_heard_otherwise_is_found(world, memory):
+    """Bus and ledger tell of each person's money alike, or the judge says whose they do not."""
+    at, odd = [(at, each) for at, each in enumerate(memory.heard) if each.balances][-1]
+    user_id, fen = odd.balances[0]
+    told = [*memory.heard]
+    told[at] = odd._replace(balances=[[user_id, fen + 7]])
+    wrong = judge(memory._replace(heard=told), world.connection)
+    assert wrong == [f"{user_id} has {fen}, and {fen + 7} was heard"]
 
 
 def test_notebook_is_read_as_it_was_written(tmp_path, memory):

@@ -52,11 +52,14 @@ class Alone:
 
 
 class Company:
-    """One of several processes: it shares lanes and timers with the others."""
+    """One of several processes: it shares lanes and timers with the others.
 
-    def __init__(self, intake: Intake, node: Node, courier: Courier) -> None:
+    Without a courier money between lanes is carried by something else.
+    """
+
+    def __init__(self, intake: Intake, node: Node, courier: Courier | None) -> None:
         self.posts = node.posts
-        self.courier: Courier | None = courier
+        self.courier = courier
         self._intake = intake
         self._node = node
         self._leaving: asyncio.Task[None] | None = None

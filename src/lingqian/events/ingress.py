@@ -75,7 +75,10 @@ class Ingress:
             if found:
                 self._do(self._sorted(found))
         except OutOfSpan as error:
-            self._note_loss(error.lane)
+            try:
+                self._note_loss(error.lane)
+            finally:
+                self._identity = ABSENT
             return 0
         except Fault:
             self._identity = ABSENT
@@ -157,15 +160,19 @@ class Ingress:
 
         What lay before it was removed before it was read, or the line lost its end: what is read
         twice is done once.
+        Raises: Unsent when nothing is lost: a topic that was made again has not what the old one
+        had, and for a moment its broker says so of places that it has.
         """
         at = self._place(lane)
         begin, end = self._bus.span(self._stream, lane)
+        is_new = self._bus.identity(self._stream) != self._identity
+        if is_new or begin <= at <= end:
+            raise Unsent(f"{self._stream} {lane}: place {at} was not given of {begin} to {end}")
         words = f"place {at} is gone; the line has {begin} to {end} and is read from {begin}"
         _log.error("%s %d: %s", self._stream, lane, words)
         taken = Taken(lane, self._stream, self._identity, begin)
         taken = taken._replace(parked=(self._park(taken, at, b"", words),))
         self._door.consume([], [taken])
-        self._identity = ABSENT
 
     def run(self, stop: threading.Event) -> None:
         """Read until told to stop; what fails is tried again after a while."""

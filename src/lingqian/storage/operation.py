@@ -154,11 +154,13 @@ _QUERIES: Final[dict[str, str]] = {
         WHERE l.lane IS NULL OR p.stream NOT IN ('commands', 'relay') OR length(p.topic) <> 16
             OR p.place < 0
         """,
+    # A place that was gone has no bytes, and may lie behind a line that lost its end.
     "parked_messages": """
         SELECT hex(m.message_id), 'its lane has not read so far, or it has no shape'
         FROM parked_messages m
         LEFT JOIN positions p ON p.lane = m.lane AND p.stream = m.stream
-        WHERE p.lane IS NULL OR (p.topic = m.topic AND p.place <= m.place)
+        WHERE p.lane IS NULL
+            OR (p.topic = m.topic AND p.place <= m.place AND length(m.sealed) > 29)
             OR length(m.message_id) <> 16 OR length(m.mac) <> 16 OR length(m.sealed) < 29
             OR m.reason = '' OR m.at_us <= 0
         """,

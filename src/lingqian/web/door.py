@@ -271,8 +271,10 @@ class Door:
             jobs["degrade"] = self._degrade
         run = wallet.company.posts.run
         works: list[Work] = [partial(run, job(name), work) for name, work in jobs.items()]
+        if wallet.config.roles:
+            works.append(self._follow)
         if (courier := wallet.company.courier) is not None:
-            works += [partial(run, RELAY_POST, courier.run), self._follow]
+            works.append(partial(run, RELAY_POST, courier.run))
         try:
             await asyncio.gather(*[keep(work) for work in works])
         finally:
