@@ -137,6 +137,11 @@ class Database(Protocol):
         """
         ...
 
+    @property
+    def away_s(self) -> float:
+        """How long no read has had an answer; 0 when the last one had. Unit: seconds."""
+        ...
+
 
 class Store(Protocol):
     """A database for lanes: loads by key, commits batches, and can say what became of one.

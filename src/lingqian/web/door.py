@@ -47,6 +47,8 @@ from lingqian.web.person import Spent
 from lingqian.web.reply import encode
 
 STUCK_S: Final = 5
+# One read that failed is no outage: the next one, a fraction of a second later, may have an answer.
+AWAY_S: Final = 1.0
 SWEEP_EVERY_S: Final = 0.2
 SWEEP_ROWS_MAX: Final = 500
 AGAIN_AFTER_S: Final = 1.0
@@ -161,11 +163,17 @@ class Door:
         self.notices.put(DISABLED, encode(envelope))
 
     @property
-    def is_ready(self) -> bool:
-        """Whether commands are taken and no batch hangs."""
-        intake = self.wallet.intake
-        is_open = intake.is_open and intake.waits_s < STUCK_S
-        return not self.is_stopping and is_open and self.wallet.company.is_joined
+    def unready(self) -> str:
+        """Why nobody can be served here now, in words that anybody may read; empty when all can."""
+        wallet = self.wallet
+        reasons = (
+            (self.is_stopping, "the process is about to end"),
+            (not wallet.intake.is_open, "the lane has stopped"),
+            (wallet.database.away_s >= AWAY_S, "the database does not answer"),
+            (wallet.intake.waits_s >= STUCK_S, "a batch hangs"),
+            (not wallet.company.is_joined, "the process has no place among the others"),
+        )
+        return next((words for is_so, words in reasons if is_so), "")
 
     @property
     def full_pct(self) -> int:

@@ -1,0 +1,84 @@
+"""The database server goes away under a running process, and comes back: what outsiders see."""
+
+import threading
+import time
+from contextlib import contextmanager, suppress
+
+import pymysql
+import pytest
+
+import mariadb
+from api.caller import running, wait_for
+
+pytestmark = pytest.mark.needs("mariadb")
+AWAY_S = 3.0
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server that nobody else uses: it is killed."""
+    own = mariadb.Server()
+    yield own
+    own.stop()
+
+
+@pytest.fixture
+def house(server, tmp_path):
+    """A process with its rows there."""
+    with running(tmp_path, database=mariadb.url(server.fresh())) as found:
+        yield found
+
+
+@contextmanager
+def away(server):
+    """Kill the server; it is there again afterwards."""
+    server.kill()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+def test_who_balances_is_told_while_the_database_is_away(server, house):
+    """People are sent elsewhere and nobody restarts us: the process itself has nothing."""
+    api = house.caller()
+    assert api.get("/readyz").status == 200
+    with away(server):
+        wait_for(lambda: api.get("/readyz").status == 503)
+        told = api.get("/readyz")
+        assert (told.code, told.body["retry"]) == ("unavailable", "same_key")
+        assert told.body["detail"] == "the database does not answer"
+        seen = set()
+        until = time.monotonic() + AWAY_S
+        while time.monotonic() < until:
+            began = time.monotonic()
+            assert api.get("/livez").status == 200
+            seen.add(api.get("/readyz").status)
+            assert time.monotonic() - began < 1.0, "looking keeps others waiting"
+        assert seen == {503}, "it comes and goes"
+    wait_for(lambda: api.get("/readyz").status == 200)
+    assert api.user()
+
+
+def test_one_cut_read_withdraws_nothing(server, house):
+    """A connection that was ended, as by a proxy that is restarted, is no outage."""
+    api = house.caller()
+    seen, is_over = set(), threading.Event()
+
+    def look():
+        while not is_over.is_set():
+            seen.add(api.get("/readyz").status)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    own = "SELECT id FROM information_schema.processlist WHERE db IS NOT NULL"
+    for _ in range(5):
+        for (number,) in server.do(own):
+            with suppress(pymysql.err.Error):  # it went by itself
+                server.do(f"KILL {number}")
+        time.sleep(0.3)
+    is_over.set()
+    looking.join()
+    assert seen == {200}
+    reach = house.door.wallet.database.reach
+    assert house.on_loop(lambda: (reach.failed(), house.door.unready)) == (None, "")
