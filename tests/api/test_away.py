@@ -46,8 +46,10 @@ def away(server):
 def test_who_balances_is_told_while_the_database_is_away(server, house):
     """People are sent elsewhere and nobody restarts us: the process itself has nothing."""
     api = house.caller()
-    assert api.get("/readyz").status == 200
+    path = f"/v1/users/{api.user()}/statement.csv"
+    assert (api.get("/readyz").status, api.get(path).status) == (200, 200)
     with away(server):
+        assert api.get(path).status == 503
         wait_for(lambda: api.get("/readyz").status == 503)
         told = api.get("/readyz")
         assert (told.code, told.body["retry"]) == ("unavailable", "same_key")
