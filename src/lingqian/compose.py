@@ -71,6 +71,7 @@ from lingqian.storage.mysql.address import Address, parse
 from lingqian.storage.port import Connection, LaneRow, SharedStore, Store
 from lingqian.storage.position import Parker
 from lingqian.storage.publisher import Publisher
+from lingqian.storage.reach import Reach
 from lingqian.storage.vault import (
     Vault,
     fingerprint,
@@ -669,7 +670,8 @@ def _server(address: Address, config: Config, credential: Credential | None) -> 
             "`pip install 'lingqian[mysql]'` brings it"
         ) from error
     tls = None if credential is None or address.socket else lambda: credential.client
-    return MysqlServer(address, Options(is_sandbox=config.profile == "sandbox", tls=tls))
+    options = Options(is_sandbox=config.profile == "sandbox", tls=tls)
+    return MysqlServer(address, options, Reach())
 
 
 def open_credential(folder: Path, config: Config) -> Credential | None:

@@ -130,7 +130,7 @@ def test_store_refuses_a_file_it_cannot_write(crashed, disk):
     SqliteStore(database, vfs=disk.name).close()
     disk.is_readonly = True
     with pytest.raises(Fault):
-        SqliteStore(database, vfs=disk.name).lane(0)
+        SqliteStore(database, vfs=disk.name).take([0])
 
 
 def test_full_disk_answers_nobody_and_loses_nothing(tmp_path, disk):

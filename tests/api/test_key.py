@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from api.caller import Caller, wait_for
+import mariadb
+from api.caller import Caller, running, wait_for
 from lingqian.compose import DATABASE
 from lingqian.identity.key import Scope, read_key, read_scopes, write_key, write_scopes
 from lingqian.storage.keyring import NameTakenError, add_key, list_keys, open_beside, revoke_key
@@ -18,6 +19,25 @@ def lingqian(*words):
     """Run the command line as a person would."""
     line = [str(Path(sys.executable).with_name("lingqian")), *words]
     return subprocess.run(line, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.needs("mariadb")
+def test_a_key_is_made_beside_a_process_on_a_database_server(tmp_path, monkeypatch):
+    """The process holds the folder, and keys are rows: who makes one must look where they are."""
+    monkeypatch.delenv("LINGQIAN_DATABASE", raising=False)
+    url = mariadb.url(mariadb.server().fresh())
+    with running(tmp_path, database=url) as house:
+        told = lingqian("key", "new", "shop", "--data", str(tmp_path))
+        assert (told.returncode, told.stdout) == (1, "")
+        assert "give this command the same `database` (LINGQIAN_DATABASE)" in told.stderr
+        assert not (tmp_path / DATABASE).exists(), "a second ledger that nobody reads"
+        monkeypatch.setenv("LINGQIAN_DATABASE", url)
+        made = lingqian("key", "new", "shop", "--data", str(tmp_path))
+        assert made.returncode == 0, made.stderr
+        api = Caller(house.port, made.stdout.strip())
+        assert api.get("/v1/limits").status == 200
+        assert lingqian("key", "revoke", "shop", "--data", str(tmp_path)).returncode == 0
+        wait_for(lambda: api.get("/v1/limits").status == 401)
 
 
 BAD = ["", "x", "lq_0_0", "lq_" + "0" * 12 + "_" + "0" * 64, "lq_" + "Z" * 12 + "_" + "0" * 64]

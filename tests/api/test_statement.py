@@ -2,10 +2,13 @@
 
 import csv
 import io
+from http.client import IncompleteRead
 
 import pytest
 
 from api.caller import running, wait_for
+from lingqian.kernel.fault import Unsent
+from lingqian.web.route import statement as module
 
 
 def story(api):
@@ -71,6 +74,41 @@ def test_the_csv_adds_up_to_the_ledger_and_runs_nothing(api, way):
     rows = list(csv.DictReader(io.StringIO(told.body.decode("utf-8-sig"))))
     assert sum(int(row["amount_fen"]) for row in rows) == api.balance(user)["amount_fen"]
     assert {row["other_nickname"] for row in rows} == {"", "'=2+5"}
+
+
+def failing_after(monkeypatch, pages):
+    """Let the database go away when so many pages of a statement were read."""
+    real, left = module.lines, [pages]
+
+    def lines(*words):
+        if not left[0]:
+            raise Unsent("the database is away")
+        left[0] -= 1
+        return real(*words)
+
+    monkeypatch.setattr(module, "lines", lines)
+
+
+def test_a_csv_whose_first_line_cannot_be_read_is_refused(api, monkeypatch):
+    """A status that was sent cannot be taken back: 200 and nothing behind it is no answer."""
+    user = story(api)
+    failing_after(monkeypatch, 0)
+    told = api.get(f"/v1/users/{user}/statement.csv")
+    assert (told.status, told.code, told.body["retry"]) == (503, "unavailable", "same_key")
+
+
+def test_a_csv_that_breaks_in_the_middle_is_seen_to_be_incomplete(api, monkeypatch, caplog):
+    """A part that looks like the whole would be somebody's missing money."""
+    user = story(api)
+    monkeypatch.setattr(module, "_ROWS_AT_ONCE", 2)
+    whole = api.get(f"/v1/users/{user}/statement.csv").body
+    failing_after(monkeypatch, 2)
+    with pytest.raises(IncompleteRead) as cut:
+        api.get(f"/v1/users/{user}/statement.csv")
+    assert whole.startswith(cut.value.partial)
+    assert len(cut.value.partial.splitlines()) == 5, "the header, and two pages of two"
+    assert "an answer was cut off: Unsent: the database is away" in caplog.text
+    assert "Traceback" not in caplog.text
 
 
 def test_history_tells_sent_and_claimed_apart(api):

@@ -291,11 +291,32 @@ def decided(world, *commands):
     return [batch]
 
 
+def test_lanes_are_taken_in_one_commit_however_many(address):
+    """While they are taken nobody answers for any of them, and each commit is a disk's time."""
+    store = MysqlStore(address)
+    asked = "SHOW SESSION STATUS LIKE 'Com_commit'"
+    before = int(store.connection.execute(asked).fetchone()[1])
+    store.take(range(64))
+    assert int(store.connection.execute(asked).fetchone()[1]) == before + 1
+    store.close()
+
+
+def test_lane_that_two_take_at_one_moment_is_the_later_ones(address, monkeypatch):
+    """The earlier one must not read the later one's epoch as its own: both could commit by it."""
+    earlier, later = MysqlStore(address), MysqlStore(address)
+    read = earlier._taken
+    monkeypatch.setattr(earlier, "_taken", lambda lanes: (later.take([1]), read(lanes))[1])
+    with pytest.raises(Unsent, match="lane 1 was taken by somebody else"):
+        earlier.take([0, 1])
+    for store in (earlier, later):
+        store.close()
+
+
 def test_unknown_commit_of_a_lane_that_was_taken_is_left_to_its_new_owner(world, address):
     """Whoever has the lane now answers for it; raising the epoch again would throw him out."""
     batches = decided(world, world.fund("a", 1))
     other = MysqlStore(address)
-    taken = other.lane(0)
+    (taken,) = other.take([0])
     with pytest.raises(Fenced):
         world.store.resolve(batches)
     assert other.connection.execute("SELECT epoch FROM lanes").fetchone() == (taken.epoch,)

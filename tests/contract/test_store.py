@@ -98,15 +98,32 @@ def live(world):
 
 def test_lane_begins_at_one_with_an_empty_chain(store):
     """The first row is number one, and the first seal grows from nothing."""
-    row = store.lane(7)
+    (row,) = store.take([7])
     assert (row.lane, row.next_seq, row.head, row.batch_id) == (7, 1, bytes(32), bytes(16))
 
 
 def test_lane_taken_again_has_a_higher_epoch(store):
     """Taking a lane is what fences whoever had it before."""
-    first, second = store.lane(0), store.lane(0)
+    (first,), (second,) = store.take([0]), store.take([0])
     assert second.epoch == first.epoch + 1
     assert second[2:] == first[2:]
+
+
+def test_lanes_are_taken_together_in_the_order_asked(store):
+    """Rows that came back in another order would make one lane's chain go on in another."""
+    rows = store.take([9, 2, 5])
+    assert [row.lane for row in rows] == [9, 2, 5]
+    again = store.take([5, 9])
+    assert [(row.lane, row.epoch) for row in again] == [(5, 2), (9, 2)]
+    assert store.take([]) == []
+
+
+def test_lanes_that_cannot_be_taken_are_all_left_as_they_were(home, store):
+    """Half a hand-over would leave lanes that nobody counts as his."""
+    store.take([0, 1])
+    with home.cannot_begin(store), pytest.raises(Unsent):
+        store.take([0, 1])
+    assert [row.epoch for row in store.take([0, 1])] == [2, 2]
 
 
 def test_commit_keeps_the_position_over_reopening(home):
@@ -118,14 +135,14 @@ def test_commit_keeps_the_position_over_reopening(home):
     keeper = home.open() if home.forgets else None
     world.close()
     again = home.open()
-    row = again.lane(0)
+    (row,) = again.take([0])
     assert row[2:] == before[2:]
     assert dump(again.connection) == rows
     again.close()
     if keeper is not None:
         keeper.close()
         gone = home.open()
-        assert gone.lane(0).next_seq == 1
+        assert gone.take([0])[0].next_seq == 1
         gone.close()
 
 
@@ -238,7 +255,7 @@ def test_commit_writes_all_lanes_or_none(world):
     batches = decided(world, *[world.fund(name, 1) for name in "abcd"])
     assert len(batches) == world.lane_count
     before = dump(world.connection)
-    world.store.lane(batches[-1].before.lane)
+    world.store.take([batches[-1].before.lane])
     with pytest.raises(Fenced):
         world.store.commit(batches)
     assert dump(world.connection) == before
@@ -477,7 +494,7 @@ def test_a_fenced_owner_does_not_say_how_far_it_has_read(world):
 
 def test_a_lane_of_others_is_not_read(world):
     """Who lost a lane has no word on it any more."""
-    world.writer.give(world.lane_of("a"))
+    world.writer.give([world.lane_of("a")])
     with pytest.raises(Moved):
         world.writer.apply([], [read_to(world, "a", 4)])
 
@@ -544,7 +561,7 @@ def test_read_that_cannot_be_done_says_so(home, store):
     assert store.read(lambda connection: connection.execute("SELECT 7").fetchall()) == [(7,)]
     with pytest.raises(Unsent):
         store.read(away)
-    assert store.lane(0).next_seq == 1, "and nothing is broken by it"
+    assert store.take([0])[0].next_seq == 1, "and nothing is broken by it"
 
 
 def test_chore_is_done_whole_or_not_at_all(store):

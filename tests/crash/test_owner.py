@@ -89,14 +89,30 @@ def check(address, late, new):
     store.close()
 
 
+def test_second_owner_of_many_lanes_ends_only_the_connection_that_stopped(address):
+    """The other lanes' owner goes on with the lanes that are left to him."""
+    stopped, lively, second = (MysqlStore(address) for _ in range(3))
+    stopped.take([1])
+    lively.take([0, 2, 3])
+    stopped.connection.execute(stopped.engine.begin_lane)
+    stopped.connection.execute("UPDATE lanes SET at_us = 5 WHERE lane = 1")
+    taken = second.take([2, 1, 0])
+    assert [(row.lane, row.epoch, row.at_us) for row in taken] == [(2, 2, 0), (1, 2, 0), (0, 2, 0)]
+    with pytest.raises(Error):
+        stopped.connection.execute("COMMIT")
+    assert lively.connection.execute("SELECT 7").fetchone() == (7,)
+    for store in (stopped, lively, second):
+        store.close()
+
+
 def test_second_owner_ends_a_connection_that_stopped_in_the_middle(address):
     """It holds the lane's row, and nobody else would let go of it before somebody looks."""
     first, second = MysqlStore(address), MysqlStore(address)
-    row = first.lane(0)
+    (row,) = first.take([0])
     first.connection.execute(first.engine.begin_lane)
     first.connection.execute("UPDATE lanes SET at_us = 5 WHERE lane = 0")
     began = time.monotonic()
-    taken = second.lane(0)
+    (taken,) = second.take([0])
     assert time.monotonic() - began < TAKEOVER_S
     assert (taken.epoch, taken.at_us) == (row.epoch + 1, row.at_us)
     with pytest.raises(Error):

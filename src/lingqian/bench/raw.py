@@ -41,7 +41,7 @@ class Raw:
 
     def __init__(self, path: Path) -> None:
         self._store = SqliteStore(path)
-        self._store.lane(0)  # the same epoch as the lane that is recorded
+        self._store.take([0])  # the same epoch as the lane that is recorded
 
     def write(self, written: list[Statement]) -> None:
         """Write one recorded batch in one durable transaction."""

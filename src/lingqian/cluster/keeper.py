@@ -5,13 +5,14 @@ give up is released only when its work has ended here, so its next holder never 
 """
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Final, NamedTuple, Protocol
 
-from lingqian.cluster.lease import Gift, Lease, Member, Picture, spread
+from lingqian.cluster.lease import Gift, Lease, Member, Picture, lane_of_lease, spread
 from lingqian.cluster.register import Register
 from lingqian.kernel.bound import (
     BEAT_S_DEFAULT,
@@ -20,6 +21,7 @@ from lingqian.kernel.bound import (
     TAKEOVER_S_MAX,
 )
 from lingqian.kernel.fault import Fault, Unknown, Unsent
+from lingqian.storage.trouble import Trouble
 
 # Looks that others ask for come no closer than this, nor does a second try when one has failed.
 LOOK_EVERY_S: Final = 0.02
@@ -57,6 +59,10 @@ class Holder(Protocol):
         """Learn who is there and holds what."""
         ...
 
+    def greet(self, members: list[Member]) -> None:
+        """Make ready to tell members something soon."""
+        ...
+
     def tell(self, members: list[Member]) -> None:
         """Tell members that something was let go for them."""
         ...
@@ -80,9 +86,13 @@ class Keeper:
         self._timing = timing
         self._held: set[str] = set()
         self._doubts: set[str] = set()
+        # When our life was renewed last, as whom, and how long it lasts by our own clock.
+        self._renewed_s = -math.inf
+        self._said: Member | None = None
         self._until_s = 0.0
         self._wake = threading.Event()
         self._is_stopping = False
+        self._trouble = Trouble(_log, "leases")
         self._ready: Future[None] = Future()
         self._gone: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="lingqian-keeper", daemon=True)
@@ -137,13 +147,17 @@ class Keeper:
             self._ready.set_exception(error)
             return
         self._ready.set_result(None)
-        pause_s = self._timing.beat_s
+        pause_s = self._rest_s()
         while not self._is_stopping:
             self._wake.wait(pause_s)
             self._wake.clear()
-            pause_s = self._timing.beat_s if self._try_round(register) else TRY_AGAIN_S
+            pause_s = self._rest_s() if self._try_round(register) else TRY_AGAIN_S
             time.sleep(LOOK_EVERY_S)
         self._leave(register)
+
+    def _rest_s(self) -> float:
+        """Return how long it is until the next renewal."""
+        return max(0.0, self._renewed_s + self._timing.beat_s - time.monotonic())
 
     def _begin(self, register: Register) -> None:
         """Join; where many begin at once the database may undo what one of them does."""
@@ -162,24 +176,37 @@ class Keeper:
         try:
             self._round(register)
         except (Fault, TimeoutError) as fault:
-            _log.warning("leases: %s", fault)
+            self._trouble.failed(fault)
             if not self.is_fresh:
                 self._put_down_quietly()
             return False
+        self._trouble.over()
         return True
 
     def _round(self, register: Register) -> None:
         if not self.is_fresh:
             self._put_down()
-        began_s = time.monotonic()
-        picture = register.beat(self._me)
-        self._until_s = began_s + self._timing.life_s
+        picture = self._picture(register)
         self._holder.see(picture)
         if self._follow(register, picture):
             picture = register.look()
             self._holder.see(picture)
         if not self._me.roles and not self._given(picture) and not self._gone.done():
             self._gone.set_result(None)
+
+    def _picture(self, register: Register) -> Picture:
+        """Return who is there and holds what; renew our life where it is time, or we are another.
+
+        A look that others ask for between two renewals costs no commit: while lanes change hands
+        there are many, and each commit would keep those of the lanes waiting.
+        """
+        now_s = time.monotonic()
+        if self._said == self._me and now_s < self._renewed_s + self._timing.beat_s / 2:
+            return register.look()
+        picture = register.beat(self._me)
+        self._said, self._renewed_s = self._me, now_s
+        self._until_s = now_s + self._timing.life_s
+        return picture
 
     def _put_down(self) -> None:
         """End all work here: by now it may be somebody else's."""
@@ -214,11 +241,17 @@ class Keeper:
         return bool(given or taken)
 
     def _give(self, register: Register, given: tuple[Gift, ...]) -> None:
+        """Hand over, lanes first: a timer that takes a while to end keeps nobody waiting."""
         names = [gift.lease.name for gift in given]
-        self._held -= set(names)
-        self._holder.lose(names)
-        register.release(names, self._me.name)
-        self._holder.tell(sorted({gift.to for gift in given if gift.to is not None}))
+        heirs = sorted({gift.to for gift in given if gift.to is not None})
+        self._holder.greet(heirs)
+        lanes = [name for name in names if lane_of_lease(name) is not None]
+        posts = [name for name in names if lane_of_lease(name) is None]
+        for some in filter(None, (lanes, posts)):
+            self._held -= set(some)
+            self._holder.lose(some)
+            register.release(some, self._me.name)
+            self._holder.tell(heirs)
 
     def _leave(self, register: Register) -> None:
         """Go; when the database cannot be told, our time ends by itself."""

@@ -6,6 +6,7 @@ may ask again with the same command.
 
 import asyncio
 import itertools
+from contextlib import suppress
 from typing import Final
 
 from lingqian.cluster.credential import Peer, check_answerer, peer_of
@@ -68,6 +69,11 @@ class Neighbour:
                 check_answerer(self._peer, call)
             except PermissionError as error:
                 raise Unsent(str(error)) from error
+
+    async def greet(self) -> None:
+        """Open the connection; one that cannot be opened is found out when it is needed."""
+        with suppress(Fault):
+            await self._ready()
 
     async def look(self) -> None:
         """Tell the other process to look at the register now; what fails it sees by itself."""

@@ -126,21 +126,20 @@ class Node:
         """Own these lanes, work at these posts."""
         posts = [name for name in names if lane_of_lease(name) is None]
         self._loop.call_soon_threadsafe(self.posts.gain, posts)
-        for name in names:
-            if (lane := lane_of_lease(name)) is not None:
-                self._intake.take(lane).add_done_callback(partial(self._taken, name))
+        if lanes := _lanes_in(names):
+            self._intake.take(lanes).add_done_callback(partial(self._taken, lanes))
 
-    def _taken(self, name: str, future: "Future[None]") -> None:
+    def _taken(self, lanes: list[int], future: "Future[None]") -> None:
         if future.exception() is not None:
-            self._keeper.doubt([name])
+            self._keeper.doubt([lane_lease(lane) for lane in lanes])
 
     def lose(self, names: list[str]) -> None:
         """Own these lanes no more, work no more at these posts.
 
         Raises: TimeoutError when that takes too long.
         """
-        lanes = [lane_of_lease(name) for name in names]
-        ends: list[Future[Any]] = [self._intake.give(lane) for lane in lanes if lane is not None]
+        lanes = _lanes_in(names)
+        ends: list[Future[Any]] = [self._intake.give(lanes)] if lanes else []
         posts = [name for name in names if lane_of_lease(name) is None]
         if posts:
             ends.append(asyncio.run_coroutine_threadsafe(self.posts.lose(posts), self._loop))
@@ -149,12 +148,15 @@ class Node:
 
     def see(self, picture: Picture) -> None:
         """Tell the router who owns what, and the writer which lanes there are."""
-        lanes = [lane_of_lease(lease.name) for lease in picture.leases]
-        known = frozenset([lane for lane in lanes if lane is not None])
+        known = frozenset(_lanes_in([lease.name for lease in picture.leases]))
         if known > self._known:
             self._known = known
             self._intake.share(known)
         self._loop.call_soon_threadsafe(self.router.see, picture)
+
+    def greet(self, members: list[Member]) -> None:
+        """Open connections to members before there is something to tell them."""
+        self._loop.call_soon_threadsafe(self.router.greet, members)
 
     def tell(self, members: list[Member]) -> None:
         """Tell members that something was let go for them."""
@@ -163,3 +165,9 @@ class Node:
     def _fenced(self) -> None:
         """Take up our lanes anew, as far as they are ours; runs in the writer's thread."""
         self._keeper.doubt([lane_lease(lane) for lane in self._known])
+
+
+def _lanes_in(names: list[str]) -> list[int]:
+    """Return the lanes among the things that leases are about."""
+    found = [lane_of_lease(name) for name in names]
+    return [lane for lane in found if lane is not None]

@@ -6,8 +6,8 @@ The same command is asked again, so what was done before is answered again and n
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from lingqian.cluster.lease import Member, Picture, lane_of_lease
 from lingqian.cluster.line import Trust
@@ -130,9 +130,18 @@ class Router:
     def tell(self, members: list[Member]) -> None:
         """Tell members to look: something was let go for them."""
         for member in members:
-            task = asyncio.create_task(self._neighbour(member).look())
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            self._beside(self._neighbour(member).look())
+
+    def greet(self, members: list[Member]) -> None:
+        """Open the connections to members, so that telling them something need not wait."""
+        for member in members:
+            self._beside(self._neighbour(member).greet())
+
+    def _beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do work that nobody waits for."""
+        task = asyncio.create_task(work)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     def close(self) -> None:
         """End the connections to all others."""

@@ -32,6 +32,7 @@ from lingqian.storage.endpoint import (
     waiting_count,
 )
 from lingqian.storage.port import Connection
+from lingqian.storage.trouble import Trouble
 from lingqian.storage.vault import Vault
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what a secret begins with
@@ -96,6 +97,7 @@ class Dispatcher:
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
+        self._trouble = Trouble(_log, "deliveries")
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
@@ -130,7 +132,7 @@ class Dispatcher:
                 self._tasks.pop(endpoint_id).cancel()
         for endpoint_id, endpoint in wanted.items():
             if endpoint_id not in self._tasks:
-                post = Post(self._kit, endpoint, session)
+                post = Post(self._kit, endpoint, session, self._trouble)
                 task = self._tasks[endpoint_id] = asyncio.create_task(post.serve(self.refresh))
                 task.add_done_callback(self._note_end)
 
@@ -144,8 +146,11 @@ class Dispatcher:
 class Post:
     """One endpoint being served."""
 
-    def __init__(self, kit: Kit, endpoint: Endpoint, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, kit: Kit, endpoint: Endpoint, session: aiohttp.ClientSession, trouble: Trouble
+    ) -> None:
         self._kit = kit
+        self._trouble = trouble
         self._endpoint = endpoint
         self._session = session
         bound = endpoint.endpoint_id.encode()
@@ -157,18 +162,30 @@ class Post:
 
     async def serve(self, on_end: Callable[[], None]) -> None:
         """Deliver what is new and what is due again, until cancelled or given up."""
-        while True:
-            ring = self._kit.bell.next()
-            try:
-                has_more = await self.round()
-                if await self._is_lost():
-                    on_end()
-                    return
-            except Fault as fault:
-                _log.warning("webhook %s: %s", self._endpoint.endpoint_id, fault)
-                has_more = False
-            if not has_more:
-                await _first_of(ring, self._rest_s())
+        who = self._endpoint.endpoint_id
+        try:
+            while not await self._turn(who):
+                pass
+        finally:
+            self._trouble.left(who)
+        on_end()
+
+    async def _turn(self, who: str) -> bool:
+        """Deliver and rest once; return whether the endpoint is given up."""
+        ring = self._kit.bell.next()
+        try:
+            has_more = await self.round()
+            if await self._is_lost():
+                return True
+            rest_s = 0.0 if has_more else self._rest_s()
+        except Fault as fault:
+            self._trouble.failed(fault, who)
+            rest_s = _AGAIN_AFTER_S
+        else:
+            self._trouble.over(who)
+        if rest_s:
+            await _first_of(ring, rest_s)
+        return False
 
     async def round(self) -> bool:
         """Try once what is due again and what is new; return whether there may be more."""

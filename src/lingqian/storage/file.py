@@ -78,6 +78,11 @@ class SqliteFile(NamedTuple):
         return open_beside(self.path)
 
     @property
+    def away_s(self) -> float:
+        """How long no read has had an answer: a file is where we are."""
+        return 0.0
+
+    @property
     def is_shared(self) -> bool:
         """Whether several processes write it: never."""
         return False

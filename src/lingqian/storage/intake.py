@@ -183,13 +183,13 @@ class Intake:
         """Be told which lanes there are, some of them other processes'."""
         return self._turn(lambda writer: writer.share(known))
 
-    def take(self, lane: int) -> "Future[None]":
-        """Own a lane before the next batch; Unsent from the future when that cannot be now."""
-        return self._turn(lambda writer: writer.take(lane))
+    def take(self, lanes: Sequence[int]) -> "Future[None]":
+        """Own lanes before the next batch; Unsent from the future when that cannot be now."""
+        return self._turn(lambda writer: writer.take(lanes))
 
-    def give(self, lane: int) -> "Future[None]":
-        """Let a lane go behind the batch that is under way; what waits for it is told Moved."""
-        return self._turn(lambda writer: writer.give(lane))
+    def give(self, lanes: Sequence[int]) -> "Future[None]":
+        """Let lanes go behind the batch that is under way; what waits for them is told Moved."""
+        return self._turn(lambda writer: writer.give(lanes))
 
     def _turn(self, work: Callable[[Writer], Any], *, decides: bool = False) -> "Future[Any]":
         """Queue something for the writer's own thread, to be done between two batches."""

@@ -25,7 +25,7 @@ from lingqian.identity.key import (
     write_key,
     write_scopes,
 )
-from lingqian.kernel.fault import Unsent
+from lingqian.kernel.fault import Fenced, Unsent
 from lingqian.storage.lock import DirectoryLock
 from lingqian.storage.port import Connection
 from lingqian.storage.sqlite import connect, migrate
@@ -58,11 +58,11 @@ def open_beside(path: Path) -> Connection:
     """Open a database for a small write, whether or not a server is running on it.
 
     Raises: Damaged when the database is newer than this program; Fenced when it must be made and
-    another process is making it.
+    another process is making it, or serves this folder from somewhere else.
     """
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = DirectoryLock(path.parent)
+        lock = _lock(path.parent)
         try:
             with closing(connect(str(path))) as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -74,6 +74,18 @@ def open_beside(path: Path) -> Connection:
     # The server checkpoints; a visitor never does.
     connection.wal_autocheckpoint(0)
     return connection
+
+
+def _lock(folder: Path) -> DirectoryLock:
+    """Lock a folder that has no database in it, so that one can be made.
+
+    Raises: Fenced.
+    """
+    try:
+        return DirectoryLock(folder)
+    except Fenced as fault:
+        where = "if its ledger is on a server, give this command the same `database`"
+        raise Fenced(f"{fault}; {where} (LINGQIAN_DATABASE)") from fault
 
 
 def add_key(connection: Connection, name: str, scopes: frozenset[Scope]) -> str:

@@ -216,8 +216,7 @@ class Writer:
         # Every lane there is, where others may own some of them; empty when all are ours.
         self._known: frozenset[int] = frozenset()
         self._lanes: dict[int, Lane] = {}
-        for each in lanes:
-            self.take(each)
+        self.take(lanes)
         # Whether the last batch let money go to another lane.
         self.has_let_go = False
         # Lanes whose last commit is unknown and could not be resolved yet.
@@ -263,17 +262,19 @@ class Writer:
         """Be told which lanes there are; those that are not ours are other processes'."""
         self._known = known
 
-    def take(self, number: int) -> None:
-        """Become a lane's owner, which fences whoever was it before.
+    def take(self, numbers: Sequence[int]) -> None:
+        """Become the owner of lanes, of all or of none, which fences whoever was it before.
 
-        Raises: Unsent; taking it again is always safe.
+        Raises: Unsent; taking them again is always safe.
         """
-        self._lanes[number] = Lane(self._store, self._store.lane(number), self._policy, self._shell)
+        for row in self._store.take(numbers):
+            self._lanes[row.lane] = Lane(self._store, row, self._policy, self._shell)
 
-    def give(self, number: int) -> None:
-        """Be a lane's owner no more; a commit of it that was cut is its next owner's to read."""
-        self._lanes.pop(number, None)
-        self._unresolved = [each for each in self._unresolved if each.before.lane != number]
+    def give(self, numbers: Sequence[int]) -> None:
+        """Own these lanes no more; a commit of one that was cut is its next owner's to read."""
+        for number in numbers:
+            self._lanes.pop(number, None)
+        self._unresolved = [each for each in self._unresolved if each.before.lane not in numbers]
 
     def give_all(self) -> None:
         """Be nobody's owner any more: what we believed about our lanes is not true."""

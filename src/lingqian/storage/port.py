@@ -137,6 +137,11 @@ class Database(Protocol):
         """
         ...
 
+    @property
+    def away_s(self) -> float:
+        """How long no read has had an answer; 0 when the last one had. Unit: seconds."""
+        ...
+
 
 class Store(Protocol):
     """A database for lanes: loads by key, commits batches, and can say what became of one.
@@ -146,8 +151,12 @@ class Store(Protocol):
 
     errors: Counter[str]
 
-    def lane(self, lane: int) -> LaneRow:
-        """Take a lane: raise its epoch, which fences every earlier owner, and return its row."""
+    def take(self, lanes: Sequence[int]) -> list[LaneRow]:
+        """Take lanes: raise their epochs, which fences every earlier owner; return their rows.
+
+        All of them in one durable transaction, or none; the rows stand in the order of `lanes`.
+        Raises: Unsent; taking them again is always safe.
+        """
         ...
 
     def load(self, view: View, wanted: Wanted) -> None:

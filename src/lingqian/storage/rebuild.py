@@ -78,7 +78,7 @@ class _Folding:
     def __init__(self, store: Store, row: LaneRow) -> None:
         self._store = store
         self._goal = row
-        self._at = store.lane(row.lane)
+        (self._at,) = store.take([row.lane])
         self._view = View(row.lane, Policy({}), _no_luck)
 
     def run(self, source: Connection, tick: Tick) -> None:

@@ -5,7 +5,7 @@ Law: an answer is given only after COMMIT has returned. Reads have connections o
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -208,12 +208,16 @@ class SqliteStore:
     def _immediate(self, what: str) -> "_Transaction":
         return _Transaction(self._connection, what)
 
-    def lane(self, lane: int) -> LaneRow:
-        """Take a lane: raise its epoch, which fences every earlier owner, and return its row."""
-        with self._immediate("taking a lane"):
-            self._connection.execute(_NEW_LANE, (lane, _BATCH_ID_NONE, bytes(32)))
-            self._connection.execute(_FENCE_LANE, (lane,))
-        return _lane_row(self._connection, lane)
+    def take(self, lanes: Sequence[int]) -> list[LaneRow]:
+        """Take lanes: raise their epochs, which fences every earlier owner; return their rows.
+
+        Raises: Unsent, and then none of them was taken.
+        """
+        new = [(lane, _BATCH_ID_NONE, bytes(32)) for lane in lanes]
+        with self._immediate("taking lanes"):
+            self._connection.executemany(_NEW_LANE, new)
+            self._connection.executemany(_FENCE_LANE, [(lane,) for lane in lanes])
+            return [_lane_row(self._connection, lane) for lane in lanes]
 
     def read(self, work: Callable[[apsw.Connection], Any]) -> Any:  # noqa: ANN401 - what the work returns
         """Do reads on the writer's connection, between batches.

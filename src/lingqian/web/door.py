@@ -23,7 +23,7 @@ from lingqian.events.reconcile import Means, Reconciler
 from lingqian.events.tail import Bell, Journal
 from lingqian.events.webhook import Dispatcher, Kit
 from lingqian.flows.command import ClosePacket, Command
-from lingqian.kernel.bound import CONVERSATIONS_KEPT_MAX
+from lingqian.kernel.bound import CONVERSATIONS_KEPT_MAX, DATABASE_CONNECT_S_MAX
 from lingqian.kernel.clock import SECOND_US, rfc3339
 from lingqian.kernel.fault import BadSignature, Damaged, Fault, Rejected, Unknown, Unsent
 from lingqian.kernel.id import PREFIX_PACKET, mint, show
@@ -38,6 +38,7 @@ from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.port import Connection
 from lingqian.storage.session import Sessions
 from lingqian.storage.sweep import due
+from lingqian.storage.trouble import Trouble
 from lingqian.storage.vault import fingerprint
 from lingqian.topup.evidence import Source
 from lingqian.web.lookout import Lookout
@@ -47,9 +48,14 @@ from lingqian.web.person import Spent
 from lingqian.web.reply import encode
 
 STUCK_S: Final = 5
+# One read that failed is no outage: the next one, a fraction of a second later, may have an answer.
+AWAY_S: Final = 1.0
 SWEEP_EVERY_S: Final = 0.2
 SWEEP_ROWS_MAX: Final = 500
 AGAIN_AFTER_S: Final = 1.0
+# What has gone on for so long has no trouble any more; a database that is not there may take
+# half of this to be found out.
+CALM_S: Final = 2.0 * DATABASE_CONNECT_S_MAX
 # How often an eye is kept on what other processes commit, and every how many times on the rest.
 FOLLOW_EVERY_S: Final = 0.1
 FOLLOW_TURNS: Final = 10
@@ -91,6 +97,8 @@ class Door:
         self.reconciler = Reconciler(self._means())
         self.streams = 0
         self.is_stopping = False
+        # The sweep's post may go and come back while it lasts.
+        self._sweep_trouble = Trouble(_log, "sweep")
         # The OpenAPI document, made once when the app is.
         self.document = b"{}"
         self.proofs: OrderedDict[bytes, bytes] = OrderedDict()
@@ -161,11 +169,17 @@ class Door:
         self.notices.put(DISABLED, encode(envelope))
 
     @property
-    def is_ready(self) -> bool:
-        """Whether commands are taken and no batch hangs."""
-        intake = self.wallet.intake
-        is_open = intake.is_open and intake.waits_s < STUCK_S
-        return not self.is_stopping and is_open and self.wallet.company.is_joined
+    def unready(self) -> str:
+        """Why nobody can be served here now, in words that anybody may read; empty when all can."""
+        wallet = self.wallet
+        reasons = (
+            (self.is_stopping, "the process is about to end"),
+            (not wallet.intake.is_open, "the lane has stopped"),
+            (wallet.database.away_s >= AWAY_S, "the database does not answer"),
+            (wallet.intake.waits_s >= STUCK_S, "a batch hangs"),
+            (not wallet.company.is_joined, "the process has no place among the others"),
+        )
+        return next((words for is_so, words in reasons if is_so), "")
 
     @property
     def full_pct(self) -> int:
@@ -270,31 +284,36 @@ class Door:
             jobs["agent"], jobs["reconcile"] = self.agent.run, self.reconciler.run
             jobs["degrade"] = self._degrade
         run = wallet.company.posts.run
-        works: list[Work] = [partial(run, job(name), work) for name, work in jobs.items()]
+        works: dict[str, Work] = {
+            name: partial(run, job(name), work) for name, work in jobs.items()
+        }
         if wallet.config.roles:
-            works.append(self._follow)
+            works["following the journal"] = self._follow
         if (courier := wallet.company.courier) is not None:
-            works.append(partial(run, RELAY_POST, courier.run))
+            works["relay"] = partial(run, RELAY_POST, courier.run)
         try:
-            await asyncio.gather(*[keep(work) for work in works])
+            await asyncio.gather(*[keep(name, work) for name, work in works.items()])
         finally:
             await wallet.close_channels()
 
     async def _follow(self) -> None:
         """Learn what other processes have done: wake who waits for events, look again."""
         ends: dict[int, int] = {}
+        trouble = Trouble(_log, "following the journal")
         for turn in itertools.count():
             try:
                 now = query.ends(self.reader)
+                if not turn % FOLLOW_TURNS:
+                    self.wallet.follow_clock()
             except Fault as fault:
-                _log.warning("the journal is not followed: %s", fault)
-                now = ends
-            if now != ends:
-                ends = now
-                self.bell.strike()
-            if not turn % FOLLOW_TURNS:
-                self.wallet.follow_clock()
-                self.dispatcher.refresh()
+                trouble.failed(fault)
+            else:
+                trouble.over()
+                if now != ends:
+                    ends = now
+                    self.bell.strike()
+                if not turn % FOLLOW_TURNS:
+                    self.dispatcher.refresh()
             await asyncio.sleep(FOLLOW_EVERY_S)
 
     async def _degrade(self) -> None:
@@ -333,13 +352,16 @@ class Door:
 
     async def _sweep(self) -> None:
         """Settle what is due by the clock, again and again; rest when nothing could be settled."""
+        trouble = self._sweep_trouble
         while True:
             answers: list[Answer] = []
             try:
                 commands = due(self.reader, self.wallet.clock.now_us(), SWEEP_ROWS_MAX)
                 answers = await asyncio.gather(*[self._settle(each) for each in commands])
             except Fault as fault:
-                _log.warning("sweep: %s", fault)
+                trouble.failed(fault)
+            else:
+                trouble.over()
             settled = sum(not answer.code for answer in answers)
             if settled < SWEEP_ROWS_MAX:
                 await asyncio.sleep(SWEEP_EVERY_S)
@@ -364,13 +386,22 @@ class Door:
             return None
 
 
-async def keep(work: Work) -> None:
-    """Do work that has no end; when a mistake of ours ends it, say so and begin again."""
+async def keep(name: str, work: Work) -> None:
+    """Do work that has no end; whatever ends it is told, and it begins again.
+
+    Surroundings that fail are told once an outage; a mistake of ours whole, each time.
+    """
+    trouble = Trouble(_log, name)
     while True:
+        calm = asyncio.get_running_loop().call_later(CALM_S, trouble.over)
         try:
             await work()
+        except Fault as fault:
+            trouble.failed(fault)
         except Exception:  # noqa: BLE001 - the outermost loop; told, and begun again
-            _log.exception("work beside the requests has failed and begins again")
+            _log.exception("%s: a mistake of ours has ended it, and it begins again", name)
+        finally:
+            calm.cancel()
         await asyncio.sleep(AGAIN_AFTER_S)
 
 

@@ -1,10 +1,13 @@
 """Replies: bytes that are ready to be sent, with the headers every answer carries (响应)."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
+
+from lingqian.kernel.fault import Fault
 
 JSON: Final = b"application/json"
 PROBLEM: Final = b"application/problem+json"
@@ -22,6 +25,7 @@ SECURITY: Final = (
 encode: Final = msgspec.json.Encoder().encode
 Header = tuple[bytes, bytes]
 _NO_CONTENT: Final = 204
+_log = logging.getLogger(__name__)
 
 
 class Reply:
@@ -60,7 +64,10 @@ def reply(status: int, content: object) -> Reply:
 
 
 class Stream:
-    """An answer whose body comes in pieces, until it ends or its reader goes away."""
+    """An answer whose body comes in pieces, until it ends or its reader goes away.
+
+    When the surroundings fail meanwhile it is cut off, so that no part is taken for the whole.
+    """
 
     __slots__ = ("headers", "pieces", "status")
 
@@ -87,6 +94,9 @@ class Stream:
                     break
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
             await send({"type": "http.response.body", "body": b""})
+        except Fault as fault:
+            # Without a last piece the connection is closed: the reader sees that it is not whole.
+            _log.warning("an answer was cut off: %s: %s", type(fault).__name__, fault)
         finally:
             gone.cancel()
 

@@ -24,6 +24,8 @@ class Board:
         self.leases = {}
         self.is_down = False
         self.silent_s = 0
+        self.beats = 0
+        self.released = []
         self.now_us = lambda: time.monotonic_ns() // 1_000
 
 
@@ -49,6 +51,7 @@ class Register:
     def beat(self, me):
         """Renew."""
         self._check()
+        self._board.beats += 1
         until_us = self._board.now_us() + self._life_us
         self._board.members[me.name] = me._replace(until_us=until_us)
         return self.look()
@@ -76,6 +79,7 @@ class Register:
     def release(self, names, owner):
         """Let go what is one's own."""
         self._check()
+        self._board.released.append(names)
         with self._board.lock:
             for name in names:
                 if self._board.leases[name].owner == owner:
@@ -95,7 +99,7 @@ class Holder:
 
     def __init__(self):
         self.held = set()
-        self.told = []
+        self.greeted, self.told = [], []
         self.pictures = 0
         self.gains = 0
         self.is_slow = False
@@ -116,6 +120,10 @@ class Holder:
         """Count."""
         self.pictures += 1
         self.picture = picture
+
+    def greet(self, members):
+        """Remember for whom something is made ready."""
+        self.greeted += [member.name for member in members]
 
     def tell(self, members):
         """Remember whom."""
@@ -179,6 +187,43 @@ def test_hand_over_gives_everything_to_the_others(crew):
     assert "a" in crew.board.members
     keeper.stop()
     assert "a" not in crew.board.members
+
+
+def test_hand_over_lets_lanes_go_before_timers_end(crew):
+    """A timer that takes its time must not keep those waiting who ask a lane."""
+    keeper, holder = crew("a", beat_s=1.0)
+    _, other = crew("b", beat_s=1.0)
+    keeper.nudge()
+    until(lambda: len(other.held) == 2)
+    before = len(crew.board.released)
+    keeper.hand_over().result(PATIENCE_S)
+    lanes, posts = crew.board.released[before:]
+    assert {name.partition("/")[0] for name in lanes} == {"lane"}
+    assert posts == ["jobs/tick"]
+    assert holder.greeted.count("b") == 2, "once a hand-over, before anything is put down"
+
+
+def test_looks_that_others_ask_for_renew_nothing(crew):
+    """While lanes change hands there are many; each renewal is a commit that lanes wait for."""
+    keeper, holder = crew("a", beat_s=30.0, life_s=90.0)
+    beats, seen = crew.board.beats, [holder.pictures]
+    for _ in range(3):
+        keeper.nudge()
+        until(lambda: holder.pictures > seen[-1])
+        seen.append(holder.pictures)
+    assert crew.board.beats == beats
+    keeper.hand_over().result(PATIENCE_S)
+    assert crew.board.beats == beats + 1, "that we go is said at once"
+
+
+def test_nudges_keep_no_renewal_from_its_time(crew):
+    """Whoever is asked to look again and again still says that it lives."""
+    keeper, _ = crew("a", beat_s=0.1, life_s=0.5)
+    end = time.monotonic() + 1.5
+    while time.monotonic() < end:
+        keeper.nudge()
+        assert keeper.is_fresh
+        time.sleep(0.005)
 
 
 def test_hand_over_without_anybody_keeps_all_until_it_stops(crew):

@@ -49,8 +49,7 @@ def opened(name, world):
 
 def own(intake, *lanes):
     """Let an intake own these lanes as well."""
-    for lane in lanes:
-        intake.take(lane).result(PATIENCE_S)
+    intake.take(lanes).result(PATIENCE_S)
 
 
 def ask(intake, command):
@@ -94,7 +93,7 @@ def test_lane_goes_from_one_to_the_other_with_everything_in_it(two):
     own(two.one, 0)
     command = two.world.fund("a", 5)
     first = ask(two.one, command)
-    two.one.give(0).result(PATIENCE_S)
+    two.one.give([0]).result(PATIENCE_S)
     own(two.other, 0)
     with pytest.raises(Moved):
         ask(two.one, command)
@@ -143,10 +142,10 @@ def test_money_stays_on_its_way_to_a_lane_of_somebody_else(two):
     own(two.other, 1)
     assert not ask(two.one, two.world.transfer("a", "b", 300)).code
     assert two.world.balance("b") == 1_000
-    two.other.give(1).result(PATIENCE_S)
+    two.other.give([1]).result(PATIENCE_S)
     own(two.one, 1)
     assert not ask(two.one, two.world.transfer("a", "b", 1)).code
-    two.one.take(0).result(PATIENCE_S)  # behind the relay of that batch
+    two.one.take([0]).result(PATIENCE_S)  # behind the relay of that batch
     assert two.world.balance("b") == 1_301
 
 

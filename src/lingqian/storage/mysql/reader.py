@@ -14,6 +14,7 @@ from lingqian.kernel.fault import Unsent
 from lingqian.storage.mysql.link import Link
 from lingqian.storage.mysql.meaning import meaning_of
 from lingqian.storage.port import Values
+from lingqian.storage.reach import Reach
 
 _REST_S: Final = 0.5
 _BEGIN: Final = "BEGIN"
@@ -28,8 +29,9 @@ class Reader:
 
     _what = "nothing was read"
 
-    def __init__(self, open_link: Callable[[], Link]) -> None:
+    def __init__(self, open_link: Callable[[], Link], reach: Reach | None = None) -> None:
         self._open_link = open_link
+        self._reach = reach or Reach()
         self._link: Link | None = None
         # Whether reads are of one moment now, between BEGIN and its end.
         self._is_within = False
@@ -55,6 +57,15 @@ class Reader:
         return 0 if self._link is None else self._link.changes()
 
     def _asked(self, ask: Callable[[Link], Any]) -> Any:  # noqa: ANN401 - what the asking returns
+        try:
+            found = self._tried(ask)
+        except Unsent:
+            self._reach.failed()
+            raise
+        self._reach.answered()
+        return found
+
+    def _tried(self, ask: Callable[[Link], Any]) -> Any:  # noqa: ANN401 - what the asking returns
         try:
             if self._link is not None and self._link.is_open:
                 try:

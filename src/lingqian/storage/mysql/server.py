@@ -15,13 +15,15 @@ from lingqian.storage.mysql.reader import Reader, Visitor
 from lingqian.storage.mysql.schema import migrate
 from lingqian.storage.mysql.store import MysqlStore
 from lingqian.storage.port import Connection
+from lingqian.storage.reach import Reach
 
 
 class MysqlServer(NamedTuple):
-    """Where a database is, and how we behave towards it."""
+    """Where a database is, how we behave towards it, and what its readers find."""
 
     address: Address
     options: Options = Options()
+    reach: Reach | None = None
 
     def store(self) -> MysqlStore:
         """Open the writer's store, with the newest schema.
@@ -32,7 +34,7 @@ class MysqlServer(NamedTuple):
 
     def reader(self) -> Reader:
         """Return a connection for reads, of the thread that asks; its first read opens it."""
-        return Reader(self._read_only)
+        return Reader(self._read_only, self.reach)
 
     def visitor(self) -> Visitor:
         """Open a connection for small writes, with the newest schema.
@@ -41,6 +43,11 @@ class MysqlServer(NamedTuple):
         """
         self.store().close()
         return Visitor(lambda: connect(self.address, self.options)[0])
+
+    @property
+    def away_s(self) -> float:
+        """How long no read has had an answer, where that is noted. Unit: seconds."""
+        return 0.0 if self.reach is None else self.reach.away_s
 
     @property
     def is_shared(self) -> bool:

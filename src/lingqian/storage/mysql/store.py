@@ -9,7 +9,7 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -88,6 +88,8 @@ TAKE_TURN: Final = (
     "INSERT INTO settings (name, value) VALUES ('turn', '') "
     "ON DUPLICATE KEY UPDATE value = VALUES(value)"
 )
+SELECT_NUMBERS: Final = "SELECT lane FROM lanes"
+SELECT_OWN: Final = "SELECT lane, epoch, next_seq, batch_id, head, at_us FROM lanes WHERE owner = ?"
 SELECT_HOLDER: Final = "SELECT connection, connected_s FROM lanes WHERE lane = ?"
 
 
@@ -189,32 +191,62 @@ class MysqlStore:
 
     # --- what a lane asks -------------------------------------------------------------------------
 
-    def lane(self, lane: int) -> LaneRow:
-        """Take a lane: raise its epoch, which fences every earlier owner, and return its row.
+    def take(self, lanes: Sequence[int]) -> list[LaneRow]:
+        """Take lanes: raise their epochs, which fences every earlier owner; return their rows.
 
-        Raises: Unsent; taking it again is always safe.
+        One commit, however many they are: while they are taken nobody answers.
+        Raises: Unsent; taking them again is always safe.
         """
+        ended: set[int] = set()
         try:
+            while (held := self._raise_epochs(sorted(lanes))) is not None:
+                if held in ended:
+                    self._pause()
+                    raise Unsent(f"taking lanes: the row of lane {held} stays locked")
+                ended.add(held)
+                self._end_holder(held)
+            return self._taken(lanes)
+        except Error as error:
+            raise self._unsent("taking lanes", error) from error
+
+    def _raise_epochs(self, lanes: list[int]) -> int | None:
+        """Raise the epochs of lanes, in the order in which everybody locks them.
+
+        Returns a lane whose row somebody holds and does not let go, and then none was raised.
+        """
+        link = self._ready()
+        self._make(link, lanes)
+        link.execute(self._engine.begin)
+        for lane in lanes:
             try:
-                return self._take(lane)
+                link.execute(TAKE_LANE, (self._token, *self._holder, lane))
             except Error as error:
                 if code_of(error) != _LOCK_WAIT:
                     raise
                 self._counted(error)
-            self._connection.execute("ROLLBACK")
-            self._end_holder(lane)
-            return self._take(lane)
-        except Error as error:
-            raise self._unsent("taking a lane", error) from error
-
-    def _take(self, lane: int) -> LaneRow:
-        link = self._ready()
-        link.execute(self._engine.begin)
-        link.execute(NEW_LANE, (lane, _BATCH_ID_NONE, bytes(32), b""))
-        link.execute(TAKE_LANE, (self._token, *self._holder, lane))
+                link.execute("ROLLBACK")
+                return lane
         link.execute("COMMIT")
-        self._lanes.add(lane)
-        return _lane_row(link, lane)
+        self._lanes.update(lanes)
+        return None
+
+    def _make(self, link: Link, lanes: list[int]) -> None:
+        """Make the rows of lanes that never were; looking at the others locks none of them."""
+        there = {lane for (lane,) in link.execute(SELECT_NUMBERS)}
+        new = [(lane, _BATCH_ID_NONE, bytes(32), b"") for lane in lanes if lane not in there]
+        link.executemany(NEW_LANE, new)
+
+    def _taken(self, lanes: Sequence[int]) -> list[LaneRow]:
+        """Return the rows of lanes that were taken just now.
+
+        Raises: Unsent when somebody has taken one since: his epoch must not pass for ours.
+        """
+        rows = {
+            row[0]: LaneRow(*row) for row in self._connection.execute(SELECT_OWN, (self._token,))
+        }
+        if lost := [lane for lane in lanes if lane not in rows]:
+            raise Unsent(f"lane {lost[0]} was taken by somebody else at the same time")
+        return [rows[lane] for lane in lanes]
 
     def _end_holder(self, lane: int) -> None:
         """End the connection that a lane's owner commits through: it has stopped in the middle."""

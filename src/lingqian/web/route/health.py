@@ -29,10 +29,10 @@ async def live(door: Door, call: Call) -> Reply:
 
 
 async def ready(door: Door, call: Call) -> Reply:
-    """Say whether commands are taken and commits go through."""
+    """Say whether commands are taken and the database answers, or why not."""
     del call
-    if not door.is_ready:
-        return problem(Code.UNAVAILABLE)
+    if why := door.unready:
+        return problem(Code.UNAVAILABLE, detail=why)
     return reply(200, Health("ready", __version__))
 
 

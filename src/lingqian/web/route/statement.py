@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import AsyncIterator
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -119,22 +119,38 @@ def _page(door: Door, identity: bytes, asked: field.Page) -> Reply:
 
 
 def as_csv(door: Door, identity: bytes) -> Stream:
-    """Return a whole statement as CSV, the newest first, a few hundred lines at a time."""
+    """Return a whole statement as CSV, the newest first, a few hundred lines at a time.
+
+    The first of them are read before anything is promised: a status once sent cannot be taken back.
+    Raises: Unsent.
+    """
+    first = _lines_shown(door, identity, (SEQ_MAX, 0))
     name = show(PREFIX_USER, identity)
     disposition = f'attachment; filename="statement-{name}.csv"'.encode()
-    return Stream(200, _rows(door, identity), CSV, ((b"content-disposition", disposition),))
+    return Stream(200, _rows(door, identity, first), CSV, ((b"content-disposition", disposition),))
 
 
-async def _rows(door: Door, identity: bytes) -> AsyncIterator[bytes]:
-    yield (_BOM + _csv([_HEADER])).encode()
-    before = (SEQ_MAX, 0)
-    while True:
-        found = lines(door.reader, identity, before, _ROWS_AT_ONCE)
-        if not found:
-            return
-        shown = [msgspec.structs.astuple(_shown(door, line)) for line in found]
-        yield _csv([[safe(cell) for cell in row] for row in shown]).encode()
-        before = (found[-1].seq, found[-1].leg)
+class _Some(NamedTuple):
+    """Some lines of a statement as CSV, and where the next ones begin; None behind the last."""
+
+    text: bytes
+    following: tuple[int, int] | None
+
+
+def _lines_shown(door: Door, identity: bytes, before: tuple[int, int]) -> _Some:
+    found = lines(door.reader, identity, before, _ROWS_AT_ONCE)
+    shown = [msgspec.structs.astuple(_shown(door, line)) for line in found]
+    text = _csv([[safe(cell) for cell in row] for row in shown]).encode()
+    is_last = len(found) < _ROWS_AT_ONCE
+    return _Some(text, None if is_last else (found[-1].seq, found[-1].leg))
+
+
+async def _rows(door: Door, identity: bytes, first: _Some) -> AsyncIterator[bytes]:
+    some = first
+    yield (_BOM + _csv([_HEADER])).encode() + some.text
+    while some.following is not None:
+        some = _lines_shown(door, identity, some.following)
+        yield some.text
 
 
 def _csv(rows: list[Any]) -> str:
