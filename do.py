@@ -37,6 +37,8 @@ LONG_TIMEOUT_S = 6 * 3600
 # something; `search` looks further, in another order every time.
 SEED = "--randomly-seed=20260101"
 PYTEST = ("pytest", "--numprocesses=2", "--dist=worksteal", SEED)
+# What takes longest is told, so that the suite stays within minutes.
+SLOWEST = ("--durations=30", "--durations-min=5")
 # Tests against live servers, browsers and brokers keep to the real clock, which a busy machine
 # stops at will: a few of them that fail beside all others are run once more, alone (decision 0028).
 LIVE = ("acceptance", "api", "browser", "cluster", "crash", "fault", "simulator")
@@ -121,7 +123,7 @@ def everything(rest: list[str]) -> list[Step]:
         *lint([]),
         Step("types", ("mypy",)),
         Step("imports", ("lint-imports",)),
-        Step("tests", (*PYTEST, "--cache-clear", *quick, *passed), looks_twice=True),
+        Step("tests", (*PYTEST, *SLOWEST, "--cache-clear", *quick, *passed), looks_twice=True),
     ]
 
 
