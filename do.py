@@ -36,7 +36,8 @@ LONG_TIMEOUT_S = 6 * 3600
 # One order of the tests and one set of drawn examples, so that red means that the change broke
 # something; `search` looks further, in another order every time.
 SEED = "--randomly-seed=20260101"
-PYTEST = ("pytest", "--numprocesses=2", "--dist=worksteal", SEED)
+# Half of the time of a test goes by in waiting for disks, browsers and clocks: three for two cores.
+PYTEST = ("pytest", "--numprocesses=3", "--dist=worksteal", SEED)
 # What takes longest is told, so that the suite stays within minutes.
 SLOWEST = ("--durations=30", "--durations-min=5")
 # Tests against live servers, browsers and brokers keep to the real clock, which a busy machine
