@@ -94,7 +94,7 @@ def told(caplog):
     """Return what was told to have begun and to be over; each once, in a line of its own."""
     found = [each for each in caplog.records if each.levelno >= logging.WARNING]
     assert not [each for each in found if each.exc_info], "a traceback"
-    words = [each.getMessage().split(": ") for each in found if each.module == "trouble"]
+    words = [each.getMessage().split(": ") for each in found if each.module == "setback"]
     assert len(found) - len(words) <= 1, "of all leases that were put down"
     lines = Counter((what, kind.partition(" after ")[0]) for what, kind, *_ in words)
     assert not [line for line, count in lines.items() if count > 1], lines

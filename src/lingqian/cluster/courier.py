@@ -16,7 +16,7 @@ from lingqian.kernel.fault import Fault
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.port import Store
 from lingqian.storage.relay import waiting
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 
 LOOK_EVERY_S: Final = 0.02
 REST_S: Final = 0.2
@@ -36,7 +36,7 @@ class Courier:
         self._open_store = open_store
         self._ask = ask
         self._store: Store | None = None
-        self._trouble = Trouble(_log, "relay")
+        self._setback = Setback(_log, "relay")
         self._thread = ThreadPoolExecutor(1, "lingqian-courier")
         self._flying: dict[tuple[int, int], asyncio.Task[None]] = {}
 
@@ -62,9 +62,9 @@ class Courier:
                 self._store = self._open_store()
             found: list[DeliverRelay] = self._store.read(lambda reader: list(waiting(reader)))
         except Fault as fault:
-            self._trouble.failed(fault)
+            self._setback.failed(fault)
             return []
-        self._trouble.over()
+        self._setback.over()
         return found
 
     def _close(self) -> None:

@@ -21,7 +21,7 @@ from lingqian.kernel.bound import (
     TAKEOVER_S_MAX,
 )
 from lingqian.kernel.fault import Fault, Unknown, Unsent
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 
 # Looks that others ask for come no closer than this, nor does a second try when one has failed.
 LOOK_EVERY_S: Final = 0.02
@@ -92,7 +92,7 @@ class Keeper:
         self._until_s = 0.0
         self._wake = threading.Event()
         self._is_stopping = False
-        self._trouble = Trouble(_log, "leases")
+        self._setback = Setback(_log, "leases")
         self._ready: Future[None] = Future()
         self._gone: Future[None] = Future()
         self._thread = threading.Thread(target=self._run, name="lingqian-keeper", daemon=True)
@@ -176,11 +176,11 @@ class Keeper:
         try:
             self._round(register)
         except (Fault, TimeoutError) as fault:
-            self._trouble.failed(fault)
+            self._setback.failed(fault)
             if not self.is_fresh:
                 self._put_down_quietly()
             return False
-        self._trouble.over()
+        self._setback.over()
         return True
 
     def _round(self, register: Register) -> None:

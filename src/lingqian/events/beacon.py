@@ -12,7 +12,7 @@ from lingqian.kernel.fault import Fault, Unsent
 from lingqian.storage.beacon import Beacon, fetch_round, waiting
 from lingqian.storage.clock import unix_ms
 from lingqian.storage.port import Connection
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 
 _EVERY_S: Final = 1.0
 _PACKETS_MAX: Final = 500
@@ -32,7 +32,7 @@ class Follower(NamedTuple):
 
 async def follow(follower: Follower) -> None:
     """Bring published rounds to the packets that wait for them, until cancelled."""
-    trouble = Trouble(_log, "beacon")
+    setback = Setback(_log, "beacon")
     async with aiohttp.ClientSession() as session:
         while True:
             await asyncio.sleep(_EVERY_S)
@@ -40,9 +40,9 @@ async def follow(follower: Follower) -> None:
                 await bring(follower, session)
             except Fault as error:
                 # A silent beacon is no reason to stop: packets open without it and say so.
-                trouble.failed(error)
+                setback.failed(error)
             else:
-                trouble.over()
+                setback.over()
 
 
 async def bring(follower: Follower, session: aiohttp.ClientSession) -> int:

@@ -23,8 +23,8 @@ from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Fault
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.port import Connection
+from lingqian.storage.setback import Setback
 from lingqian.storage.standing import modes, unasked, unpaid_advances, waiting_count
-from lingqian.storage.trouble import Trouble
 from lingqian.topup.mode import Mode, ModeRow, Signals, due_event, trouble
 
 LOOK_EVERY_S: Final = 1.0
@@ -148,7 +148,7 @@ class Watch:
     def __init__(self, around: Surroundings) -> None:
         self._around = around
         self._pulses = {account: Pulse(around.health.now_us) for account in around.hosts}
-        self._trouble = Trouble(_log, "degrade")
+        self._setback = Setback(_log, "degrade")
         self._outages: dict[str, Outage] = {}
 
     def pulse(self, account: str) -> Pulse:
@@ -169,7 +169,7 @@ class Watch:
         looks = [partial(self.look_at, account, errand) for account in self._pulses]
         async with asyncio.TaskGroup() as group:
             for number, look in enumerate((*looks, partial(self.chase, errand))):
-                group.create_task(_again(look, self._trouble, str(number)))
+                group.create_task(_again(look, self._setback, str(number)))
 
     async def look(self, errand: Errand) -> None:
         """Look once at every account, one after the other."""
@@ -263,15 +263,15 @@ class Watch:
                 await around.ask(Submission(SettleAdvance(order_id, REQUEST, BY_ITSELF)))
 
 
-async def _again(look: Callable[[], Awaitable[None]], trouble: Trouble, who: str) -> None:
+async def _again(look: Callable[[], Awaitable[None]], setback: Setback, who: str) -> None:
     """Look, rest, and look again; what the surroundings spoil is left to the next look."""
     while True:
         try:
             await look()
         except Fault as fault:
-            trouble.failed(fault, who)
+            setback.failed(fault, who)
         else:
-            trouble.over(who)
+            setback.over(who)
         await asyncio.sleep(LOOK_EVERY_S)
 
 

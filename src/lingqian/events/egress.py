@@ -14,7 +14,7 @@ from lingqian.events.bus import ABSENT, EVENTS, Bus, Carried, Message, first, la
 from lingqian.events.tail import ALL, Event, Journal, Position
 from lingqian.kernel.bound import BUS_ANSWER_S_MAX, BUS_MESSAGES_MAX
 from lingqian.kernel.fault import Damaged, Fault, Unsent
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 
 CONTENT_TYPE: Final = b"application/cloudevents+json; charset=UTF-8"
 REST_S: Final = 0.05
@@ -113,15 +113,15 @@ class Egress:
 
     def run(self, stop: threading.Event) -> None:
         """Tell until told to stop; what fails is tried again after a while."""
-        trouble = Trouble(_log, "events out")
+        setback = Setback(_log, "events out")
         while not stop.is_set():
             try:
                 rest_s = 0.0 if self.round() else REST_S
             except Fault as fault:
-                trouble.failed(fault)
+                setback.failed(fault)
                 rest_s = AGAIN_AFTER_S
             else:
-                trouble.over()
+                setback.over()
             stop.wait(rest_s)
 
 

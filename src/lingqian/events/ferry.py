@@ -15,7 +15,7 @@ from lingqian.events.bus import RELAY, Bus, Message
 from lingqian.flows.command import DeliverRelay
 from lingqian.kernel.fault import Fault
 from lingqian.storage.lane import Submission
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 from lingqian.storage.wire import write_submission
 
 REST_S: Final = 0.05
@@ -66,16 +66,16 @@ class Ferry:
 
     def run(self, stop: threading.Event) -> None:
         """Tell until told to stop; what fails is tried again after a while."""
-        trouble = Trouble(_log, "relay out")
+        setback = Setback(_log, "relay out")
         while not stop.is_set():
             try:
                 self.round()
                 rest_s = REST_S
             except Fault as fault:
-                trouble.failed(fault)
+                setback.failed(fault)
                 rest_s = self._again_after_s
             else:
-                trouble.over()
+                setback.over()
             stop.wait(rest_s)
 
 

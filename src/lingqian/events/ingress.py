@@ -18,7 +18,7 @@ from lingqian.kernel.fault import Damaged, Fault, Unsent
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.port import Parked, Taken
 from lingqian.storage.position import Parker, Position
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 from lingqian.storage.wire import read_submission, write_answer
 
 WAIT_S: Final = 0.25
@@ -177,15 +177,15 @@ class Ingress:
 
     def run(self, stop: threading.Event) -> None:
         """Read until told to stop; what fails is tried again after a while."""
-        trouble = Trouble(_log, f"{self._stream} in")
+        setback = Setback(_log, f"{self._stream} in")
         while not stop.is_set():
             try:
                 self.round()
             except Fault as fault:
-                trouble.failed(fault)
+                setback.failed(fault)
                 stop.wait(AGAIN_AFTER_S)
             else:
-                trouble.over()
+                setback.over()
         self._reader.close()
 
 

@@ -18,7 +18,7 @@ from lingqian.flows.kind import home_lane
 from lingqian.kernel.bound import BUS_MESSAGES_MAX, QUEUE_COMMANDS_MAX
 from lingqian.kernel.fault import Accepted, Busy, Damaged, Fault
 from lingqian.storage.lane import Answer, Submission
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 from lingqian.storage.wire import read_answer, write_submission
 
 WAIT_S: Final = 0.25
@@ -106,7 +106,7 @@ class Mailbox:
     def _hear(self) -> None:
         """Hear answers from now on; older ones are nobody's any more."""
         reader, identity = self._bus.reader(REPLIES), ABSENT
-        trouble = Trouble(_log, "replies")
+        setback = Setback(_log, "replies")
         while not self._stop.is_set():
             try:
                 if identity == ABSENT:
@@ -115,11 +115,11 @@ class Mailbox:
                 for each in reader.take(BUS_MESSAGES_MAX, WAIT_S):
                     self._answer(each)
             except (Fault, OutOfSpan) as error:
-                trouble.failed(error)
+                setback.failed(error)
                 identity = ABSENT
                 self._stop.wait(AGAIN_AFTER_S)
             else:
-                trouble.over()
+                setback.over()
         reader.close()
 
     def _answer(self, carried: Carried) -> None:

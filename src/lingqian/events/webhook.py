@@ -32,7 +32,7 @@ from lingqian.storage.endpoint import (
     waiting_count,
 )
 from lingqian.storage.port import Connection
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 from lingqian.storage.vault import Vault
 
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what a secret begins with
@@ -97,7 +97,7 @@ class Dispatcher:
 
     def __init__(self, kit: Kit) -> None:
         self._kit = kit
-        self._trouble = Trouble(_log, "deliveries")
+        self._setback = Setback(_log, "deliveries")
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._changed = asyncio.Event()
 
@@ -132,7 +132,7 @@ class Dispatcher:
                 self._tasks.pop(endpoint_id).cancel()
         for endpoint_id, endpoint in wanted.items():
             if endpoint_id not in self._tasks:
-                post = Post(self._kit, endpoint, session, self._trouble)
+                post = Post(self._kit, endpoint, session, self._setback)
                 task = self._tasks[endpoint_id] = asyncio.create_task(post.serve(self.refresh))
                 task.add_done_callback(self._note_end)
 
@@ -147,10 +147,10 @@ class Post:
     """One endpoint being served."""
 
     def __init__(
-        self, kit: Kit, endpoint: Endpoint, session: aiohttp.ClientSession, trouble: Trouble
+        self, kit: Kit, endpoint: Endpoint, session: aiohttp.ClientSession, setback: Setback
     ) -> None:
         self._kit = kit
-        self._trouble = trouble
+        self._setback = setback
         self._endpoint = endpoint
         self._session = session
         bound = endpoint.endpoint_id.encode()
@@ -167,7 +167,7 @@ class Post:
             while not await self._turn(who):
                 pass
         finally:
-            self._trouble.left(who)
+            self._setback.left(who)
         on_end()
 
     async def _turn(self, who: str) -> bool:
@@ -179,10 +179,10 @@ class Post:
                 return True
             rest_s = 0.0 if has_more else self._rest_s()
         except Fault as fault:
-            self._trouble.failed(fault, who)
+            self._setback.failed(fault, who)
             rest_s = _AGAIN_AFTER_S
         else:
-            self._trouble.over(who)
+            self._setback.over(who)
         if rest_s:
             await _first_of(ring, rest_s)
         return False

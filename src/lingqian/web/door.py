@@ -37,8 +37,8 @@ from lingqian.storage.keyring import Keyring
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.port import Connection
 from lingqian.storage.session import Sessions
+from lingqian.storage.setback import Setback
 from lingqian.storage.sweep import due
-from lingqian.storage.trouble import Trouble
 from lingqian.storage.vault import fingerprint
 from lingqian.topup.evidence import Source
 from lingqian.web.lookout import Lookout
@@ -53,7 +53,7 @@ AWAY_S: Final = 1.0
 SWEEP_EVERY_S: Final = 0.2
 SWEEP_ROWS_MAX: Final = 500
 AGAIN_AFTER_S: Final = 1.0
-# What has gone on for so long has no trouble any more; a database that is not there may take
+# What has gone on for so long has no setback any more; a database that is not there may take
 # half of this to be found out.
 CALM_S: Final = 2.0 * DATABASE_CONNECT_S_MAX
 # How often an eye is kept on what other processes commit, and every how many times on the rest.
@@ -98,7 +98,7 @@ class Door:
         self.streams = 0
         self.is_stopping = False
         # The sweep's post may go and come back while it lasts.
-        self._sweep_trouble = Trouble(_log, "sweep")
+        self._sweep_setback = Setback(_log, "sweep")
         # The OpenAPI document, made once when the app is.
         self.document = b"{}"
         self.proofs: OrderedDict[bytes, bytes] = OrderedDict()
@@ -299,16 +299,16 @@ class Door:
     async def _follow(self) -> None:
         """Learn what other processes have done: wake who waits for events, look again."""
         ends: dict[int, int] = {}
-        trouble = Trouble(_log, "following the journal")
+        setback = Setback(_log, "following the journal")
         for turn in itertools.count():
             try:
                 now = query.ends(self.reader)
                 if not turn % FOLLOW_TURNS:
                     self.wallet.follow_clock()
             except Fault as fault:
-                trouble.failed(fault)
+                setback.failed(fault)
             else:
-                trouble.over()
+                setback.over()
                 if now != ends:
                     ends = now
                     self.bell.strike()
@@ -352,16 +352,16 @@ class Door:
 
     async def _sweep(self) -> None:
         """Settle what is due by the clock, again and again; rest when nothing could be settled."""
-        trouble = self._sweep_trouble
+        setback = self._sweep_setback
         while True:
             answers: list[Answer] = []
             try:
                 commands = due(self.reader, self.wallet.clock.now_us(), SWEEP_ROWS_MAX)
                 answers = await asyncio.gather(*[self._settle(each) for each in commands])
             except Fault as fault:
-                trouble.failed(fault)
+                setback.failed(fault)
             else:
-                trouble.over()
+                setback.over()
             settled = sum(not answer.code for answer in answers)
             if settled < SWEEP_ROWS_MAX:
                 await asyncio.sleep(SWEEP_EVERY_S)
@@ -391,13 +391,13 @@ async def keep(name: str, work: Work) -> None:
 
     Surroundings that fail are told once an outage; a mistake of ours whole, each time.
     """
-    trouble = Trouble(_log, name)
+    setback = Setback(_log, name)
     while True:
-        calm = asyncio.get_running_loop().call_later(CALM_S, trouble.over)
+        calm = asyncio.get_running_loop().call_later(CALM_S, setback.over)
         try:
             await work()
         except Fault as fault:
-            trouble.failed(fault)
+            setback.failed(fault)
         except Exception:  # noqa: BLE001 - the outermost loop; told, and begun again
             _log.exception("%s: a mistake of ours has ended it, and it begins again", name)
         finally:

@@ -13,7 +13,7 @@ from lingqian.cluster.post import JOBS, RELAY_POST, job
 from lingqian.compose import Wallet
 from lingqian.kernel.fault import Fault
 from lingqian.storage.backlog import backlog
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 from lingqian.web.meter import Meter, Sight
 
 LOOK_S: Final = 2.0
@@ -28,7 +28,7 @@ class Lookout:
         self._meter = meter
         self._watched = meter.watch(self._sight())
         self._look: asyncio.Task[None] | None = None
-        self._trouble = Trouble(_log, "a look at what waits")
+        self._setback = Setback(_log, "a look at what waits")
 
     def _sight(self) -> Sight:
         wallet = self._wallet
@@ -69,7 +69,7 @@ class Lookout:
         try:
             self._watched.backlog = await self._wallet.beside.do(backlog)
         except Fault as error:
-            self._trouble.failed(error)
+            self._setback.failed(error)
             self._watched.backlog = None
         else:
-            self._trouble.over()
+            self._setback.over()

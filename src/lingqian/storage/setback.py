@@ -1,4 +1,4 @@
-"""Trouble: something that fails again and again is told once, and once that it is over (故障日志).
+"""Setback: something that fails again and again is told once, and once that it is over (故障日志).
 
 Law: an outage of an hour is a few lines of a log. What began it is told with the class of what
 failed; another class is another line; who goes on says so.
@@ -8,7 +8,7 @@ import logging
 import time
 
 
-class Trouble:
+class Setback:
     """Tells of one kind of work; several may do it, and it is over when none of them fails.
 
     Belongs to one thread.

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from lingqian.kernel.fault import Unknown, Unsent
-from lingqian.storage.trouble import Trouble
+from lingqian.storage.setback import Setback
 
 LOG = logging.getLogger("lingqian.test")
 
@@ -19,26 +19,26 @@ def lines(caplog):
 
 def test_each_class_is_told_once_an_outage(lines):
     """The second line of a class says nothing that the first did not."""
-    trouble = Trouble(LOG, "sweep")
-    trouble.over()
+    setback = Setback(LOG, "sweep")
+    setback.over()
     for fault in (Unsent("away"), Unsent("still away"), Unknown("cut"), Unsent("away")):
-        trouble.failed(fault)
+        setback.failed(fault)
     assert lines() == ["sweep: Unsent: away", "sweep: Unknown: cut"]
-    trouble.over()
-    trouble.over()
+    setback.over()
+    setback.over()
     assert lines()[2:] == ["sweep: goes on"]
-    trouble.failed(Unsent("away again"))
+    setback.failed(Unsent("away again"))
     assert lines()[3:] == ["sweep: Unsent: away again"]
 
 
 def test_it_is_over_when_none_of_several_fails(lines):
     """Else one endpoint that is well would end, line by line, what another goes through."""
-    trouble = Trouble(LOG, "webhooks")
-    trouble.failed(Unsent("away"), "a")
-    trouble.failed(Unsent("away"), "b")
-    trouble.over("a")
+    setback = Setback(LOG, "webhooks")
+    setback.failed(Unsent("away"), "a")
+    setback.failed(Unsent("away"), "b")
+    setback.over("a")
     assert lines() == ["webhooks: Unsent: away"]
-    trouble.left("b")
+    setback.left("b")
     assert lines() == ["webhooks: Unsent: away"], "to be taken away is no success"
-    trouble.over("a")
+    setback.over("a")
     assert lines()[1:] == ["webhooks: goes on"]
