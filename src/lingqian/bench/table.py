@@ -1,5 +1,9 @@
 """A report on the screen: bars first, then what they rest on (表)."""
 
+from collections.abc import Callable
+from itertools import groupby
+from operator import attrgetter
+
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
@@ -29,102 +33,95 @@ def screen(report: Report) -> Group:
 
 
 def _bars(bars: list[Bar]) -> Table:
-    table = Table(title="Bars: ratios taken in this run", title_justify="left")
-    for name, side in (
-        ("bar", "left"),
-        ("must", "right"),
-        ("aim", "right"),
-        ("measured", "right"),
-        ("range", "right"),
-        ("verdict", "left"),
-    ):
-        table.add_column(name, justify=side)  # type: ignore[arg-type]  # two of rich's own words
+    title = "Bars: ratios taken in this run"
+    table = _table(title, ["bar"], ["must", "aim", "measured", "range"], "verdict")
     for bar in bars:
         sign = "≤ " if bar.is_ceiling else "≥ "
         measured, spread = "", ""
         if bar.measured is not None and bar.low is not None and bar.high is not None:
             measured = f"{bar.measured:.2f} {bar.unit}"
             spread = f"{bar.low:.2f} – {bar.high:.2f}"
-        name = f"{bar.name}\n[dim]{bar.note}[/dim]" if bar.note else bar.name
-        verdict = Text(bar.verdict, style=_STYLES.get(bar.verdict, "yellow"))
         table.add_row(
-            name,
+            _named(bar),
             f"{sign}{bar.must:g} {bar.unit}",
             f"{sign}{bar.aim:g} {bar.unit}",
             measured,
             spread,
-            verdict,
+            Text(bar.verdict, style=_STYLES.get(bar.verdict, "yellow")),
         )
     return table
 
 
 def _measures(measures: list[Measure]) -> Table:
-    table = Table(title="Measures: for orientation on this machine", title_justify="left")
-    table.add_column("group")
-    table.add_column("what")
-    for name in ("per second", "p50 ms", "p99 ms", "count"):
-        table.add_column(name, justify="right")
-    group = ""
-    for each in measures:
-        if group and each.group != group:
-            table.add_section()
-        name = f"{each.name}\n[dim]{each.note}[/dim]" if each.note else each.name
-        table.add_row(
-            each.group if each.group != group else "",
-            name,
+    title = "Measures: for orientation on this machine"
+    return _grouped(
+        _table(title, ["group", "what"], ["per second", "p50 ms", "p99 ms", "count"]),
+        measures,
+        lambda each: (
+            _named(each),
             f"{each.rate:,.0f}",
-            "" if each.p50_ms is None else f"{each.p50_ms:.2f}",
-            "" if each.p99_ms is None else f"{each.p99_ms:.2f}",
+            _ms(each.p50_ms, ".2f"),
+            _ms(each.p99_ms, ".2f"),
             f"{each.count:,}",
-        )
-        group = each.group
-    return table
+        ),
+    )
 
 
 def _costs(costs: list[Measure]) -> Table:
     """Lay out what one command takes of the processor in each role."""
-    table = Table(title="Processor time of one command, by role", title_justify="left")
-    table.add_column("role")
-    table.add_column("command")
-    for name in ("µs", "a second and core", "count"):
-        table.add_column(name, justify="right")
-    table.add_column("beside it")
-    role = ""
-    for each in costs:
-        if role and each.group != role:
-            table.add_section()
-        table.add_row(
-            each.group if each.group != role else "",
+    title = "Processor time of one command, by role"
+    return _grouped(
+        _table(title, ["role", "command"], ["µs", "a second and core", "count"], "beside it"),
+        costs,
+        lambda each: (
             each.name,
             f"{each.cpu_us or 0:.1f}",
             f"{each.rate:,.0f}",
             f"{each.count:,}",
             each.note,
-        )
-        role = each.group
-    return table
+        ),
+    )
 
 
 def _waits(waits: list[Measure]) -> Table:
     """Lay out what a person on the phone waits for, beside what the texts say of it."""
-    table = Table(title="Journeys: what a person waits for, in ms", title_justify="left")
-    for name in ("way", "stage", "the texts"):
-        table.add_column(name)
-    for name in ("p50", "p99", "n"):
-        table.add_column(name, justify="right")
-    table.add_column("beside it")
-    group = ""
-    for each in waits:
-        if group and each.group != group:
-            table.add_section()
-        table.add_row(
-            each.group if each.group != group else "",
+    title = "Journeys: what a person waits for, in ms"
+    return _grouped(
+        _table(title, ["way", "stage", "the texts"], ["p50", "p99", "n"], "beside it"),
+        waits,
+        lambda each: (
             each.name,
             each.figure,
-            "" if each.p50_ms is None else f"{each.p50_ms:,.0f}",
-            "" if each.p99_ms is None else f"{each.p99_ms:,.0f}",
+            _ms(each.p50_ms, ",.0f"),
+            _ms(each.p99_ms, ",.0f"),
             f"{each.count:,}",
             each.note,
-        )
-        group = each.group
+        ),
+    )
+
+
+def _table(title: str, words: list[str], figures: list[str], *more: str) -> Table:
+    """Begin a table; figures stand to the right of their columns."""
+    table = Table(title=title, title_justify="left")
+    for name in (*words, *figures, *more):
+        table.add_column(name, justify="right" if name in figures else "left")
     return table
+
+
+def _grouped(
+    table: Table, measures: list[Measure], cells: Callable[[Measure], tuple[str, ...]]
+) -> Table:
+    """Fill a table; each group is named once, and a line parts it from the next."""
+    for name, group in groupby(measures, attrgetter("group")):
+        for place, each in enumerate(group):
+            table.add_row("" if place else name, *cells(each))
+        table.add_section()
+    return table
+
+
+def _named(row: Bar | Measure) -> str:
+    return f"{row.name}\n[dim]{row.note}[/dim]" if row.note else row.name
+
+
+def _ms(figure: float | None, form: str) -> str:
+    return "" if figure is None else format(figure, form)
