@@ -73,7 +73,6 @@ from lingqian.storage.position import Parker
 from lingqian.storage.publisher import Publisher
 from lingqian.storage.reach import Reach
 from lingqian.storage.vault import (
-    Vault,
     fingerprint,
     forget_first_root,
     has_root,
@@ -680,8 +679,3 @@ def open_credential(folder: Path, config: Config) -> Credential | None:
     Raises: Damaged, naming the file that cannot be used.
     """
     return Credential(folder / config.credentials) if config.credentials else None
-
-
-def open_keys(folder: Path) -> Vault:
-    """Open the keys of a data directory without starting anything."""
-    return open_vault(folder / KEYS)

@@ -49,7 +49,6 @@ CLOSE_AGE_S_MIN: Final = 5 * 60
 BILLED_AFTER_S: Final = 36 * 3_600
 LATE_GRACE_S_DEFAULT: Final = 24 * 3_600
 NOTICE_BYTES_MAX: Final = 64 * 1_024
-CHANNEL_NAME_LENGTH_MAX: Final = 64
 PLAN_LENGTH_MAX: Final = 64
 SCENE_LENGTH_MAX: Final = 32
 REASON_LENGTH_MAX: Final = 80
@@ -67,7 +66,6 @@ BANK_TYPE_LENGTH_MAX: Final = 32
 CARD_DIGITS_MAX: Final = 32
 # How long a person may take to confirm a payout at the channel.
 PAYOUT_CONFIRM_S: Final = 24 * 3_600
-GIFT_COUNT_MAX: Final = 9_999
 GIFT_CODE_LENGTH_MAX: Final = 32
 # The reviewed sum of one person's top-ups in one business day (AML-1): up to this it passes.
 REVIEW_DAY_FEN: Final = 5_000_000

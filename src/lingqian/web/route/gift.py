@@ -9,7 +9,7 @@ from lingqian.gift.catalogue import CATALOGUE
 from lingqian.gift.gift import Gift, GiftState
 from lingqian.gift.income import DEFAULT_SCENE, IncomeRow, income_row, settle_after_us
 from lingqian.identity.key import Scope
-from lingqian.kernel.bound import GIFTS_AT_ONCE_MAX
+from lingqian.kernel.bound import GIFT_CODE_LENGTH_MAX, GIFTS_AT_ONCE_MAX
 from lingqian.kernel.clock import rfc3339
 from lingqian.kernel.code import Code
 from lingqian.kernel.id import PREFIX_GIFT, PREFIX_USER, show
@@ -47,7 +47,7 @@ class NewGift(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
     user_id: field.OwnId = UNSET
     streamer_id: field.UserId
-    code: Annotated[str, Meta(max_length=32)]
+    code: Annotated[str, Meta(max_length=GIFT_CODE_LENGTH_MAX)]
     count: Annotated[int, Meta(ge=1, le=GIFTS_AT_ONCE_MAX)] = 1
     scene: field.Scene = DEFAULT_SCENE
 

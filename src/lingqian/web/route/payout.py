@@ -59,13 +59,6 @@ class PayoutShown(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     case_id: field.CaseId | UnsetType = UNSET
 
 
-class PayoutList(msgspec.Struct, frozen=True):
-    """A page of payouts, the newest first."""
-
-    payouts: tuple[PayoutShown, ...]
-    next_cursor: str | None
-
-
 def _shown(
     door: Door, payout_id: bytes, row: Payout, case_id: str | UnsetType = UNSET
 ) -> PayoutShown:

@@ -24,7 +24,6 @@ from lingqian.web.reply import CSV, Reply, Stream, reply
 from lingqian.web.sight import look
 
 _ROWS_AT_ONCE: Final = 500
-_LEG_MAX: Final = 2**31
 _BOM: Final = "\N{BYTE ORDER MARK}"
 # A cell that begins like this is run as a formula by the programs that open such files.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
