@@ -327,18 +327,21 @@ def run_steps(home: Path, steps: list[Step]) -> int:
         began = time.monotonic()
         done = subprocess.run([program, *step.line[1:]], env=around, check=False)
         code = done.returncode
+        again: list[str] = []
         shaky = few_live(last_failed()) if step.looks_twice and code == 1 else []
         if shaky:
             say("\nOn the real clock, failed beside all others; once more, alone:")
             files = dict.fromkeys(name.partition("::")[0] for name in shaky)
             line = [program, SEED, "--last-failed", "--last-failed-no-failures=none", *files]
             code = subprocess.run(line, env=around, check=False).returncode
-        rows.append((step.title, code, time.monotonic() - began, shaky))
+            again = last_failed()
+        rows.append((step.title, code, time.monotonic() - began, shaky, again))
     say("")
-    for title, code, took_s, shaky in rows:
+    for title, code, took_s, shaky, again in rows:
         say(f"{'ok    ' if code == 0 else 'FAILED'} {title} ({took_s:.1f} s)")
         for name in shaky:
-            say(f"       SHAKY: failed once, {'passed' if code == 0 else 'failed'} alone: {name}")
+            end = "failed alone again" if name in again else "passed alone"
+            say(f"       SHAKY: failed once, {end}: {name}")
     return max(abs(row[1]) for row in rows)
 
 

@@ -118,7 +118,15 @@ def test_a_live_test_that_fails_beside_others_is_looked_at_alone(suite, capfd):
     name = "tests/api/test_api.py::test_it"
     assert f"SHAKY: failed once, passed alone: {name}" in capfd.readouterr()[1]
     assert suite(api="assert False") == 1
-    assert f"SHAKY: failed once, failed alone: {name}" in capfd.readouterr()[1]
+    assert f"SHAKY: failed once, failed alone again: {name}" in capfd.readouterr()[1]
+
+
+def test_each_shaky_test_is_told_by_its_own_end(suite, capfd):
+    """One that fails again must not lay its end on a neighbour that passed."""
+    assert suite(api=ONCE, cluster="assert False") == 1
+    told = capfd.readouterr()[1]
+    assert "SHAKY: failed once, passed alone: tests/api/test_api.py::test_it" in told
+    assert "SHAKY: failed once, failed alone again: tests/cluster/test_cluster.py::test_it" in told
 
 
 def test_a_test_of_pure_code_has_no_second_look(suite, capfd):
