@@ -2,6 +2,8 @@
 
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import apsw
 import pytest
@@ -16,10 +18,11 @@ from lingqian.storage.mysql import durability, schema
 from lingqian.storage.mysql import store as module
 from lingqian.storage.mysql.engine import ENGINES, MARIADB
 from lingqian.storage.mysql.link import STATEMENT_BYTES_MAX
-from lingqian.storage.mysql.opening import Options
+from lingqian.storage.mysql.opening import Options, connect
 from lingqian.storage.mysql.store import MysqlStore
 from lingqian.storage.port import Personal
 from lingqian.storage.schema import APPENDED, TABLES
+from lingqian.storage.sql import ADVANCE_LANE, replacements
 from lingqian.storage.sqlite import migrate
 from world import World
 
@@ -323,6 +326,122 @@ def test_unknown_commit_of_a_lane_that_was_taken_is_left_to_its_new_owner(world,
     other.close()
 
 
+# --- what is said ahead ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def neighbour(address, store):  # noqa: ARG001 - the store makes the tables
+    """Another client; of two who are in each other's way the one who wrote more goes on: he."""
+    link, _ = connect(address, Options())
+    link.execute("START TRANSACTION")
+    rows = [(f"weight {each}", "") for each in range(2_000)]
+    link.executemany("INSERT INTO settings (name, value) VALUES (?, ?)", rows)
+    yield link
+    link.close()
+
+
+def get_in_the_way(link, text):
+    """Ask for something as soon as somebody waits for us.
+
+    The server looks again when nobody has asked it for a tenth of a second.
+    """
+    waits = "SELECT count(*) FROM information_schema.innodb_lock_waits"
+    until = time.monotonic() + 30
+    while not link.execute(waits).fetchone()[0] and time.monotonic() < until:
+        time.sleep(0.2)
+    link.execute(text)
+
+
+def test_nothing_stays_of_what_was_said_behind_a_deadlock(world, neighbour):
+    """It is on its way before anybody hears that the transaction is gone, and it runs."""
+    world.batch(world.register("b"))
+    batches = decided(world, world.transfer("a", "b", 5))
+    assert [name for name, _ in replacements(batches[0])][-2:] == ["accounts", "transfers"]
+    neighbour.execute("UPDATE accounts SET seq = seq")
+    with ThreadPoolExecutor(1) as pool:
+        blocked = pool.submit(get_in_the_way, neighbour, "UPDATE lanes SET next_seq = next_seq")
+        with pytest.raises(Unsent, match="1213"):
+            world.store.commit(batches)
+        blocked.result()
+    neighbour.execute("ROLLBACK")
+    assert world.connection.execute("SELECT count(*) FROM transfers").fetchone() == (0,)
+    all_laws(world.connection)
+
+
+def test_lane_that_somebody_holds_is_waited_for_once(world, neighbour, monkeypatch):
+    """Each statement behind it would wait as long again, and everybody behind this batch."""
+    said, say = [], world.connection.say
+
+    def noted(text, *values):
+        said.append(text)
+        say(text, *values)
+
+    monkeypatch.setattr(world.connection, "say", noted)
+    world.connection.execute("SET SESSION innodb_lock_wait_timeout = 1")
+    neighbour.execute("UPDATE lanes SET next_seq = next_seq")
+    with pytest.raises(Unsent, match="1205"):
+        world.store.commit(decided(world, world.fund("a", 1)))
+    assert said == [module._TOGETHER, MARIADB.begin_lane, ADVANCE_LANE, module._EACH]
+
+
+def test_row_that_stays_locked_is_no_unknown_commit(world, neighbour):
+    """COMMIT was not said: the batch may go out again at once, and no epoch has to be raised."""
+    world.connection.execute("SET SESSION innodb_lock_wait_timeout = 1")
+    neighbour.execute("UPDATE accounts SET seq = seq")
+    with pytest.raises(Unsent, match="1205"):
+        world.store.commit(decided(world, world.fund("a", 1)))
+
+
+@pytest.mark.parametrize("ends", ["committed", "fenced", "refused"])
+def test_statement_commits_itself_again_behind_a_batch(world, neighbour, address, ends):
+    """Else what is written next hangs on a transaction that nobody ends."""
+    (batch,) = decided(world, world.fund("a", 1))
+    if ends == "fenced":
+        other = MysqlStore(address)
+        other.take([0])
+        other.close()
+    if ends == "refused":
+        batch = batch._replace(keys=[*batch.keys, *batch.keys])
+    fails = {"fenced": pytest.raises(Fenced), "refused": pytest.raises(Unsent, match="1062")}
+    with fails.get(ends, nullcontext()):
+        world.store.commit([batch])
+    neighbour.execute("ROLLBACK")
+    world.connection.execute("INSERT INTO settings (name, value) VALUES ('after', '1')")
+    found = neighbour.execute("SELECT value FROM settings WHERE name = 'after'").fetchall()
+    assert found == [("1",)]
+
+
+def test_answers_are_heard_in_order_and_to_the_end(store):
+    """One that is left unread would be taken for that of whatever is asked next."""
+    link, add = store.connection, "INSERT INTO settings (name, value) VALUES (?, ?)"
+    link.say(add, ("a", "1"))
+    link.say_many(add, [("b", "1"), ("c", "1")])
+    assert link.hear() == [1, 2]
+    link.say(add, ("a", "2"))
+    link.say(add, ("d", "1"))
+    link.say(add, ("b", "2"))
+    with pytest.raises(Error, match="1062"):
+        link.hear()
+    link.say("UPDATE settings SET value = '3'")
+    assert link.execute("SELECT value FROM settings WHERE name = 'd'").fetchone() == ("3",)
+    link.say(add, ("a", "4"))
+    with pytest.raises(Error, match="1062"):
+        link.execute("SELECT 1")
+    assert link.execute("SELECT 2").fetchone() == (2,)
+
+
+def test_answers_that_will_never_come_are_not_waited_for(store):
+    """A connection that is ended in the middle of much that was said is lost once."""
+    link, number = store.connection, store.connection.execute("SELECT CONNECTION_ID()").fetchone()
+    link.say("SELECT sleep(30)")
+    link.say("SELECT 1")
+    mariadb.server().do(f"KILL {number[0]}")
+    with pytest.raises(Error):
+        link.hear()
+    assert not link.is_open
+    assert store.read(lambda link: link.execute("SELECT 2").fetchone()) == (2,)
+
+
 def test_connection_is_mended_when_the_server_has_ended_it(world):
     """A server restarts, or grows tired of an idle session: nobody who asks should notice."""
     number = world.connection.execute("SELECT CONNECTION_ID()").fetchone()[0]
@@ -430,7 +549,7 @@ def test_errors_are_counted_by_their_class(world, monkeypatch):
     def conflict(*_):
         raise OperationalError(1213, "deadlock")
 
-    monkeypatch.setattr(world.store, "_write", conflict)
+    monkeypatch.setattr(world.store, "_advance", conflict)
     with pytest.raises(Unsent):
         world.batch(world.fund("a", 1))
     assert world.store.errors == {"lost": 1, "rolled back": world.writer.outcomes["unsent"]}

@@ -55,6 +55,7 @@ class Cut:
         self._error = error
         self._word = word
         self._is_done = is_done
+        self._is_due = False
         self.times = times
 
     def __getattr__(self, name):
@@ -68,6 +69,21 @@ class Cut:
                 self._connection.execute(text)
             raise self._error
         return self._connection.execute(text, *values)
+
+    def say(self, text, *values):
+        """Say a statement; when it is the word, what is heard next is that it failed."""
+        if text == self._word and self.times:
+            self.times -= 1
+            self._is_due = True
+        self._connection.say(text, *values)
+
+    def hear(self):
+        """Hear what became of everything that was said."""
+        found = self._connection.hear()
+        if self._is_due:
+            self._is_due = False
+            raise self._error
+        return found
 
 
 def dump(connection):

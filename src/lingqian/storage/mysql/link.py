@@ -1,7 +1,8 @@
 """A link: one connection that takes our statements and our values (连接).
 
 Law: a value never meets the text of a statement as it is. Bytes and text travel as hexadecimal
-digits, so no mode of the server and no character can end a literal.
+digits, so no mode of the server and no character can end a literal. What was said ahead is heard
+before anything is asked, so no answer is taken for that of another statement.
 """
 
 import re
@@ -13,6 +14,7 @@ from operator import index
 from typing import Any, Final
 
 import pymysql  # type: ignore[import-untyped]  # the driver has no types
+from pymysql.constants.COMMAND import COM_QUERY  # type: ignore[import-untyped]  # as above
 
 from lingqian.storage.mysql.dialect import said
 from lingqian.storage.port import Values
@@ -65,45 +67,99 @@ class _Rows(pymysql.cursors.Cursor):  # type: ignore[misc]  # the driver has no 
         return list(super().fetchall())
 
 
+class Talk(pymysql.connections.Connection):  # type: ignore[misc]  # the driver has no types
+    """The driver's connection, which may be told the next statement before the last is answered.
+
+    The server takes statements from the stream one by one, whatever became of the one before.
+    """
+
+    def say(self, text: str) -> None:
+        """Send a statement."""
+        self._execute_command(COM_QUERY, text)
+
+    def hear(self) -> int:
+        """Read the answer to the oldest statement that has none; return how many rows it found."""
+        # An answer's packets are numbered from its own statement on.
+        self._next_seq_id = 1
+        return int(self._read_query_result())
+
+
 class Link:
     """One connection; belongs to one thread. Every method raises what the driver raises.
 
     A `Connection` of the port: statements are our own, and are said in the protocol's words here.
     """
 
-    def __init__(self, connection: Any) -> None:  # noqa: ANN401 - the driver has no types
+    def __init__(self, connection: Talk) -> None:
         self._connection = connection
         self._changes = 0
+        # How many statements were said whose answers nobody has read.
+        self._unheard = 0
 
     def execute(self, text: str, values: Values = ()) -> Any:  # noqa: ANN401 - a cursor
         """Run one statement; return its rows, to iterate over or to fetch."""
-        statement = said(text)
         cursor = self._connection.cursor(_Rows)
-        self._run(cursor, filled(statement.parts, statement.arranged(values)))
+        self._run(cursor, _told(text, values))
         self._changes = cursor.rowcount
         return cursor
 
+    def executemany(self, text: str, lines: Iterable[Values]) -> None:
+        """Run a statement for each line; add many rows in as few statements as carry them."""
+        for statement in _told_many(text, lines):
+            self._run(self._connection.cursor(), statement)
+
+    def say(self, text: str, values: Values = ()) -> None:
+        """Send a statement and go on; `hear` reads its answer."""
+        self._say(_told(text, values))
+
+    def say_many(self, text: str, lines: Iterable[Values]) -> None:
+        """Send a statement for each line, many rows in as few as carry them, and go on.
+
+        The server works on one while the next is written.
+        """
+        for statement in _told_many(text, lines):
+            self._say(statement)
+
+    def hear(self) -> list[int]:
+        """Read all answers to what was said, in order; return how many rows each has found.
+
+        Raises: the first error, when the last answer is read: what stood behind a statement that
+        failed was done all the same.
+        """
+        found: list[int] = []
+        failures: list[pymysql.err.Error] = []
+        while self._unheard and self.is_open:
+            self._unheard -= 1
+            try:
+                found.append(self._whole(self._connection.hear))
+            except pymysql.err.Error as error:
+                failures.append(error)
+        self._unheard = 0
+        if failures:
+            raise failures[0]
+        return found
+
+    def _say(self, text: str) -> None:
+        self._whole(self._connection.say, text)
+        self._unheard += 1
+
     def _run(self, cursor: Any, text: str) -> None:  # noqa: ANN401 - the driver has no types
-        """Send a statement and read its answer to the end, or never use the connection again.
+        if self._unheard:
+            self.hear()
+        self._whole(cursor.execute, text)
+
+    def _whole(self, step: Callable[..., Any], *arguments: str) -> Any:  # noqa: ANN401 - what the step returns
+        """Send or read to the end, or never use the connection again.
 
         What is left of an answer would be taken for that of the next statement.
         """
         try:
-            cursor.execute(text)
+            return step(*arguments)
         except pymysql.err.Error:
             raise
         except BaseException:
             self.close()
             raise
-
-    def executemany(self, text: str, lines: Iterable[Values]) -> None:
-        """Run a statement for each line; add many rows in as few statements as carry them."""
-        if not _ADDS.match(text):
-            for line in lines:
-                self.execute(text, line)
-            return
-        for statement in statements(text, lines):
-            self._run(self._connection.cursor(), statement)
 
     def changes(self) -> int:
         """Return how many rows the last `execute` found and wrote, or removed."""
@@ -124,6 +180,20 @@ class Link:
         """Let the connection go; the server may no longer be listening."""
         with suppress(pymysql.err.Error):
             self._connection.close()
+
+
+def _told(text: str, values: Values) -> str:
+    """Return a statement of ours with its values, in the protocol's words."""
+    statement = said(text)
+    return filled(statement.parts, statement.arranged(values))
+
+
+def _told_many(text: str, lines: Iterable[Values]) -> Iterator[str]:
+    """Yield a statement for each line, or as few as carry them where rows are only added."""
+    if _ADDS.match(text):
+        yield from statements(text, lines)
+    else:
+        yield from (_told(text, line) for line in lines)
 
 
 def statements(text: str, lines: Iterable[Values]) -> Iterator[str]:

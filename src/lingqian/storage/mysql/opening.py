@@ -10,7 +10,7 @@ from lingqian.kernel.bound import DATABASE_ANSWER_S_MAX, DATABASE_CONNECT_S_MAX
 from lingqian.storage.mysql.address import Address
 from lingqian.storage.mysql.durability import check
 from lingqian.storage.mysql.engine import Engine, engine_of
-from lingqian.storage.mysql.link import Link
+from lingqian.storage.mysql.link import Link, Talk
 
 # A sum is a decimal there; ours are of whole numbers, and one that is not must not pass.
 _DECIMALS: Final = (
@@ -39,7 +39,7 @@ def connect(address: Address, options: Options) -> tuple[Link, Engine]:
 
     Raises: Unsent when the server promises too little; what the driver raises.
     """
-    connection = pymysql.connect(
+    connection = Talk(
         host=address.host or None,
         port=address.port,
         user=address.user,

@@ -3,6 +3,10 @@
 Law: an answer is given only after the server has said that COMMIT is done. A commit whose answer
 was lost is unknown until a new epoch is durable; the connection that may still hold it is ended
 first. Whoever raised the epoch last has left a token, so nobody fences a successor by mistake.
+
+A lane's rows are said ahead, each statement before the last is answered, so where one undoes the
+transaction those behind it still run: not one of them may be a transaction of its own. COMMIT is
+said when every answer has been read and none was an error.
 """
 
 import random
@@ -46,6 +50,9 @@ _BATCH_ID_NONE: Final = bytes(16)
 _TOKEN_BYTES: Final = 16
 _PAIRS_AT_ONCE: Final = 64
 _LOCK_WAIT: Final = 1205
+# No statement commits itself, not even behind one that has undone the transaction; and as always.
+_TOGETHER: Final = "SET autocommit = 0"
+_EACH: Final = "SET autocommit = 1"
 _AT_COMMIT: Final = {Unsent: "nothing was written", Unknown: "the commit was cut"}
 _UPTIME: Final = "SHOW GLOBAL STATUS LIKE 'Uptime'"
 _NOW: Final = "SELECT UNIX_TIMESTAMP()"
@@ -163,10 +170,7 @@ class MysqlStore:
         """Leave no transaction behind: end it by name, or end the connection it is in."""
         meaning = self._counted(error)
         if not meaning.ends_link:
-            try:
-                self._connection.execute("ROLLBACK")
-            except Error:
-                self._connection.close()
+            self._rollback()
         else:
             self._connection.close()
         if meaning.pauses:
@@ -290,28 +294,36 @@ class MysqlStore:
         """
         try:
             link = self._ready()
-            is_optimistic = self._options.is_optimistic
-            link.execute(self._engine.begin_lane if is_optimistic else self._engine.begin)
+            self._advance(link, batches)
             for batch in batches:
-                self._write(link, batch)
-        except Fenced:
-            self._rollback()
-            raise
+                _say(link, batch)
+            link.hear()
         except Error as error:
             raise self._unsent("nothing was written", error) from error
+        except BaseException:
+            self._rollback()
+            raise
         self._finish()
+        self._end_together()
 
-    def _write(self, link: Link, batch: Batch) -> None:
-        if link.execute(ADVANCE_LANE, fence(batch)).rowcount != 1:
-            raise Fenced(f"lane {batch.before.lane} has another owner")
-        for name, lines in additions(batch):
-            link.executemany(INSERTS[name], lines)
-        if batch.personal:
-            link.executemany(PUT_PERSONAL, batch.personal)
-        for name, lines in replacements(batch):
-            link.executemany(REPLACE[name], lines)
-        for statement, lines in positions(batch):
-            link.executemany(statement, lines)
+    def _advance(self, link: Link, batches: list[Batch]) -> None:
+        """Begin, and move each lane on; what stands behind it is not said before that is heard.
+
+        Whoever still holds a lane's row lets us wait once, and not at every statement.
+        """
+        is_optimistic = self._options.is_optimistic
+        link.say(_TOGETHER)
+        link.say(self._engine.begin_lane if is_optimistic else self._engine.begin)
+        for batch in batches:
+            link.say(ADVANCE_LANE, fence(batch))
+        for batch, found in zip(batches, link.hear()[-len(batches) :], strict=True):
+            if found != 1:
+                raise Fenced(f"lane {batch.before.lane} has another owner")
+
+    def _end_together(self) -> None:
+        """Let each statement commit itself again; a connection that cannot be told is gone."""
+        with suppress(Error):
+            self._connection.say(_EACH)
 
     def _finish(self) -> None:
         """Commit, and say of a commit that failed whether it is known to have failed."""
@@ -325,6 +337,7 @@ class MysqlStore:
     def _rollback(self) -> None:
         try:
             self._connection.execute("ROLLBACK")
+            self._connection.say(_EACH)
         except Error:
             self._connection.close()
 
@@ -399,6 +412,18 @@ class MysqlStore:
     def close(self) -> None:
         """Release the connection."""
         self._connection.close()
+
+
+def _say(link: Link, batch: Batch) -> None:
+    """Say a batch's rows, all but its lane's."""
+    for name, lines in additions(batch):
+        link.say_many(INSERTS[name], lines)
+    if batch.personal:
+        link.say_many(PUT_PERSONAL, batch.personal)
+    for name, lines in replacements(batch):
+        link.say_many(REPLACE[name], lines)
+    for statement, lines in positions(batch):
+        link.say_many(statement, lines)
 
 
 def _lane_row(link: Link, lane: int) -> LaneRow:
