@@ -430,6 +430,28 @@ def test_answers_are_heard_in_order_and_to_the_end(store):
     assert link.execute("SELECT 2").fetchone() == (2,)
 
 
+def test_questions_are_answered_in_order(store):
+    """All of them are said first; what was said before them has its answers read by then."""
+    link = store.connection
+    link.say("INSERT INTO settings (name, value) VALUES ('a', '1')")
+    found = link.ask([("SELECT ?", (each,)) for each in (1, b"2")] + [("SELECT 3 WHERE 1 = 0", ())])
+    assert [list(rows) for rows in found] == [[(1,)], [(b"2",)], []]
+    with pytest.raises(Error, match="1146"):
+        link.ask([("SELECT 1", ()), ("SELECT 2 FROM nowhere", ()), ("SELECT 3", ())])
+    assert link.execute("SELECT value FROM settings").fetchall() == [("1",)]
+
+
+def test_large_answers_are_heard_between_questions(address):
+    """A server that cannot get rid of its answer does not read on: both would wait for good."""
+    link, _ = connect(address, Options(answer_s=3))
+    large = "y" * 200_000
+    questions = [("SELECT repeat('x', 8000000)", ()), *[("SELECT ?", (large,))] * 40]
+    first, *rest = link.ask(questions)
+    assert len(first[0][0]) == 8_000_000
+    assert [rows[0][0] for rows in rest] == [large] * 40
+    link.close()
+
+
 def test_answers_that_will_never_come_are_not_waited_for(store):
     """A connection that is ended in the middle of much that was said is lost once."""
     link, number = store.connection, store.connection.execute("SELECT CONNECTION_ID()").fetchone()

@@ -5,7 +5,7 @@ Law: an answer is given only after COMMIT has returned. Reads have connections o
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
@@ -17,7 +17,7 @@ from lingqian.flows.view import View, Wanted
 from lingqian.kernel.bound import PAGE_CACHE_MIB_DEFAULT, WAL_PAGES_MAX
 from lingqian.kernel.fault import Damaged, Fenced, Unknown, Unsent
 from lingqian.storage.checkpoint import Checkpointer
-from lingqian.storage.loader import Loader
+from lingqian.storage.loader import Loader, Question, Rows
 from lingqian.storage.port import Batch, LaneRow
 from lingqian.storage.position import positions
 from lingqian.storage.schema import TABLES, TableRow
@@ -370,11 +370,15 @@ def writes(batch: Batch) -> Iterator[tuple[str, Lines]]:
     yield from positions(batch)
 
 
-def _read_pairs(
-    connection: apsw.Connection, table: TableRow, pairs: list[tuple[bytes, bytes]]
-) -> Iterable[tuple[Any, ...]]:
+def _ask(connection: apsw.Connection, questions: list[Question]) -> Iterator[Rows]:
+    """Ask when the rows before have been taken: nothing is far here."""
+    for text, values, is_of_lines in questions:
+        yield (connection.executemany if is_of_lines else connection.execute)(text, values)
+
+
+def _ask_pairs(table: TableRow, pairs: list[tuple[bytes, bytes]]) -> list[Question]:
     """Find one after the other: each is a seek, and the statement stays prepared."""
-    return connection.executemany(SELECT_ONE[table.name], pairs)
+    return [Question(SELECT_ONE[table.name], pairs, is_of_lines=True)]
 
 
-_LOADER: Final = Loader(_read_pairs)
+_LOADER: Final = Loader(_ask, _ask_pairs)

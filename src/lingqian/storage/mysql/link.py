@@ -6,7 +6,7 @@ before anything is asked, so no answer is taken for that of another statement.
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from itertools import chain
@@ -21,6 +21,9 @@ from lingqian.storage.port import Values
 
 # As much as one statement carries of many lines; the server must take at least four times this.
 STATEMENT_BYTES_MAX: Final = 1_000_000
+# As much as is asked ahead. Who cannot get rid of a large answer does not read on, and waits for
+# us: what was said behind it must find room on the way, and any socket has room for as much.
+AHEAD_BYTES_MAX: Final = 16_384
 # Adds rows, each of values only.
 _ADDS: Final = re.compile(r"INSERT INTO \S+ \([^)]*\) VALUES ")
 _LITERALS: Final[dict[type, Callable[[Any], str]]] = {
@@ -77,11 +80,12 @@ class Talk(pymysql.connections.Connection):  # type: ignore[misc]  # the driver 
         """Send a statement."""
         self._execute_command(COM_QUERY, text)
 
-    def hear(self) -> int:
-        """Read the answer to the oldest statement that has none; return how many rows it found."""
+    def hear(self) -> Any:  # noqa: ANN401 - the driver has no types
+        """Read the answer to the oldest statement that has none."""
         # An answer's packets are numbered from its own statement on.
         self._next_seq_id = 1
-        return int(self._read_query_result())
+        self._read_query_result()
+        return self._result
 
 
 class Link:
@@ -126,26 +130,46 @@ class Link:
         Raises: the first error, when the last answer is read: what stood behind a statement that
         failed was done all the same.
         """
-        found: list[int] = []
+        return [int(answer.affected_rows) for answer in self._hear()]
+
+    def ask(self, questions: Iterable[tuple[str, Values]]) -> list[Sequence[Any]]:
+        """Say statements that read one behind the other; return the rows of each.
+
+        Raises: the first error, when the last answer is read.
+        """
+        self.hear()
+        answers: list[Any] = []
+        ahead = 0
+        for question in questions:
+            told = _told(*question)
+            if ahead + len(told) > AHEAD_BYTES_MAX:
+                answers += self._hear()
+                ahead = 0
+            self._say(told)
+            ahead += len(told)
+        answers += self._hear()
+        return [answer.rows for answer in answers]
+
+    def _hear(self) -> list[Any]:
+        answers: list[Any] = []
         failures: list[pymysql.err.Error] = []
         while self._unheard and self.is_open:
             self._unheard -= 1
             try:
-                found.append(self._whole(self._connection.hear))
+                answers.append(self._whole(self._connection.hear))
             except pymysql.err.Error as error:
                 failures.append(error)
         self._unheard = 0
         if failures:
             raise failures[0]
-        return found
+        return answers
 
     def _say(self, text: str) -> None:
         self._whole(self._connection.say, text)
         self._unheard += 1
 
     def _run(self, cursor: Any, text: str) -> None:  # noqa: ANN401 - the driver has no types
-        if self._unheard:
-            self.hear()
+        self.hear()
         self._whole(cursor.execute, text)
 
     def _whole(self, step: Callable[..., Any], *arguments: str) -> Any:  # noqa: ANN401 - what the step returns

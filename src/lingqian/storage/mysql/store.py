@@ -13,7 +13,7 @@ import random
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -25,7 +25,7 @@ from lingqian.kernel.bound import (
     DATABASE_PAUSE_MS_MIN,
 )
 from lingqian.kernel.fault import Fault, Fenced, Unknown, Unsent
-from lingqian.storage.loader import Loader
+from lingqian.storage.loader import Loader, Question, Rows
 from lingqian.storage.mysql.address import Address
 from lingqian.storage.mysql.engine import Engine
 from lingqian.storage.mysql.link import Link
@@ -430,15 +430,20 @@ def _lane_row(link: Link, lane: int) -> LaneRow:
     return LaneRow(*link.execute(SELECT_LANE, (lane,)).fetchone())
 
 
-def _read_pairs(
-    link: Link, table: TableRow, pairs: list[tuple[bytes, bytes]]
-) -> Iterable[tuple[Any, ...]]:
-    """Find many at once: each pair is a seek in one statement, and a journey is saved."""
+def _ask(link: Link, questions: list[Question]) -> Sequence[Rows]:
+    """Say all of them ahead: the way there and back is made once."""
+    return link.ask([(text, values) for text, values, _ in questions])
+
+
+def _ask_pairs(table: TableRow, pairs: list[tuple[bytes, bytes]]) -> list[Question]:
+    """Find many at once: each pair is a seek in one statement."""
     one = " AND ".join(f'"{name}" = ?' for name in table.key)
+    asked = []
     for start in range(0, len(pairs), _PAIRS_AT_ONCE):
         some = pairs[start : start + _PAIRS_AT_ONCE]
         text = select(table) + " OR ".join([f"({one})"] * len(some))
-        yield from link.execute(text, [part for pair in some for part in pair])
+        asked.append(Question(text, [part for pair in some for part in pair]))
+    return asked
 
 
-_LOADER: Final = Loader(_read_pairs)
+_LOADER: Final = Loader(_ask, _ask_pairs)
