@@ -30,6 +30,8 @@ from need import FOLDERS, needs
 START_S = 60
 PORTS = range(12_000, 32_000)
 PR_SET_PDEATHSIG = 1
+# As deploy/mariadb.yaml has it: after a crash two logs must agree on what was committed.
+DURABLE = ("--innodb-flush-log-at-trx-commit=1", "--log-bin=binary-log", "--sync-binlog=1")
 INSTALLERS = ("mariadb-install-db", "mysql_install_db")
 
 
@@ -86,8 +88,8 @@ class Server:
         """Start the server on its folder, as after a power cut when it was killed."""
         line = [needs("mariadb"), "--no-defaults", f"--datadir={self.folder / 'data'}", *self._own]
         line += [f"--socket={self.socket}", "--bind-address=127.0.0.1", f"--port={self.port}"]
-        line += [f"--pid-file={self.folder / 'pid'}", "--skip-name-resolve", "--skip-log-bin"]
-        line += ["--innodb-flush-log-at-trx-commit=1", "--innodb-buffer-pool-size=64M"]
+        line += [f"--pid-file={self.folder / 'pid'}", "--skip-name-resolve", *DURABLE]
+        line += ["--innodb-buffer-pool-size=64M"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 [*line, *self._extra],

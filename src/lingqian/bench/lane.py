@@ -32,6 +32,7 @@ LANES: Final = 4
 _SIZES: Final = (1, 64, 1_000)
 _PROCESSES: Final = 2
 _GROUP: Final = "on MariaDB"
+_UNLOGGED: Final = "no binary log"
 
 
 class Way(NamedTuple):
@@ -87,22 +88,46 @@ def on_mariadb(world: World, scale: Scale) -> tuple[list[Bar], list[Measure]]:
             lanes = World(folder, scale.people, place)
             found = (_race(lanes, scale, Sides(rival, pool)), _sizes(lanes, scale))
             bars = [bar for some, _ in found for bar in some]
-            flush = mariadb.commit_p50_us(server)
-            measures = [_flush(flush), *(measure for _, some in found for measure in some)]
-            return bars, measures
+            measures = [_flush(server, _GROUP), *(measure for _, some in found for measure in some)]
+        return bars, measures + _unlogged(world, scale)
     except mariadb.Absent as absent:
         return [skipped(bar, str(absent)) for bar in BARS], []
 
 
-def _flush(p50_us: float) -> Measure:
+def _flush(server: mariadb.Server, group: str) -> Measure:
+    p50_us = mariadb.commit_p50_us(server)
     return Measure(
-        group=_GROUP,
+        group=group,
         name="COMMIT of one small row",
         rate=1e6 / p50_us,
         count=mariadb.COMMITS,
         p50_ms=p50_us / 1e3,
-        note=mariadb.SETTINGS,
+        note=server.settings,
     )
+
+
+def _unlogged(world: World, scale: Scale) -> list[Measure]:
+    """Measure the race on a server that keeps no binary log, where a flush less holds a row."""
+    folder = world.folder / "unlogged"
+    folder.mkdir()
+    with (
+        mariadb.server(folder, is_logged=False) as server,
+        rowlock.rival(server, scale.rows_locked) as rival,
+        rowlock.processes(1) as pool,
+    ):
+        place = Place(folder / "lanes", LANES, server.database("lanes"))
+        lanes = World(place.folder, scale.people, place)
+        measures = [_flush(server, _UNLOGGED)]
+        for way, words in ((ONE, "uniform"), (ONE_HOT, "one hot account")):
+            theirs, ours = [], []
+            for _ in range(min(scale.rounds, 3)):
+                theirs.append(rival.best(scale, is_hot=way.is_hot))
+                ours.append(together(pool, way.groups(lanes, scale)))
+            note = f"{median(_ratios(ours, theirs)):.2f} x row locks"
+            best = max(theirs, key=_rate)
+            measures.append(best.measure(f"row locks, {words}", _rivals(scale), _UNLOGGED))
+            measures.append(max(ours, key=_rate).measure(way.words, note, _UNLOGGED))
+        return measures
 
 
 def _race(world: World, scale: Scale, sides: Sides) -> tuple[list[Bar], list[Measure]]:
@@ -123,9 +148,8 @@ def _race(world: World, scale: Scale, sides: Sides) -> tuple[list[Bar], list[Mea
         judged(HOT, _ratios(ours[ONE_HOT], theirs[True])),
         judged(SPREAD, _ratios(ours[ONE_HOT], ours[ONE])),
     ]
-    note = f"the better of {rowlock.FEW} and {scale.callers} clients"
     measures = [
-        max(theirs[is_hot], key=_rate).measure(words, note, _GROUP)
+        max(theirs[is_hot], key=_rate).measure(words, _rivals(scale), _GROUP)
         for is_hot, words in ((False, "row locks, uniform"), (True, "row locks, one hot account"))
     ]
     for way in WAYS:
@@ -133,6 +157,10 @@ def _race(world: World, scale: Scale, sides: Sides) -> tuple[list[Bar], list[Mea
         note = f"{ratio:.2f} x one lane" if way is not ONE else f"{scale.callers} callers"
         measures.append(max(ours[way], key=_rate).measure(way.words, note, _GROUP))
     return bars, measures
+
+
+def _rivals(scale: Scale) -> str:
+    return f"the better of {rowlock.FEW} and {scale.callers} clients"
 
 
 def _rate(crowd: Crowd) -> float:

@@ -22,13 +22,12 @@ _STOP_S: Final = 60
 COMMITS: Final = 200
 _SETTINGS: Final = (
     "--skip-networking",
-    "--skip-log-bin",
     "--innodb-flush-log-at-trx-commit=1",
     "--innodb-buffer-pool-size=256M",
 )
-SETTINGS: Final = (
-    "innodb_flush_log_at_trx_commit=1, sync_binlog without a binary log, 256 MB of buffer pool"
-)
+# As deploy/mariadb.yaml keeps it: without a log there is no second copy and no point in time.
+_LOGGED: Final = ("--log-bin=log", "--binlog-format=ROW", "--sync-binlog=1", "--server-id=1")
+_UNLOGGED: Final = ("--skip-log-bin",)
 
 
 class Absent(Fault):
@@ -40,6 +39,7 @@ class Server(NamedTuple):
 
     socket: str
     pid: int
+    settings: str
 
     def connect(self) -> Any:  # noqa: ANN401 - the driver has no types
         """Open a connection of the driver alone, each statement a transaction until one begins."""
@@ -56,12 +56,13 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def server(folder: Path) -> Iterator[Server]:
-    """Start a server in an empty folder; stop it afterwards.
+def server(folder: Path, *, is_logged: bool = True) -> Iterator[Server]:
+    """Start a server in an empty folder, with its binary log or without; stop it afterwards.
 
     Raises: Absent.
     """
     daemon, install = _programs()
+    settings = (*_SETTINGS, *(_LOGGED if is_logged else _UNLOGGED))
     data, run = folder / "mariadb", Path(tempfile.mkdtemp(prefix="lq-"))
     socket = str(run / "s")
     owner = ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
@@ -70,11 +71,11 @@ def server(folder: Path) -> Iterator[Server]:
     with (folder / "mariadb.log").open("wb") as log:
         subprocess.run(line, check=True, stdout=log, stderr=log, timeout=120)  # noqa: S603 - fixed arguments
         line = [daemon, "--no-defaults", f"--datadir={data}", f"--socket={socket}", *owner]
-        line += [*_SETTINGS, f"--pid-file={run / 'pid'}"]
+        line += [*settings, f"--pid-file={run / 'pid'}"]
         process = subprocess.Popen(line, stdout=log, stderr=log)  # noqa: S603 - fixed arguments
     try:
         _wait(process, socket)
-        yield Server(socket, process.pid)
+        yield Server(socket, process.pid, " ".join(settings))
     finally:
         process.terminate()
         process.wait(_STOP_S)
