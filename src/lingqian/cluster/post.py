@@ -59,6 +59,8 @@ class Posts:
                 await asyncio.wait((task,))
             finally:
                 task.cancel()
+                # It may let go of what it holds at its own pace; what it stands on waits for that.
+                await asyncio.wait((task,))
                 del self._tasks[name]
             if not task.cancelled():
                 task.result()
