@@ -3,10 +3,12 @@
 import datetime as dt
 import re
 import threading
+from types import SimpleNamespace
 
 from api.caller import running
 from lingqian.cluster.authority import Wish, issue, make_authority
 from lingqian.cluster.role import OURS
+from lingqian.events.tally import Tally
 from lingqian.kernel.fault import Unsent
 from lingqian.web import lookout
 from lingqian.web.metric import METRICS, Form
@@ -83,6 +85,30 @@ def test_a_database_that_does_not_answer_is_shown_and_hides_nothing_else(tmp_pat
     assert value(text, "lingqian_queue_commands") == 0
     assert not re.search("^lingqian_relay_waiting ", text, re.MULTILINE)
     assert len(looks) == 1
+
+
+def test_what_goes_over_a_bus_is_seen_to_go_or_to_stand(tmp_path):
+    """A topic that nobody fills is as quiet as one with nothing to say."""
+    events, commands = Tally("events_out"), Tally("commands_in")
+    with running(tmp_path, lanes=2) as house:
+        api = house.caller()
+        api.rich()
+        api.rich()
+        house.door.wallet.office = SimpleNamespace(
+            tallies=[events, commands], takes=lambda _: False, stop=lambda: None
+        )
+        events.carried, events.told, events.is_failing = 7, {0: 1}, True
+        commands.parked = 2
+        text = text_of(api)
+        rows = value(text, 'lingqian_lane_sequence{lane="0"}')
+    assert value(text, 'lingqian_bus_messages_total{part="events_out"}') == 7
+    assert value(text, 'lingqian_bus_parked_total{part="commands_in"}') == 2
+    failing = [
+        value(text, f'lingqian_bus_failing{{part="{each.name}"}}') for each in (events, commands)
+    ]
+    assert failing == [1, 0]
+    assert value(text, 'lingqian_journal_behind_rows{lane="0",reader="events"}') == rows - 1
+    assert 'lane="1",reader="events"' not in text, "a lane that another process tells"
 
 
 def test_a_credential_counts_down(tmp_path):

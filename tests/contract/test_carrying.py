@@ -28,6 +28,7 @@ from lingqian.events.ferry import Ferry
 from lingqian.events.ingress import ASK, REPLY, Door, Ingress
 from lingqian.events.mailbox import Mailbox
 from lingqian.events.tail import Journal
+from lingqian.events.tally import Tally
 from lingqian.flows.command import DeliverRelay, Fund, Transfer
 from lingqian.kernel.code import Code
 from lingqian.kernel.fault import Accepted, Damaged, Unsent
@@ -75,6 +76,8 @@ class Stage:
         self.world = world
         self.bus = bus
         self.held = set(range(LANES))
+        names = ("events_out", "commands_in", "relay_in", "relay_out")
+        self.tallies = {name: Tally(name) for name in names}
         self.follower = Follower(bus, dict.fromkeys(range(LANES), Mark()))
         self.heard = []
         self.egress = self.teller()
@@ -82,7 +85,8 @@ class Stage:
 
     def teller(self):
         """Return what tells events, as a process that has just started."""
-        return Egress(self.bus, Journal(self.world.connection, "/test"), lambda: self.held)
+        journal = Journal(self.world.connection, "/test")
+        return Egress(self.bus, journal, lambda: self.held, self.tallies["events_out"])
 
     def reader(self, stream, kinds):
         """Return what reads a stream, as a process that has just started."""
@@ -93,7 +97,7 @@ class Stage:
             Parker(Vault({1: bytes(32)})),
             lambda: self.world.clock.us,
         )
-        return Ingress(self.bus, stream, kinds, door)
+        return Ingress(self.bus, stream, kinds, door, self.tallies[f"{stream}_in"])
 
     def tell(self):
         """Tell all there is."""
@@ -146,7 +150,7 @@ def stage(world, bus):
     made = Stage(world, bus)
     yield made
     made.follower.close()
-    made.ingress._reader.close()
+    made.ingress.close()
 
 
 def by_lane(ids):
@@ -188,6 +192,9 @@ def test_a_teller_that_starts_again_goes_on_where_the_topic_ends(stage):
     assert by_lane(ids) == by_lane(stage.wanted())
     spans = [stage.bus.span(EVENTS, lane).end for lane in range(LANES)]
     assert sum(spans) == len(ids), "and nothing is there twice"
+    tally = stage.tallies["events_out"]
+    ends = {lane: row.row.next_seq - 1 for lane, row in stage.world.writer.lanes.items()}
+    assert (tally.carried, tally.told) == (len(ids), ends), "whoever watches sees nothing behind"
 
 
 def test_a_lane_that_is_not_held_is_not_told(stage):
@@ -316,7 +323,7 @@ def test_a_reader_that_starts_again_reads_on_where_the_ledger_says(stage):
     again = stage.reader(COMMANDS, KEPT)
     stage.read(1, again)
     assert (world.balance("a"), stage.place_of("a")) == (1_003, 2)
-    again._reader.close()
+    again.close()
 
 
 def test_a_command_that_comes_twice_is_done_once(stage):
@@ -344,6 +351,8 @@ def test_what_is_no_command_is_parked_and_passed_over(stage):
     assert "RegisterUser does not come this way" in found
     assert f"its home is lane {lane}" in found
     assert len(found) == 3
+    tally = stage.tallies["commands_in"]
+    assert (tally.carried, tally.parked) == (1, 3)
     dead = last(stage.bus, DEAD, (lane + 1) % LANES, WAIT_S)
     assert dead.header("reason") == f"its home is lane {lane}".encode()
     assert stage.bus.span(DEAD, lane).end == 2
@@ -461,7 +470,7 @@ def test_a_topic_made_again_has_lost_nothing_of_the_old_ones(place, stage):
 def ferried(stage, again_after_s=60):
     """Return what tells the deliveries that wait, and what reads them."""
     look = stage.world.connection
-    ferry = Ferry(stage.bus, lambda: list(waiting(look)), again_after_s)
+    ferry = Ferry(stage.bus, lambda: list(waiting(look)), stage.tallies["relay_out"], again_after_s)
     return ferry, stage.reader(RELAY, frozenset({DeliverRelay}))
 
 
@@ -482,7 +491,7 @@ def test_money_between_lanes_arrives_once(stage):
     ferry._sent.clear()
     assert ferry.round() == 1
     stage.read(2, reader)
-    reader._reader.close()
+    reader.close()
     assert world.balance(target) == 1_040
     assert list(waiting(world.connection)) == []
     all_laws(world.connection)
@@ -502,7 +511,7 @@ def test_a_delivery_that_was_lost_is_told_again_from_the_journal(stage):
     assert world.balance(target) == 1_000
     assert ferry.round() == 1
     stage.read(1, reader)
-    reader._reader.close()
+    reader.close()
     assert world.balance(target) == 1_040
     all_laws(world.connection)
 

@@ -1,5 +1,6 @@
 """A wallet beside a real Kafka that is killed, started again, and emptied, while people pay."""
 
+import re
 import threading
 import time
 from contextlib import closing
@@ -64,6 +65,12 @@ def paid_on(payers, more):
         time.sleep(0.05)
 
 
+def standing(api):
+    """Return which parts of what goes over the bus do not go on, as whoever watches sees it."""
+    text = api.get("/metrics").body.decode()
+    return set(re.findall(r'^lingqian_bus_failing{part="(\w+)"} 1', text, re.MULTILINE))
+
+
 def follow(follower, heard, goal):
     """Follow until these events have all been handed out."""
     until = time.monotonic() + PATIENCE_S
@@ -102,9 +109,10 @@ def test_a_broker_may_be_killed_and_its_topics_lost_while_people_pay(place, tmp_
             each.start()
         paid_on(payers, 3)
         place.server.kill()
-        time.sleep(0.5)
+        wait_for(lambda: "events_out" in standing(api), PATIENCE_S)
         place.server.start()
         paid_on(payers, 3)
+        wait_for(lambda: not standing(api), PATIENCE_S)
         place.lose(*TOPICS)
         place.make(*TOPICS)
         paid_on(payers, 3)

@@ -9,6 +9,7 @@ from lingqian.events.bus import EVENTS
 from lingqian.events.egress import Egress
 from lingqian.events.local import LocalBus
 from lingqian.events.tail import Journal
+from lingqian.events.tally import Tally
 from lingqian.kit.follow import Follower, Mark
 from world import World
 
@@ -58,7 +59,7 @@ def listened(connection):
     """Tell everything on a bus, and return what somebody heard who followed."""
     bus, lanes = LocalBus(), range(LANES)
     bus.create(EVENTS, LANES)
-    teller = Egress(bus, Journal(connection, "urn:somewhere"), lambda: lanes)
+    teller = Egress(bus, Journal(connection, "urn:somewhere"), lambda: lanes, Tally("events_out"))
     follower = Follower(bus, dict.fromkeys(lanes, Mark()))
     while teller.round():
         pass

@@ -99,7 +99,7 @@ def test_every_alert_says_how_bad_it_is_and_where_to_read_on():
         assert notes.keys() == {"summary", "summary_zh", "runbook"}, rule["alert"]
         assert re.search("[一-鿿]", notes["summary_zh"])
         for hole in re.findall(r"\$labels\.(\w+)", notes["summary"] + notes["summary_zh"]):
-            assert hole in {"instance", "lane", "reader", "account", "post"}
+            assert hole in {"instance", "lane", "reader", "account", "part", "post"}
         assert (ROOT / notes["runbook"]).is_file(), notes["runbook"]
 
 

@@ -19,6 +19,8 @@ DEAD: Final = "dead"
 TOPICS: Final = (EVENTS, COMMANDS, RELAY, REPLIES, DEAD)
 # A topic that was deleted and made again has another identity; one that is not there has this one.
 ABSENT: Final = b""
+# Whoever was failed by a bus asks it again after so long. Unit: seconds.
+AGAIN_AFTER_S: Final = 0.5
 
 Headers = tuple[tuple[str, bytes], ...]
 

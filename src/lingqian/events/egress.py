@@ -5,30 +5,28 @@ message names the one before it, so whoever follows sees every gap. A topic that
 again from the journal's first row.
 """
 
-import logging
-import threading
 from collections.abc import Callable, Iterable
 from typing import Final
 
 from lingqian.events.bus import ABSENT, EVENTS, Bus, Carried, Message, first, last
 from lingqian.events.tail import ALL, Event, Journal, Position
+from lingqian.events.tally import Tally
 from lingqian.kernel.bound import BUS_ANSWER_S_MAX, BUS_MESSAGES_MAX
 from lingqian.kernel.fault import Damaged, Fault, Unsent
-from lingqian.storage.setback import Setback
 
 CONTENT_TYPE: Final = b"application/cloudevents+json; charset=UTF-8"
-REST_S: Final = 0.05
-AGAIN_AFTER_S: Final = 1.0
-_log = logging.getLogger(__name__)
 
 
 class Egress:
     """Tells the lanes that are ours to tell. Belongs to one thread."""
 
-    def __init__(self, bus: Bus, journal: Journal, held: Callable[[], Iterable[int]]) -> None:
+    def __init__(
+        self, bus: Bus, journal: Journal, held: Callable[[], Iterable[int]], tally: Tally
+    ) -> None:
         self._bus = bus
         self._journal = journal
         self._held = held
+        self._tally = tally
         self._identity = ABSENT
         self._position: Position = {}
         # For each lane, the id of the event told last and the place that the next one gets.
@@ -45,6 +43,8 @@ class Egress:
         has_more = found.end != self._position
         if self._tell(found.events):
             self._position = found.end
+            self._tally.carried += len(found.events)
+        self._tally.told = {lane: seq for lane, (seq, _) in self._position.items()}
         return has_more
 
     def _look(self) -> frozenset[int]:
@@ -110,19 +110,6 @@ class Egress:
             return False
         self._previous = previous
         return True
-
-    def run(self, stop: threading.Event) -> None:
-        """Tell until told to stop; what fails is tried again after a while."""
-        setback = Setback(_log, "events out")
-        while not stop.is_set():
-            try:
-                rest_s = 0.0 if self.round() else REST_S
-            except Fault as fault:
-                setback.failed(fault)
-                rest_s = AGAIN_AFTER_S
-            else:
-                setback.over()
-            stop.wait(rest_s)
 
 
 def name_of(seq: int, number: int, lane: int) -> bytes:

@@ -5,22 +5,17 @@ move the receiver's watermark in time is told again from the journal, so a messa
 or came before the one it follows, costs a moment and nothing else.
 """
 
-import logging
-import threading
 import time
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
 from lingqian.events.bus import RELAY, Bus, Message
+from lingqian.events.tally import Tally
 from lingqian.flows.command import DeliverRelay
-from lingqian.kernel.fault import Fault
 from lingqian.storage.lane import Submission
-from lingqian.storage.setback import Setback
 from lingqian.storage.wire import write_submission
 
-REST_S: Final = 0.05
 AGAIN_AFTER_S: Final = 1.0
-_log = logging.getLogger(__name__)
 
 
 class _Sent(NamedTuple):
@@ -37,10 +32,12 @@ class Ferry:
         self,
         bus: Bus,
         waiting: Callable[[], Iterable[DeliverRelay]],
+        tally: Tally,
         again_after_s: float = AGAIN_AFTER_S,
     ) -> None:
         self._bus = bus
         self._waiting = waiting
+        self._tally = tally
         self._again_after_s = again_after_s
         self._sent: dict[tuple[int, int], _Sent] = {}
 
@@ -53,6 +50,7 @@ class Ferry:
         due = [each for each in self._waiting() if self._is_due(each, now_s)]
         if due:
             self._bus.append(RELAY, [(each.lane, _message(each)) for each in due])
+            self._tally.carried += len(due)
         for each in due:
             self._sent[each.source, each.lane] = _Sent(each.first, now_s)
         return len(due)
@@ -63,20 +61,6 @@ class Ferry:
         return (
             sent is None or sent.first != command.first or now_s >= sent.at_s + self._again_after_s
         )
-
-    def run(self, stop: threading.Event) -> None:
-        """Tell until told to stop; what fails is tried again after a while."""
-        setback = Setback(_log, "relay out")
-        while not stop.is_set():
-            try:
-                self.round()
-                rest_s = REST_S
-            except Fault as fault:
-                setback.failed(fault)
-                rest_s = self._again_after_s
-            else:
-                setback.over()
-            stop.wait(rest_s)
 
 
 def _message(command: DeliverRelay) -> Message:

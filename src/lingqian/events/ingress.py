@@ -6,23 +6,21 @@ to the dead letters. A place that is gone is said in the same way.
 """
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 from lingqian.events.bus import ABSENT, DEAD, REPLIES, Bus, Carried, Message, OutOfSpan
+from lingqian.events.tally import Tally
 from lingqian.flows.kind import home_lane
 from lingqian.kernel.bound import BUS_MESSAGES_MAX
 from lingqian.kernel.fault import Damaged, Fault, Unsent
 from lingqian.storage.lane import Answer, Submission
 from lingqian.storage.port import Parked, Taken
 from lingqian.storage.position import Parker, Position
-from lingqian.storage.setback import Setback
 from lingqian.storage.wire import read_submission, write_answer
 
 WAIT_S: Final = 0.25
-AGAIN_AFTER_S: Final = 0.5
 LOOK_EVERY_S: Final = 1.0
 # Headers of a command: where its answer is to go, and what the asker calls it.
 REPLY: Final = "reply"
@@ -54,11 +52,14 @@ class _Batch(NamedTuple):
 class Ingress:
     """Reads one stream for the lanes that are ours. Belongs to one thread."""
 
-    def __init__(self, bus: Bus, stream: str, kinds: frozenset[type], door: Door) -> None:
+    def __init__(
+        self, bus: Bus, stream: str, kinds: frozenset[type], door: Door, tally: Tally
+    ) -> None:
         self._bus = bus
         self._stream = stream
         self._kinds = kinds
         self._door = door
+        self._tally = tally
         self._reader = bus.reader(stream)
         self._identity = ABSENT
         self._lanes: frozenset[int] = frozenset()
@@ -141,6 +142,8 @@ class Ingress:
 
     def _do(self, batch: _Batch) -> None:
         answers = self._door.consume([each for _, each in batch.commands], batch.taken)
+        self._tally.carried += len(batch.commands)
+        self._tally.parked += len(batch.dead)
         for carried, reason in batch.dead:
             _log.error("%s %d/%d parked: %s", self._stream, *carried[:2], reason)
         messages = [carried for carried, _ in batch.commands]
@@ -174,18 +177,10 @@ class Ingress:
         taken = Taken(lane, self._stream, self._identity, begin)
         taken = taken._replace(parked=(self._park(taken, at, b"", words),))
         self._door.consume([], [taken])
+        self._tally.parked += 1
 
-    def run(self, stop: threading.Event) -> None:
-        """Read until told to stop; what fails is tried again after a while."""
-        setback = Setback(_log, f"{self._stream} in")
-        while not stop.is_set():
-            try:
-                self.round()
-            except Fault as fault:
-                setback.failed(fault)
-                stop.wait(AGAIN_AFTER_S)
-            else:
-                setback.over()
+    def close(self) -> None:
+        """Read no more."""
         self._reader.close()
 
 

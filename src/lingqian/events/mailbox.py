@@ -12,8 +12,17 @@ import threading
 from concurrent.futures import Future
 from typing import Final, NamedTuple
 
-from lingqian.events.bus import ABSENT, COMMANDS, REPLIES, Bus, Carried, Message, OutOfSpan
-from lingqian.events.ingress import AGAIN_AFTER_S, ASK, REPLY
+from lingqian.events.bus import (
+    ABSENT,
+    AGAIN_AFTER_S,
+    COMMANDS,
+    REPLIES,
+    Bus,
+    Carried,
+    Message,
+    OutOfSpan,
+)
+from lingqian.events.ingress import ASK, REPLY
 from lingqian.flows.kind import home_lane
 from lingqian.kernel.bound import BUS_MESSAGES_MAX, QUEUE_COMMANDS_MAX
 from lingqian.kernel.fault import Accepted, Busy, Damaged, Fault

@@ -44,6 +44,7 @@ class Lookout:
             full_pct=lambda: wallet.company.full_pct,
             is_joined=lambda: wallet.company.is_joined,
             posts=self._posts,
+            tallies=lambda: () if wallet.office is None else wallet.office.tallies,
             credential_s=self._credential_s,
             now_us=wallet.clock.now_us,
         )

@@ -1,7 +1,7 @@
 """Meters: what the process counts, in the form Prometheus reads (指标)."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import apsw
@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge, Histogram, generate_late
 from prometheus_client import Counter as Count
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
+from lingqian.events.tally import Tally
 from lingqian.kernel.code import Code
 from lingqian.storage.backlog import Backlog
 from lingqian.storage.intake import Batched
@@ -32,6 +33,7 @@ class Sight(NamedTuple):
     full_pct: Callable[[], int]
     is_joined: Callable[[], bool]
     posts: Callable[[], Mapping[str, bool]]
+    tallies: Callable[[], Sequence[Tally]]
     credential_s: Callable[[], float | None]
     now_us: Callable[[], int]
 
@@ -162,8 +164,10 @@ class Watched:
         yield _family(metric.JOINED, {(): int(sight.is_joined())})
         posts = {(name,): int(is_held) for name, is_held in sight.posts().items()}
         yield _family(metric.POSTS, posts)
+        yield from self._carried(sight.tallies())
         left_s = sight.credential_s()
         yield _family(metric.CREDENTIAL, {} if left_s is None else {(): left_s})
+        yield _family(metric.BEHIND, self._behind(sight.tallies(), lanes))
         yield _family(metric.UNREAD, {(): int(self.backlog is None)})
         if self.backlog is not None:
             yield from self._waiting(self.backlog)
@@ -172,9 +176,28 @@ class Watched:
         old_us = self._sight.now_us() - found.oldest_us if found.oldest_us else 0
         yield _family(metric.RELAYED, {(): found.relayed})
         yield _family(metric.RELAY_AGE, {(): max(0, old_us) / 1_000_000})
-        behind = {("webhooks", str(lane)): rows for lane, rows in found.behind.items()}
-        yield _family(metric.BEHIND, behind)
         yield _family(metric.DELIVERIES, {(): found.deliveries})
+
+    @staticmethod
+    def _carried(tallies: Sequence[Tally]) -> Iterator[Any]:
+        yield _family(metric.BUS_CARRIED, {(each.name,): each.carried for each in tallies})
+        yield _family(metric.BUS_PARKED, {(each.name,): each.parked for each in tallies})
+        yield _family(metric.BUS_FAILING, {(each.name,): int(each.is_failing) for each in tallies})
+
+    def _behind(
+        self, tallies: Sequence[Tally], lanes: Sequence[LaneRow]
+    ) -> dict[tuple[str, str], int]:
+        """Return how many rows each reader has before it, by reader and lane."""
+        told = {lane: seq for each in tallies for lane, seq in each.told.items()}
+        behind = {
+            ("events", str(row.lane)): max(0, row.next_seq - 1 - told[row.lane])
+            for row in lanes
+            if row.lane in told
+        }
+        if self.backlog is not None:
+            for lane, rows in self.backlog.behind.items():
+                behind["webhooks", str(lane)] = rows
+        return behind
 
 
 def _family(row: Metric, found: Mapping[Any, float]) -> Any:  # noqa: ANN401 - a family of the library

@@ -115,8 +115,21 @@ RELAY_AGE: Final = Metric(
     "How long ago the oldest of them was let go.",
 )  # fmt: skip
 BEHIND: Final = Metric(
-    "lingqian_journal_behind_rows", Form.GAUGE, ("reader", "lane"), _JOBS,
-    "Rows of a lane's journal that a reader has not carried on yet.",
+    "lingqian_journal_behind_rows", Form.GAUGE, ("reader", "lane"), (Role.LANE, Role.JOBS),
+    "Rows of a lane's journal that a reader has not carried on yet: `webhooks`, `events` (a bus).",
+)  # fmt: skip
+BUS_CARRIED: Final = Metric(
+    "lingqian_bus_messages", Form.COUNTER, ("part",), _LANE,
+    "Messages told on a bus (`events_out`, `relay_out`), or read from it and done (`commands_in`, "
+    "`relay_in`).",
+)  # fmt: skip
+BUS_PARKED: Final = Metric(
+    "lingqian_bus_parked", Form.COUNTER, ("part",), _LANE,
+    "Messages passed over: no commands, or removed before they were read; alarm on any.",
+)  # fmt: skip
+BUS_FAILING: Final = Metric(
+    "lingqian_bus_failing", Form.GAUGE, ("part",), _LANE,
+    "Whether one of these does not go on (1).",
 )  # fmt: skip
 DELIVERIES: Final = Metric(
     "lingqian_deliveries_waiting", Form.GAUGE, (), _JOBS, "Webhook deliveries to be tried again."
@@ -160,6 +173,7 @@ UNREAD: Final = Metric(
 
 METRICS: Final = (
     COMMANDS, REQUESTS, SIZES, SECONDS, COMMITS, DATABASE_ERRORS, SEQUENCE, EPOCH, DEPTH, AGE,
-    HANGING, HEADS, FULL, JOINED, POSTS, RELAYED, RELAY_AGE, BEHIND, DELIVERIES, WITHHELD, NOTICES,
-    CALLS, EVIDENCE, LOST, MODE, ENGINE, CREDENTIAL, UNREAD,
+    HANGING, HEADS, FULL, JOINED, POSTS, RELAYED, RELAY_AGE, BEHIND, BUS_CARRIED, BUS_PARKED,
+    BUS_FAILING, DELIVERIES, WITHHELD, NOTICES, CALLS, EVIDENCE, LOST, MODE, ENGINE, CREDENTIAL,
+    UNREAD,
 )  # fmt: skip

@@ -10,7 +10,7 @@ from lingqian.events.bus import Bus
 from lingqian.events.carrier import (
     Carrier,
     Means,
-    Run,
+    Part,
     commands_in,
     events_out,
     relay_in,
@@ -46,7 +46,10 @@ class Office:
         self._kinds = frozenset([BY_BUS[name] for name in row.ingress])
         self._bus = KafkaBus(row)
         self._mailbox = Mailbox(self._bus, lanes, row.ingress_wait_ms / 1_000)
-        self._carrier = Carrier(_runs(row, means, self._kinds))
+        parts = _parts(row, means, self._kinds)
+        self._carrier = Carrier(parts)
+        # How each part goes; its own thread writes it.
+        self.tallies = [part.tally for part in parts]
 
     def start(self) -> None:
         """Begin."""
@@ -78,12 +81,12 @@ def opener(row: KafkaRow) -> Callable[[], Bus]:
     return lambda: KafkaBus(row)
 
 
-def _runs(row: KafkaRow, means: Means, kinds: frozenset[type]) -> list[Run]:
+def _parts(row: KafkaRow, means: Means, kinds: frozenset[type]) -> list[Part]:
     """Return what is carried: events always, commands and money where it is set."""
-    runs = [events_out(means)]
+    parts = [events_out(means)]
     if kinds:
-        runs.append(commands_in(means, kinds))
+        parts.append(commands_in(means, kinds))
     if row.relay == "kafka":
         means.intake.carries = False
-        runs += [relay_out(means), relay_in(means)]
-    return runs
+        parts += [relay_out(means), relay_in(means)]
+    return parts
