@@ -31,7 +31,12 @@ START_S = 60
 PORTS = range(12_000, 32_000)
 PR_SET_PDEATHSIG = 1
 # As deploy/mariadb.yaml has it: after a crash two logs must agree on what was committed.
-DURABLE = ("--innodb-flush-log-at-trx-commit=1", "--log-bin=binary-log", "--sync-binlog=1")
+DURABLE = (
+    "--innodb-flush-log-at-trx-commit=1",
+    "--log-bin=binary-log",
+    "--binlog-format=ROW",
+    "--sync-binlog=1",
+)
 INSTALLERS = ("mariadb-install-db", "mysql_install_db")
 
 

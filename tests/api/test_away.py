@@ -69,7 +69,8 @@ def test_who_balances_is_told_while_the_database_is_away(server, house):
 @pytest.mark.parametrize("roles", [(), ("all",)], ids=["alone", "one of several"])
 def test_an_outage_is_a_few_lines_of_the_log(server, tmp_path, monkeypatch, caplog, roles):
     """A night without the database must not bury what began it under a traceback a second."""
-    monkeypatch.setattr(door, "CALM_S", 1.5)
+    # Longer than work takes to end when all others are busy: calm is not yet that it goes on.
+    monkeypatch.setattr(door, "CALM_S", 4.0)
     peers = PeersRow(lease_s=3, beat_s=1)
     place = mariadb.url(server.fresh())
     with running(tmp_path, database=place, roles=roles, peers=peers) as house:
@@ -83,7 +84,7 @@ def test_an_outage_is_a_few_lines_of_the_log(server, tmp_path, monkeypatch, capl
             house.on_loop(house.door.dispatcher.refresh)
             time.sleep(2 * AWAY_S)
         wait_for(lambda: api.get("/readyz").status == 200)
-        wait_for(lambda: told(caplog)[1] >= told(caplog)[0], 20)
+        wait_for(lambda: told(caplog)[1] >= told(caplog)[0], 30)
         begun, ended = told(caplog)
     assert {"sweep", "webhooks", "deliveries"} <= begun
     assert not roles or {"leases", "following the journal"} <= begun
